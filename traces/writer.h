@@ -1,0 +1,39 @@
+/*
+ * Writes a resolved tape (.tape). Events are buffered to whole blocks, encoded, compressed and appended; a
+ * write error is kept and returned by every later call, and what was written before stays readable.
+ * One writer belongs to one thread. Memory: a few MiB, independent of length.
+ */
+#ifndef HEAPTAPE_TRACES_WRITER_H
+#define HEAPTAPE_TRACES_WRITER_H
+
+#include <stddef.h>
+#include "traces/error.h"
+#include "traces/event.h"
+
+struct tape_writer;
+
+struct tape_meta {
+    const char *key;   /* [a-z_]+ */
+    const char *value; /* any bytes but NUL; escaped on disk */
+};
+
+struct tape_writer_options {
+    int compression_level; /* zstd's; 0 = the default of the format */
+};
+
+/* Creates (or truncates) PATH. `meta` is written at once. On failure *ret_writer is untouched. */
+enum tape_status tape_writer_open(const char *path, const struct tape_meta *meta, size_t meta_count,
+                                  const struct tape_writer_options *options,
+                                  struct tape_writer **ret_writer, struct tape_error *error);
+enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_event *event,
+                                 struct tape_error *error);
+enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tape_sample *sample,
+                                    struct tape_error *error);
+/*
+ * Writes the rest and the end block with `meta` (exit_status, cut_reason, ...), syncs nothing, closes.
+ * `complete` false marks the recording as cut. The writer is gone afterwards in any case.
+ */
+enum tape_status tape_writer_close(struct tape_writer *writer, bool complete, const struct tape_meta *meta,
+                                   size_t meta_count, struct tape_error *error);
+
+#endif
