@@ -26,13 +26,16 @@ BASE_CFLAGS := -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE -DHEAPTAPE_VERSION='"$(VE
 PROGRAMS :=
 LIBRARIES :=
 TEST_PROGRAMS :=
+# Test programs that make sense under a sanitizer; the rest interpose malloc themselves.
+SANITIZE_PROGRAMS :=
+TSAN_PROGRAMS :=
+BENCHES :=
 SHARE_LINKS :=
 
 .PHONY: all help
 all:
 
 include $(wildcard traces/module.mk recorder/module.mk allocator/module.mk replayer/module.mk analysis/module.mk tests/module.mk)
-include $(wildcard make/*.mk)
 
 all: $(PROGRAMS) $(LIBRARIES) $(SHARE_LINKS)
 
@@ -49,5 +52,98 @@ $(OBJ)/%.pic.o: %.c
 	$(if $(V),,@echo "  CC      $< (pic)")
 	$(Q)$(CC) $(BASE_CFLAGS) -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc -fno-builtin-calloc \
 		-fno-builtin-realloc -fno-builtin-free $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# ---- set-up, demo, test ------------------------------------------------------------------------------------
+.PHONY: setup demo test tests-built unit check-arrows
+
+setup:
+	@./heaptape setup
+
+tests-built: all $(TEST_PROGRAMS)
+
+# The first python3 that can import what a job needs; Debian's packages are seen by /usr/bin/python3 only
+# where another python3 stands before it on PATH.
+find_python = $(firstword $(foreach p,$(HEAPTAPE_PYTHON) /usr/bin/python3 python3 /usr/local/bin/python3,\
+	$(shell $(p) -c 'import $(1)' 2>/dev/null && echo $(p))))
+
+# make test            every test
+# make test run=trace  those whose name contains a word (pytest's -k expression)
+test: tests-built
+	@python="$(call find_python,pytest)"; \
+	[ -n "$$python" ] || { echo "make test: no python3 with pytest; run ./heaptape test, which installs it" >&2; exit 4; }; \
+	B="$(abspath $(B))" "$$python" -m pytest -q -p no:cacheprovider $(if $(run),-k "$(run)") tests
+
+demo: all
+	@tests/programs/demo.sh "$(abspath $(B))" $(if $(out),"$(out)")
+
+# ---- quality -----------------------------------------------------------------------------------------------
+.PHONY: lint format format-check clang-build tidy asan ubsan tsan bench
+C_FILES = $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+
+lint: format-check clang-build tidy
+
+format:
+	@clang-format -i $(C_FILES)
+
+format-check:
+	@clang-format --dry-run -Werror $(C_FILES)
+
+# The whole tree once more with the other compiler.
+clang-build:
+	@$(MAKE) --no-print-directory CC=clang CXX=clang++ B=build-clang tests-built
+
+tidy:
+	@printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $(shell nproc) -n 4 clang-tidy --quiet -- $(filter-out -M%,$(BASE_CFLAGS)) 2>&1 | \
+		grep -v 'warnings generated\|Suppressed\|Use -header-filter\|^$$' || true
+
+# Sanitizer builds run the C tests that do not interpose malloc themselves.
+asan:
+	@$(MAKE) --no-print-directory B=build-asan OPT="-O1 -g" CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer $(CFLAGS)" LDFLAGS="-fsanitize=address,undefined $(LDFLAGS)" sanitized
+ubsan:
+	@$(MAKE) --no-print-directory B=build-ubsan OPT="-O1 -g" CFLAGS="-fsanitize=undefined -fno-sanitize-recover=all $(CFLAGS)" LDFLAGS="-fsanitize=undefined $(LDFLAGS)" sanitized
+tsan:
+	@$(MAKE) --no-print-directory B=build-tsan OPT="-O1 -g" CFLAGS="-fsanitize=thread $(CFLAGS)" LDFLAGS="-fsanitize=thread $(LDFLAGS)" sanitized-threads
+.PHONY: sanitized sanitized-threads
+sanitized: $(SANITIZE_PROGRAMS)
+	@for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+sanitized-threads: $(TSAN_PROGRAMS)
+	@for t in $^; do echo "== $$t"; "$$t" || exit 1; done
+
+bench: all tests-built
+	@for b in $(BENCHES); do $(MAKE) --no-print-directory $$b || exit 1; done
+
+# ---- install -----------------------------------------------------------------------------------------------
+.PHONY: install uninstall clean
+INSTALLED = $(DESTDIR)$(PREFIX)
+
+install: all
+	install -d $(INSTALLED)/bin $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape $(INSTALLED)/include
+	install -m 755 heaptape $(INSTALLED)/bin/heaptape
+	install -m 755 $(filter $(LIBEXEC)/%,$(PROGRAMS)) $(INSTALLED)/libexec/heaptape
+	install -m 644 $(filter $(LIB)/%,$(LIBRARIES)) $(INSTALLED)/lib/heaptape
+	install -m 644 allocator/htmalloc/htmalloc.h $(INSTALLED)/include/htmalloc.h
+	cp -RL $(SHARE)/. $(INSTALLED)/share/heaptape
+	find $(INSTALLED)/share/heaptape -name __pycache__ -prune -exec rm -rf {} +
+	install -m 644 VERSION $(INSTALLED)/share/heaptape/VERSION
+
+uninstall:
+	rm -rf $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape
+	rm -f $(INSTALLED)/bin/heaptape $(INSTALLED)/include/htmalloc.h
+
+clean:
+	rm -rf $(B) build-clang build-asan build-ubsan build-tsan
+
+help:
+	@echo 'make               build everything under build/'
+	@echo 'make setup         install what is missing (apt-get as root or with sudo)'
+	@echo 'make demo          record three real programs, replay them everywhere, write the report'
+	@echo 'make test          every test; run=WORD for those whose name contains it'
+	@echo 'make bench         the measured figures: $(BENCHES)'
+	@echo 'make lint          clang-format, a clang build and clang-tidy'
+	@echo 'make format        clang-format in place'
+	@echo 'make asan          C tests with the address and undefined behaviour sanitizers (also: ubsan, tsan)'
+	@echo 'make install       to PREFIX ($(PREFIX)), honouring DESTDIR; make uninstall'
+	@echo 'make clean         remove the builds'
+	@echo 'Variables: CC CFLAGS LDFLAGS OPT PREFIX DESTDIR B=builddir V=1'
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
