@@ -73,7 +73,7 @@ test: tests-built
 	[ -n "$$python" ] || { echo "make test: no python3 with pytest; run ./heaptape test, which installs it" >&2; exit 4; }; \
 	B="$(abspath $(B))" "$$python" -m pytest -q -p no:cacheprovider $(if $(run),-k "$(run)") tests
 
-demo: all
+demo: all $(DEMO_PROGRAMS)
 	@tests/programs/demo.sh "$(abspath $(B))" $(if $(out),"$(out)")
 
 # ---- quality -----------------------------------------------------------------------------------------------
