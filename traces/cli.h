@@ -1,6 +1,6 @@
 /*
- * What every C program of heaptape needs on its command line: sizes, times and counts in people's units,
- * one-line errors with the documented exit statuses, and where the program's siblings lie.
+ * What every C program of heaptape needs on its command line: sizes, times and counts in people's
+ * units, one-line errors with the documented exit statuses, and where the program's siblings lie.
  * Nothing here is thread-safe but the parsers.
  */
 #ifndef HEAPTAPE_TRACES_CLI_H
@@ -12,11 +12,12 @@
 #include "traces/error.h"
 
 /*
- * Names the command for messages: cli_begin("trace info") makes cli_die() print "heaptape trace info: ...".
- * `name` is kept, not copied. Call it first in main().
+ * Names the command for messages: cli_begin("trace info") makes cli_die() print "heaptape trace
+ * info: ...". `name` is kept, not copied. Call it first in main().
  */
 void cli_begin(const char *name);
-/* "heaptape NAME: MESSAGE" on stderr, then exit(status). MESSAGE is one line: what, where, what to do. */
+/* "heaptape NAME: MESSAGE" on stderr, then exit(status). MESSAGE is one line: what, where, what to
+ * do. */
 _Noreturn void cli_die(enum heaptape_exit status, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same line without the exit: a warning. */
@@ -29,13 +30,14 @@ _Noreturn void cli_die_error(const struct tape_error *error);
 _Noreturn void cli_help(const char *text);
 /* "heaptape NAME VERSION" on stdout, exit 0. */
 _Noreturn void cli_version(void);
-/* Ends main(): flushes stdout; a write error there (a full disk) is told and gives 4, else `status`. */
+/* Ends main(): flushes stdout; a write error there (a full disk) is told and gives 4, else
+ * `status`. */
 int cli_end(int status);
 
 /*
  * The parsers accept the whole string or nothing; *ret is untouched on failure.
- *   size:     "4096", "64k", "1M", "1GiB", "2T" (1024s; "kB" and "MB" with the B are 1000s, "KiB" is 1024)
- *   duration: "500ns", "20us", "10ms", "2s", "1.5s", "3m", "1h"; a bare number is seconds
+ *   size:     "4096", "64k", "1M", "1GiB", "2T" (1024s; "kB" and "MB" with the B are 1000s, "KiB"
+ * is 1024) duration: "500ns", "20us", "10ms", "2s", "1.5s", "3m", "1h"; a bare number is seconds
  *   count:    "100", "10k", "2M", "1G" (1000s; also "1e6")
  */
 bool cli_parse_size(const char *text, uint64_t *ret_bytes);
@@ -49,11 +51,13 @@ uint64_t cli_duration(const char *option, const char *text);
 uint64_t cli_count(const char *option, const char *text);
 
 /*
- * ROOT of the tree this program was started from (build in a checkout, PREFIX once installed): two folders
- * above the one of /proc/self/exe, no slash at its end. Dies with status 4 where /proc is not there.
+ * ROOT of the tree this program was started from (build in a checkout, PREFIX once installed): two
+ * folders above the one of /proc/self/exe, no slash at its end. Dies with status 4 where /proc is
+ * not there.
  */
 const char *cli_root(void);
-/* ROOT/lib/heaptape/NAME (or libexec, share) into buffer; cut short never: dies where it does not fit. */
+/* ROOT/lib/heaptape/NAME (or libexec, share) into buffer; cut short never: dies where it does not
+ * fit. */
 const char *cli_lib_path(const char *name, char *buffer, size_t bytes);
 const char *cli_libexec_path(const char *name, char *buffer, size_t bytes);
 const char *cli_share_path(const char *name, char *buffer, size_t bytes);

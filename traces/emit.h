@@ -1,6 +1,6 @@
 /*
- * One emitter, three outputs: the same calls print an aligned table for people, JSON for programs, or CSV
- * for spreadsheets, so that no figure can be in one and missing in another.
+ * One emitter, three outputs: the same calls print an aligned table for people, JSON for programs,
+ * or CSV for spreadsheets, so that no figure can be in one and missing in another.
  *
  *     emit_begin(&emit, stdout, EMIT_JSON);
  *     emit_object(&emit, NULL);
@@ -11,16 +11,17 @@
  *     emit_end(&emit);
  *     status = emit_finish(&emit);
  *
- *   JSON   as nested as the calls; keys of objects, no keys inside arrays (pass NULL).
- *   table  one "key  value" line a scalar, keys of nested objects indented; an array of objects becomes a
- *          table with a header line (columns from its first object, scalars only).
- *   CSV    an array of objects becomes header and rows, and nothing else is printed where there is one;
- *          a lone object becomes one header line and one row, nested keys joined by "_". Arrays of
- *          objects inside a printed object are left out of CSV.
+ *   JSON   as nested as the calls, one member a line; keys in objects, none inside arrays (pass
+ * NULL). table  one "key  value" line a scalar, members of nested objects indented; an array of
+ * scalars on one line; an array of objects becomes a table with a header line, its columns the
+ * scalars of the first object (those of objects nested in a row are joined by "_"; arrays in a row
+ * left out). CSV    where there is an array of objects, the first one becomes header and rows, as
+ * in a table, and nothing else is printed; where there is none, the object becomes one header and
+ * one row.
  *
- * Depth at most EMIT_DEPTH. Memory: one heap buffer for the rows of a table (its widths need all of them).
- * For tools only, never in a measured process. A table's array holds at most a few thousand rows sensibly;
- * long listings print CSV or lines themselves.
+ * Depth at most EMIT_DEPTH, columns at most EMIT_COLUMNS: more is a programmer's error and aborts.
+ * Memory: a heap buffer for all rows of a table (its widths need them), for one row in CSV, none in
+ * JSON. For tools only, never inside a measured process.
  */
 #ifndef HEAPTAPE_TRACES_EMIT_H
 #define HEAPTAPE_TRACES_EMIT_H
@@ -32,9 +33,21 @@
 
 enum emit_format { EMIT_TABLE, EMIT_JSON, EMIT_CSV };
 
-#define EMIT_DEPTH 16
+#define EMIT_DEPTH   16
 #define EMIT_COLUMNS 64
 #define EMIT_KEY_MAX 128
+
+/* Text cells of rows: all rows of a table, or the row at hand of CSV. */
+struct emit_cells {
+    char *text; /* cells, each ended by NUL */
+    size_t bytes, capacity;
+    size_t *cell; /* rows * columns: 1 + offset into text; 0 = empty */
+    size_t cells, cells_capacity;
+    char *keys[EMIT_COLUMNS];
+    bool right[EMIT_COLUMNS]; /* numbers stand at the right */
+    uint32_t columns, rows;
+    bool fixed; /* the first row has ended: columns are set */
+};
 
 struct emit {
     FILE *out;
@@ -43,19 +56,11 @@ struct emit {
     struct emit_level {
         bool array;
         uint32_t members;
-        char key[EMIT_KEY_MAX]; /* full key with its parents', for CSV */
+        char key[EMIT_KEY_MAX]; /* joined with those above it as far as rows go */
     } level[EMIT_DEPTH];
-    /* Cells are gathered as text: a table's or a CSV's header and rows. */
-    struct emit_cells {
-        char *text; /* NUL-separated cells, row after row */
-        size_t bytes, capacity;
-        uint32_t columns, column, rows;
-        bool overflow; /* a row had other columns than the first */
-        char *header;
-        size_t header_bytes, header_capacity;
-        bool right[EMIT_COLUMNS]; /* numbers stand at the right */
-    } cells;
-    unsigned rows_depth; /* level of the array whose objects are rows; 0 = none */
+    struct emit_cells cells;
+    unsigned rows_depth; /* depth inside the array whose objects are rows; 0 = none */
+    unsigned skip_depth; /* depth inside an array that is left out; 0 = none */
     bool csv_done;       /* CSV has printed its array */
     bool failed;         /* out of memory */
 };
@@ -73,7 +78,8 @@ void emit_i64(struct emit *emit, const char *key, int64_t value);
 void emit_double(struct emit *emit, const char *key, double value);
 /* Fixed number of decimals, for figures whose noise starts there. */
 void emit_fixed(struct emit *emit, const char *key, double value, int decimals);
-/* NULL = null. Bytes that are not UTF-8 are replaced by U+FFFD in JSON; control characters escaped. */
+/* NULL = null. Bytes that are not UTF-8 are replaced by U+FFFD in JSON; control characters escaped.
+ */
 void emit_string(struct emit *emit, const char *key, const char *value);
 void emit_bool(struct emit *emit, const char *key, bool value);
 void emit_null(struct emit *emit, const char *key);

@@ -1,9 +1,11 @@
 /*
- * The 16-byte record that the preload stores in its ring and that a raw tape carries: what happened, with
- * the addresses of the recorded process. The preload includes this header, so it uses nothing but stdint.
+ * The 16-byte record that the preload stores in its ring and that a raw tape carries: what
+ * happened, with the addresses of the recorded process. The preload includes this header, so it
+ * uses nothing but stdint.
  *
- * A lane's records stand in the order in which its thread did the calls. RAW_STAMP carries a time-stamp
- * counter value for the record that follows it. Not every record has one: see "Order" in FORMAT.md.
+ * A lane's records stand in the order in which its thread did the calls. RAW_STAMP carries a
+ * time-stamp counter value for the record that follows it. Not every record has one: see "Order" in
+ * FORMAT.md.
  *   - free and realloc-begin records are published before the real call,
  *   - allocation and realloc-end records after it has returned.
  */
@@ -19,10 +21,11 @@ enum raw_kind {
     RAW_ALIGNED = 3,       /* address, size, align_log2 */
     RAW_FREE = 4,          /* address (0 = free(NULL)) */
     RAW_REALLOC_BEGIN = 5, /* old address (0 = realloc(NULL, n)), size asked for */
-    RAW_REALLOC_END = 6,   /* new address (0 = failed or freed), size; closes the lane's latest open begin */
-    RAW_USABLE_SIZE = 7,   /* address */
-    RAW_STAMP = 8,         /* value = TSC; belongs to the next record of the lane */
-    RAW_MARK = 9,          /* value = mark number (a later version's user marks) */
+    RAW_REALLOC_END =
+        6, /* new address (0 = failed or freed), size; closes the lane's latest open begin */
+    RAW_USABLE_SIZE = 7, /* address */
+    RAW_STAMP = 8,       /* value = TSC; belongs to the next record of the lane */
+    RAW_MARK = 9,        /* value = mark number (a later version's user marks) */
     RAW_KIND_LIMIT = 10
 };
 
@@ -39,8 +42,17 @@ static inline uint64_t raw_head(unsigned kind, uint64_t address, unsigned align_
 {
     return (address & RAW_ADDRESS_MASK) | (uint64_t)kind << 48 | (uint64_t)align_log2 << 53;
 }
-static inline unsigned raw_head_kind(uint64_t head) { return (unsigned)(head >> 48) & 31; }
-static inline unsigned raw_head_align_log2(uint64_t head) { return (unsigned)(head >> 53) & 63; }
-static inline uint64_t raw_head_address(uint64_t head) { return head & RAW_ADDRESS_MASK; }
+static inline unsigned raw_head_kind(uint64_t head)
+{
+    return (unsigned)(head >> 48) & 31;
+}
+static inline unsigned raw_head_align_log2(uint64_t head)
+{
+    return (unsigned)(head >> 53) & 63;
+}
+static inline uint64_t raw_head_address(uint64_t head)
+{
+    return head & RAW_ADDRESS_MASK;
+}
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * Writes a raw tape (.raw): what the collector drained, one block of records of one lane at a time, in any
- * order of lanes, dumb and cheap. Same container of checksummed blocks as a tape (FORMAT.md), so a torn end
- * costs one block. One writer belongs to one thread; another process's writer is another file.
+ * Writes a raw tape (.raw): what the collector drained, one block of records of one lane at a time,
+ * in any order of lanes, dumb and cheap. Same container of checksummed blocks as a tape
+ * (FORMAT.md), so a torn end costs one block. One writer belongs to one thread; another process's
+ * writer is another file.
  */
 #ifndef HEAPTAPE_TRACES_RAW_WRITER_H
 #define HEAPTAPE_TRACES_RAW_WRITER_H
@@ -16,23 +17,26 @@ struct raw_writer;
 
 enum tape_status raw_writer_open(const char *path, const struct tape_meta *meta, size_t meta_count,
                                  struct raw_writer **ret_writer, struct tape_error *error);
-/* Appends `count` records of `lane` (dense ids given by the collector). May buffer; never keeps `records`. */
-enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane, const struct raw_record *records,
-                                size_t count, struct tape_error *error);
+/* Appends `count` records of `lane` (dense ids given by the collector). May buffer; never keeps
+ * `records`. */
+enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane,
+                                const struct raw_record *records, size_t count,
+                                struct tape_error *error);
 /*
- * Ends a pass: every record that was published before the moment `tsc` has been put. Flushes all lanes'
- * buffers. The resolver merges pass by pass, so a pass bounds its memory: end one every few hundred
- * thousand records and at least a few times a second while records arrive.
+ * Ends a pass: every record that was published before the moment `tsc` has been put. Flushes all
+ * lanes' buffers. The resolver merges pass by pass, so a pass bounds its memory: end one every few
+ * hundred thousand records and at least a few times a second while records arrive.
  */
 enum tape_status raw_writer_pass(struct raw_writer *writer, uint64_t tsc, struct tape_error *error);
 /*
- * A sample of the target's memory, and a pair (tsc, ns since the recording began) that the resolver turns
- * stamps into time with. `sample->event` is ignored here and filled by the resolver.
+ * A sample of the target's memory, and a pair (tsc, ns since the recording began) that the resolver
+ * turns stamps into time with. `sample->event` is ignored here and filled by the resolver.
  */
-enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc, const struct tape_sample *sample,
-                                   struct tape_error *error);
+enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc,
+                                   const struct tape_sample *sample, struct tape_error *error);
 /* As tape_writer_close(). */
-enum tape_status raw_writer_close(struct raw_writer *writer, bool complete, const struct tape_meta *meta,
-                                  size_t meta_count, struct tape_error *error);
+enum tape_status raw_writer_close(struct raw_writer *writer, bool complete,
+                                  const struct tape_meta *meta, size_t meta_count,
+                                  struct tape_error *error);
 
 #endif

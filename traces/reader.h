@@ -1,11 +1,13 @@
 /*
- * Reads a tape front to back, a batch at a time, without any heap call: all memory is one mmap made at open
- * (a few MiB, independent of the tape's length and of its live set). One reader belongs to one thread.
+ * Reads a tape front to back, a batch at a time, without any heap call: all memory is one mmap made
+ * at open (a few MiB, independent of the tape's length and of its live set). One reader belongs to
+ * one thread.
  *
- * Damage: a block whose checksum fails or that is torn is skipped; the next call to tape_reader_next()
- * returns TAPE_DAMAGED once, with the byte offset and what was lost in the message, and reading goes on
- * behind it. After a gap the events may name objects whose allocation was lost or allocate an id that is
- * still live: a consumer that needs sense passes events through track.h, which repairs that.
+ * Damage: a block whose checksum fails or that is torn is skipped; the next call to
+ * tape_reader_next() returns TAPE_DAMAGED once, with the byte offset and what was lost in the
+ * message, and reading goes on behind it. After a gap the events may name objects whose allocation
+ * was lost or allocate an id that is still live: a consumer that needs sense passes events through
+ * track.h, which repairs that.
  */
 #ifndef HEAPTAPE_TRACES_READER_H
 #define HEAPTAPE_TRACES_READER_H
@@ -18,10 +20,11 @@ struct tape_reader;
 
 struct tape_reader_totals {
     uint64_t file_bytes;
-    uint64_t events;         /* as the end block claims; 0 and complete=false where there is none */
-    uint64_t peak_objects;   /* highest object id claimed; a hint for table sizes, not to be trusted */
-    uint32_t lanes;          /* claimed likewise */
-    bool complete;           /* the end block is there and the recording was not cut */
+    uint64_t events; /* as the end block claims; 0 and complete=false where there is none */
+    uint64_t
+        peak_objects; /* highest object id claimed; a hint for table sizes, not to be trusted */
+    uint32_t lanes;   /* claimed likewise */
+    bool complete;    /* the end block is there and the recording was not cut */
 };
 
 /* Opens PATH and checks its header. On failure *ret_reader is untouched. */
@@ -30,8 +33,9 @@ enum tape_status tape_reader_open(const char *path, struct tape_reader **ret_rea
 void tape_reader_close(struct tape_reader *reader);
 
 /*
- * The next batch of events: *ret_events points into the reader's memory and holds until the next call.
- * TAPE_OK with *ret_count > 0, TAPE_END, TAPE_DAMAGED (no events in this call; go on) or TAPE_SYSTEM.
+ * The next batch of events: *ret_events points into the reader's memory and holds until the next
+ * call. TAPE_OK with *ret_count > 0, TAPE_END, TAPE_DAMAGED (no events in this call; go on) or
+ * TAPE_SYSTEM.
  */
 enum tape_status tape_reader_next(struct tape_reader *reader, const struct tape_event **ret_events,
                                   size_t *ret_count, struct tape_error *error);
@@ -40,13 +44,14 @@ void tape_reader_rewind(struct tape_reader *reader);
 /* Claims of the end block; counts are never to be trusted for memory safety. */
 struct tape_reader_totals tape_reader_totals(const struct tape_reader *reader);
 /*
- * A value of the tape's metadata, NULL where the key is absent. Keys in FORMAT.md; among them "program",
- * "arguments", "pid", "parent_pid", "start_order", "started_unix_ns", "allocator", "exit_status",
- * "cut_reason", "tool". Valid until close.
+ * A value of the tape's metadata, NULL where the key is absent. Keys in FORMAT.md; among them
+ * "program", "arguments", "pid", "parent_pid", "start_order", "started_unix_ns", "allocator",
+ * "exit_status", "cut_reason", "tool". Valid until close.
  */
 const char *tape_reader_meta(const struct tape_reader *reader, const char *key);
 /* Samples seen so far are handed to this callback while events are read (NULL: none). */
 void tape_reader_on_sample(struct tape_reader *reader,
-                           void (*callback)(const struct tape_sample *sample, void *context), void *context);
+                           void (*callback)(const struct tape_sample *sample, void *context),
+                           void *context);
 
 #endif

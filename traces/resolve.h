@@ -1,11 +1,12 @@
 /*
- * From a raw tape (addresses, lanes) to a tape (objects, one causal order). Streams: memory is bounded by
- * the live set and by the length of a pass, never by the length of the tape.
+ * From a raw tape (addresses, lanes) to a tape (objects, one causal order). Streams: memory is
+ * bounded by the live set and by the length of a pass, never by the length of the tape.
  *
- * Order rule. A record's key is the stamp of the latest stamped record at or before it in its lane. Within a
- * pass that ended at moment T, records are merged by key, lanes' own order kept, up to each lane's first
- * stamp >= T; what is left joins the next pass. Why that is causal is proved in FORMAT.md: the preload
- * stamps every record that touches an address region last touched by another lane.
+ * Order rule. A record's key is the stamp of the latest stamped record at or before it in its lane.
+ * Within a pass that ended at moment T, records are merged by key, lanes' own order kept, up to
+ * each lane's first stamp >= T; what is left joins the next pass. Why that is causal is proved in
+ * FORMAT.md: the preload stamps every record that touches an address region last touched by another
+ * lane.
  */
 #ifndef HEAPTAPE_TRACES_RESOLVE_H
 #define HEAPTAPE_TRACES_RESOLVE_H
@@ -14,20 +15,21 @@
 #include "traces/event.h"
 
 struct resolve_stats {
-    uint64_t records;          /* raw records read, stamps included */
-    uint64_t events;           /* events written */
-    uint64_t live_twice;       /* allocations at an address that was live: 0 on a sound recording */
-    uint64_t foreign_frees;    /* frees of addresses that no recorded allocation gave */
+    uint64_t records;       /* raw records read, stamps included */
+    uint64_t events;        /* events written */
+    uint64_t live_twice;    /* allocations at an address that was live: 0 on a sound recording */
+    uint64_t foreign_frees; /* frees of addresses that no recorded allocation gave */
     uint64_t damaged_blocks;
     bool complete;
 };
 
 /*
- * Resolves RAW_PATH into TAPE_PATH (created or truncated). A torn or cut raw tape gives a readable tape that
- * is marked incomplete. Progress in bytes through `progress` where given (context first).
+ * Resolves RAW_PATH into TAPE_PATH (created or truncated). A torn or cut raw tape gives a readable
+ * tape that is marked incomplete. Progress in bytes through `progress` where given (context first).
  */
-enum tape_status tape_resolve(const char *raw_path, const char *tape_path,
-                              void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes),
-                              void *context, struct resolve_stats *ret_stats, struct tape_error *error);
+enum tape_status
+tape_resolve(const char *raw_path, const char *tape_path,
+             void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes),
+             void *context, struct resolve_stats *ret_stats, struct tape_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * Writes a resolved tape (.tape). Events are buffered to whole blocks, encoded, compressed and appended; a
- * write error is kept and returned by every later call, and what was written before stays readable.
- * One writer belongs to one thread. Memory: a few MiB, independent of length.
+ * Writes a resolved tape (.tape). Events are buffered to whole blocks, encoded, compressed and
+ * appended; a write error is kept and returned by every later call, and what was written before
+ * stays readable. One writer belongs to one thread. Memory: a few MiB, independent of length.
  */
 #ifndef HEAPTAPE_TRACES_WRITER_H
 #define HEAPTAPE_TRACES_WRITER_H
@@ -30,10 +30,11 @@ enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_e
 enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tape_sample *sample,
                                     struct tape_error *error);
 /*
- * Writes the rest and the end block with `meta` (exit_status, cut_reason, ...), syncs nothing, closes.
- * `complete` false marks the recording as cut. The writer is gone afterwards in any case.
+ * Writes the rest and the end block with `meta` (exit_status, cut_reason, ...), syncs nothing,
+ * closes. `complete` false marks the recording as cut. The writer is gone afterwards in any case.
  */
-enum tape_status tape_writer_close(struct tape_writer *writer, bool complete, const struct tape_meta *meta,
-                                   size_t meta_count, struct tape_error *error);
+enum tape_status tape_writer_close(struct tape_writer *writer, bool complete,
+                                   const struct tape_meta *meta, size_t meta_count,
+                                   struct tape_error *error);
 
 #endif
