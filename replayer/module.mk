@@ -1,0 +1,1 @@
+-include replayer/engine.mk replayer/driver.mk
