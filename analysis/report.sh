@@ -1,0 +1,21 @@
+#!/bin/sh
+# heaptape report: finds a python3 that has what the report needs, and runs the report with it.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
+report=$root/share/heaptape/report
+readonly EXIT_ENVIRONMENT=4
+
+if [ ! -f "$report/__main__.py" ]; then
+    echo "heaptape report: its Python is missing: $report: run make (or make install) again" >&2
+    exit $EXIT_ENVIRONMENT
+fi
+# Packages of Debian are seen by its own python3 only, which need not be the first on PATH.
+for python in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3 /usr/local/bin/python3; do
+    [ -n "$python" ] && command -v "$python" >/dev/null 2>&1 || continue
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue
+    "$python" -c 'import numpy, matplotlib, jinja2' 2>/dev/null || continue
+    exec "$python" -B "$report" "$@"
+done
+echo "heaptape report: no python3 with numpy, matplotlib and jinja2: run:" \
+    "apt-get install python3-numpy python3-matplotlib python3-jinja2" >&2
+exit $EXIT_ENVIRONMENT

@@ -1,0 +1,1 @@
+"""heaptape report: from a results folder to report.html and its charts. Reads files only."""

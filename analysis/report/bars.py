@@ -1,0 +1,67 @@
+"""Horizontal bars from zero, one for each allocator, with intervals, values at their ends and failed rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+
+from .canvas import TEXT, Canvas, shorten
+from .palette import INK, MUTED
+from .results import Interval
+
+ROW_HEIGHT, WIDTH = 0.36, 6.4  # inches
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row. Without an interval it is a failed row and `words` says why."""
+
+    name: str
+    colour: str
+    value: Interval | None
+    words: str
+    dots: tuple[float, ...] = field(default=())  # single rounds
+
+
+def sheet(title: str, subtitle: str, footer: str, bars: list[Bar]) -> tuple[Canvas, Axes]:
+    """A canvas with room for the names at the left and for the words behind the longest bar."""
+    canvas = Canvas(WIDTH, ROW_HEIGHT * len(bars) + 0.62, title, subtitle, footer)
+    left = 0.25 + max(canvas.text_width(shorten(b.name), weight="bold") for b in bars)
+    right = 0.25 + max([canvas.text_width(b.words, TEXT - 0.6) for b in bars if b.value] or [0.0])
+    axes = canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * len(bars))
+    return canvas, axes
+
+
+def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
+    """Draws from the top down; returns the axis' end: all intervals fit, and at least `least`."""
+    ends = [max([b.value.high, *b.dots]) for b in bars if b.value]
+    end = max([*ends, least]) * 1.03 or 1.0
+    for i, bar in enumerate(bars):
+        if bar.value is None:
+            axes.text(end * 0.012, i, f"✕ {shorten(bar.words, 52)}", va="center", size=TEXT - 0.6, color=INK)
+            continue
+        axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
+        axes.plot(bar.dots, [i + 0.42] * len(bar.dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
+        axes.plot([bar.value.low, bar.value.high], [i, i], color=INK, lw=1.1, zorder=5)
+        for x in (bar.value.low, bar.value.high):
+            axes.plot([x, x], [i - 0.14, i + 0.14], color=INK, lw=1.1, zorder=5)
+        axes.annotate(bar.words, (max([bar.value.high, *bar.dots]), i), xytext=(5, 0), textcoords="offset points", va="center",
+                      size=TEXT - 0.6, color=INK, annotation_clip=False)
+    axes.set_ylim(len(bars) - 0.45, -0.55)
+    axes.set_xlim(0, end)
+    axes.set_yticks(range(len(bars)))
+    axes.set_yticklabels([shorten(b.name) for b in bars], weight="bold")
+    axes.tick_params(axis="y", length=0, labelsize=TEXT)
+    for label, bar in zip(axes.get_yticklabels(), bars):
+        label.set_color(bar.colour)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_color(MUTED)
+    return end
+
+
+def mark_line(axes: Axes, x: float, words: str, rows: int) -> None:
+    """A dashed upright line with its words just above the plot."""
+    axes.plot([x, x], [-0.55, rows - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=6)
+    axes.annotate(words, (x, -0.55), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", size=TEXT - 1.6,
+                  color=INK, annotation_clip=False)

@@ -1,0 +1,90 @@
+"""Fragmentation over the replay: H/R - 1 for every allocator in one plot."""
+
+from __future__ import annotations
+
+import numpy
+from matplotlib.axes import Axes
+
+from . import labels
+from .canvas import TEXT, Canvas, shorten
+from .context import Chart, Context
+from .curves import label_operations, operations_unit, thin
+from .palette import INK, MUTED
+from .results import Row, Tape
+from .units import as_percent
+
+READING = (
+    "How much more the allocator holds from the system than the program has asked for: 0 % would be no waste at all, 100 % "
+    "twice what is needed. Lower is better. The figure at a line's end is its mean over the points drawn. Moments at which "
+    "the program has less than a tenth of its peak live are left out, since everything is large against almost nothing."
+)
+LIVE_ENOUGH = 0.10  # share of peak R below which a ratio to R says nothing
+
+
+def ratio(row: Row) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """(operation, H/R - 1), or P/R - 1 where H cannot be told; nan where R is under a tenth of its peak."""
+    series = row.series
+    upper = series.held if row.held_known else series.resident
+    enough = series.requested >= LIVE_ENOUGH * numpy.nanmax(series.requested)
+    enough &= series.requested > 0
+    value = numpy.full(len(upper), numpy.nan)
+    value[enough] = upper[enough] / series.requested[enough] - 1
+    return series.operation, value
+
+
+def ceiling(values: list[numpy.ndarray]) -> float:
+    """Top of the axis: nearly everything fits; a few spikes may leave rather than flatten all the rest."""
+    everything = numpy.concatenate([v[~numpy.isnan(v)] for v in values])
+    highest, usual = float(everything.max()), float(numpy.percentile(everything, 98.5))
+    return max(0.10, highest if highest <= 1.6 * usual else 1.15 * usual) * 1.05
+
+
+def draw_lines(axes: Axes, context: Context, curves: list[tuple[Row, numpy.ndarray, numpy.ndarray]], factor: float) -> None:
+    for row, operation, value in curves:
+        dashes = "-" if row.held_known else (0, (4, 1.5))
+        axes.plot(*thin(operation / factor, 100 * value), color=context.colour[row.allocator], lw=1.7, ls=dashes,
+                  zorder=5 if row.allocator == "libc" else 4)
+
+
+def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float) -> None:
+    """Names with their means in a column at the right."""
+    items = []
+    for row, _, value in curves:
+        last = value[~numpy.isnan(value)][-1]
+        mark = "" if row.held_known else " (P)"
+        mean = as_percent(float(numpy.nanmean(value)))
+        items.append((100 * min(float(last), top), f"{shorten(row.allocator, 16)}{mark}  {mean}", context.colour[row.allocator]))
+    labels.column(axes, x_end, items, TEXT - 0.5)
+
+
+def draw(context: Context, tape: Tape) -> Chart | None:
+    """None where no allocator left a curve to divide."""
+    curves = [(r, *ratio(r)) for r in tape.rows if r.series is not None]
+    curves = [c for c in curves if not numpy.all(numpy.isnan(c[2]))]
+    if not curves:
+        return None
+    largest = max(float(c[1][-1]) for c in curves)
+    top = ceiling([c[2] for c in curves])
+    low = min(0.0, min(float(numpy.nanmin(c[2])) for c in curves))
+    _, factor = operations_unit(largest)
+    known = [c[0].held_known for c in curves]
+    what = "H/R − 1" if all(known) else "H/R − 1; P/R − 1 for those marked (P), whose H cannot be told" if any(known) else "P/R − 1"
+    over = [f"{r.allocator} up to {as_percent(float(numpy.nanmax(v)))}" for r, _, v in curves if numpy.nanmax(v) > top]
+    footer = context.footer(f"Drawn where R is at least {LIVE_ENOUGH:.0%} of its peak".replace("%", " %"),
+                            f"Above the chart's top: {', '.join(over)}" if over else "")
+    canvas = Canvas(9.6, max(3.1, 0.24 * len(curves) + 0.9), f"Fragmentation over time: {shorten(tape.name, 48)}",
+                    f"{what}. Lower is better; labels carry the mean.", footer)
+    axes = canvas.axes(0.62, 0.55, 6.85, canvas.height - canvas.top - canvas.bottom - 0.65)
+    draw_lines(axes, context, curves, factor)
+    axes.set_ylabel("held above requested, %" if any(known) else "resident above requested, %")
+    axes.set_xlim(0, largest / factor)
+    axes.set_ylim(100 * low * 1.1, 100 * top)
+    label_operations(axes, largest, 8)
+    axes.axhline(0, color=MUTED, lw=0.9, zorder=2)
+    end_labels(axes, context, curves, max(c[1][~numpy.isnan(c[2])][-1] for c in curves) / factor, top)
+    failed = [r for r in tape.rows if not r.ok]
+    if failed:
+        axes.annotate("\n".join(f"✕ {shorten(r.allocator, 16)} {r.failure.partition(':')[0]}" for r in failed), (0.01, 0.98),
+                      xycoords="axes fraction", va="top", size=TEXT - 1.4, color=INK)
+    said = "; ".join(f"{r.allocator} {as_percent(float(numpy.nanmean(v)))} in the mean" for r, _, v in curves)
+    return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)

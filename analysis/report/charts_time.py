@@ -1,0 +1,45 @@
+"""Time per operation of each allocator, with intervals and the floor."""
+
+from __future__ import annotations
+
+from . import bars
+from .canvas import shorten
+from .context import Chart, Context
+from .curves import tick_plainly
+from .results import Row, Tape
+from .units import as_ns, figures
+
+READING = (
+    "Time for one malloc, free or realloc, the mean over the replay. Bars are the median of the rounds, the black line its "
+    "interval, each small tick above a bar one round. The dashed line is the floor: what replaying costs with an allocator that "
+    "does nothing. It is part of every bar; what lies right of it is the allocator's own. Lower is better."
+)
+
+
+def by_time(row: Row) -> tuple[bool, float, str]:
+    """Fastest first, those without a figure last."""
+    return (row.ns is None, row.ns.median if row.ns else 0.0, row.allocator)
+
+
+def to_bar(context: Context, row: Row) -> bars.Bar:
+    colour = context.colour[row.allocator]
+    if row.ns is None:
+        return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
+    words = f"{as_ns(row.ns.median)} [{figures(row.ns.low)}, {figures(row.ns.high)}]"
+    return bars.Bar(row.allocator, colour, row.ns, words, row.ns_rounds)
+
+
+def draw(context: Context, tape: Tape) -> Chart | None:
+    if all(r.ns is None for r in tape.rows):
+        return None
+    rows = sorted(tape.rows, key=by_time)
+    drawn = [to_bar(context, r) for r in rows]
+    footer = context.footer("Mean over the replay, floor included")
+    canvas, axes = bars.sheet(f"Time per operation: {shorten(tape.name, 40)}", "Lower is better; ticks are single rounds.", footer, drawn)
+    bars.draw(axes, drawn)
+    tick_plainly(axes.xaxis, 6)
+    axes.set_xlabel("ns per operation")
+    if tape.floor_ns is not None:
+        bars.mark_line(axes, tape.floor_ns, f"floor {as_ns(tape.floor_ns)}", len(drawn))
+    said = "; ".join(f"{b.name}: {b.words}" for b in drawn)
+    return Chart("time", "Time per operation", READING, said + ".", canvas)

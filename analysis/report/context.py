@@ -1,0 +1,50 @@
+"""What every chart needs beside its data: colours, the footer, the name of the tape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .palette import colours
+from .results import Results
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawn chart: how it is named on disk, what it shows in words, and its sheet."""
+
+    name: str  # [a-z_]+, the file's name without tape and ending
+    title: str
+    reading: str  # how to read it, for the page
+    description: str  # its content in words, for who cannot see it
+    canvas: object  # Canvas
+    wide: bool = False  # takes the whole width of the page
+    panels: tuple = ()  # Canvases that stand in the page instead of the sheet, one beside the other
+
+
+@dataclass(frozen=True)
+class Context:
+    results: Results
+    colour: dict[str, str]
+
+    @classmethod
+    def of(cls, results: Results) -> "Context":
+        return cls(results, colours(results.allocator_names))
+
+    def footer(self, *notes: str) -> str:
+        """Notes of the chart, then rounds, interval method and machine."""
+        settings, machine = self.results.settings, self.results.machine
+        confidence = settings.get("confidence")
+        percent = f"{100 * confidence:g} % interval" if isinstance(confidence, (int, float)) else "interval"
+        rounds = settings.get("rounds")
+        method = settings.get("interval_method")
+        parts = [n for n in notes if n]
+        parts.append(
+            f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}" + (f" ({method})" if method else "")
+        )
+        cores = machine.get("cores")
+        where = [str(machine.get("cpu_model") or "unknown CPU"), f"{cores} cores" if cores else "",
+                 str(machine.get("libc") or ""), f"Linux {machine['kernel']}" if machine.get("kernel") else ""]
+        parts.append(", ".join(w for w in where if w))
+        parts.append(f"touch {settings.get('touch')}" if settings.get("touch") else "")
+        return ". ".join(p.rstrip(".") for p in parts if p) + "."
+

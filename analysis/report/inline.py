@@ -1,0 +1,27 @@
+"""A chart's SVG made fit to stand inside the page: unique ids, colours by CSS variable, words for who can't see it."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from .palette import every_colour, variable
+
+VARIABLES = {colour: f"var({variable(colour)})" for colour in every_colour()}
+COLOUR = re.compile("|".join(re.escape(c) for c in VARIABLES))
+STYLE = re.compile(r'style="[^"]*"')
+IDENTIFIER = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
+PROLOGUE = re.compile(r"^.*?(?=<svg)", re.S)
+METADATA = re.compile(r"<metadata>.*?</metadata>\s*", re.S)
+
+
+def for_page(svg: str, prefix: str, label: str) -> str:
+    """The <svg> element alone. Colours of the palette become CSS variables, so that dark paper works."""
+    body = METADATA.sub("", PROLOGUE.sub("", svg))
+    body = IDENTIFIER.sub(lambda m: f"{m[1]}{prefix}-{m[2]}", body)
+    body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
+    view = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', body)
+    width = float(view[1]) if view else 640.0
+    opening = (f'<svg role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {view[1]} {view[2]}" '
+               f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">')
+    return re.sub(r"^<svg[^>]*>", lambda _: opening, body, count=1)

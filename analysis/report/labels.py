@@ -1,0 +1,83 @@
+"""Where direct labels go so that none lies on another: a column of labels, and labels around points."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
+
+
+def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
+    """Positions near `wanted`, at least `gap` apart and inside low..high where there is room, order kept.
+
+    Neighbours that clash are merged into a block around their common mean (isotonic regression).
+    """
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
+    blocks: list[list[float]] = []  # [sum of offsets-corrected wishes, count]
+    for rank, i in enumerate(order):
+        blocks.append([wanted[i] - rank * gap, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    placed = [total / count for total, count in blocks for _ in range(int(count))]
+    room = high - gap * (len(wanted) - 1)
+    result = [0.0] * len(wanted)
+    for rank, i in enumerate(order):
+        result[i] = min(max(placed[rank], low), max(room, low)) + rank * gap
+    return result
+
+
+def column(axes: Axes, x: float, items: list[tuple[float, str, str]], size: float, indent: float = 7) -> None:
+    """Labels right of data position `x`, each at its (y, text, colour), spread apart, with a thin leader."""
+    figure = axes.figure
+    to_points = 72 / figure.dpi
+    low, high = (v * to_points for v in axes.transAxes.transform([(0, 0), (0, 1)])[:, 1])
+    at = [axes.transData.transform((x, y))[1] * to_points for y, _, _ in items]
+    for (y, text, colour), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
+        axes.annotate(
+            text, (x, y), xytext=(indent, place - wish), textcoords="offset points", va="center", ha="left", size=size,
+            color=colour, weight="bold", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
+        )
+
+
+# Directions to try around a point, the pleasant first: (dx, dy, horizontal, vertical alignment).
+AROUND = (
+    (1, 0, "left", "center"), (0.75, 0.75, "left", "bottom"), (0.75, -0.75, "left", "top"), (-1, 0, "right", "center"),
+    (0, 1, "center", "bottom"), (0, -1, "center", "top"), (-0.75, 0.75, "right", "bottom"), (-0.75, -0.75, "right", "top"),
+)
+
+
+def overlap(one: Bbox, other: Bbox) -> float:
+    """Area that two boxes share."""
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    return width * height if width > 0 and height > 0 else 0.0
+
+
+def around(axes: Axes, items: list[tuple[float, float, str, str]], keep_free: list[Bbox], size: float) -> None:
+    """Labels beside points (x, y, text, colour): each where it covers least of the others and of keep_free."""
+    figure = axes.figure
+    renderer = figure.canvas.get_renderer()
+    pixels = figure.dpi / 72
+    frame = axes.get_window_extent(renderer)
+    taken = list(keep_free)
+    for x, y, text, colour in items:
+        best = None
+        for distance in (7, 13, 22, 34, 48):
+            for dx, dy, ha, va in AROUND:
+                label = axes.annotate(text, (x, y), xytext=(dx * distance, dy * distance), textcoords="offset points",
+                                      ha=ha, va=va, size=size, color=colour, weight="bold", annotation_clip=False)
+                box = label.get_window_extent(renderer).padded(1.5 * pixels)
+                cost = sum(overlap(box, other) for other in taken) + 4 * (box.width * box.height - overlap(box, frame))
+                cost += distance * 0.5
+                label.remove()
+                if best is None or cost < best[0] - 1e-9:
+                    best = (cost, distance, dx, dy, ha, va, box)
+            if best and best[0] < distance * 0.5 + 1:
+                break
+        _, distance, dx, dy, ha, va, box = best
+        leader = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 1, "shrinkB": 3} if distance > 7 else None
+        axes.annotate(text, (x, y), xytext=(dx * distance, dy * distance), textcoords="offset points", ha=ha, va=va,
+                      size=size, color=colour, weight="bold", annotation_clip=False, arrowprops=leader)
+        taken.append(box)

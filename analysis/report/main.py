@@ -1,0 +1,153 @@
+"""heaptape report RESULTS: options, then load, draw, write."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import re
+import sys
+
+EXIT_USAGE, EXIT_BAD_INPUT, EXIT_ENVIRONMENT = 2, 3, 4
+FORMATS = ("html", "png", "svg")
+
+EXAMPLES = """Examples:
+  heaptape report results                      results/report.html and results/charts/
+  heaptape report results -o ~/public/heap     the same, written elsewhere
+  heaptape report results --format=png         the charts alone, as PNG
+
+Usage: heaptape report RESULTS [OPTIONS]
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Speaks as every heaptape command does: examples first, one line for an error, exit 2."""
+
+    def format_help(self) -> str:
+        return EXAMPLES + """
+Writes report.html (one file, needs no network) and charts/*.png and *.svg from the folder that heaptape bench
+left. The paths written go to stdout.
+
+  -o, --output=DIR   where to write (default: RESULTS itself)
+  --format=LIST      what to write: html, png, svg, comma-separated (default: all three)
+  -q, --quiet        no paths on stdout
+  --version          the version
+  --help             this text
+
+Exit status: 0 ok, 2 usage, 3 the folder cannot be used, 4 cannot write.
+"""
+
+    def error(self, message: str):
+        fail(EXIT_USAGE, f"{message}; see heaptape report --help")
+
+
+def fail(status: int, message: str):
+    print(f"heaptape report: {message}", file=sys.stderr)
+    raise SystemExit(status)
+
+
+def version() -> str:
+    """From the VERSION file: share/heaptape's once installed, the checkout's otherwise."""
+    here = pathlib.Path(__file__).absolute().parent
+    for place in (here.parent / "VERSION", here.resolve().parent.parent / "VERSION"):
+        if place.is_file():
+            return place.read_text().strip()
+    return "unknown"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser(prog="heaptape report", allow_abbrev=False)
+    parser.add_argument("results")
+    parser.add_argument("-o", "--output")
+    parser.add_argument("--format", default="html,png,svg")
+    parser.add_argument("-q", "--quiet", action="store_true")
+    parser.add_argument("--version", action="version", version=f"heaptape {version()}")
+    options = parser.parse_args(arguments)
+    options.format = [f for f in options.format.split(",") if f]
+    unknown = [f for f in options.format if f not in FORMATS]
+    if unknown or not options.format:
+        fail(EXIT_USAGE, f"--format={','.join(unknown)}: html, png or svg; see heaptape report --help")
+    return options
+
+
+def safe(name: str) -> str:
+    """A tape's name in a file name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).strip(".") or "tape"
+
+
+class Writer:
+    """Writes charts and the page below one folder and remembers what it wrote."""
+
+    def __init__(self, folder: pathlib.Path, formats: list[str]):
+        self.folder, self.formats = folder, formats
+        self.written: list[pathlib.Path] = []
+
+    def chart(self, chart, tape: str = "") -> list[str]:
+        """Paths of the chart's files, relative to the page."""
+        stem = f"{safe(tape)}.{chart.name}" if tape else chart.name
+        files = []
+        for ending in ("png", "svg"):
+            if ending not in self.formats:
+                continue
+            path = self.folder / "charts" / f"{stem}.{ending}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            chart.canvas.save(path)
+            self.written.append(path)
+            files.append(f"charts/{stem}.{ending}")
+        return files
+
+    def page(self, text: str) -> None:
+        """Whole or not at all: written beside, then renamed."""
+        path = self.folder / "report.html"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".html.part")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+        self.written.insert(0, path)
+
+
+def progress(text: str) -> None:
+    """One changing line on a terminal; nothing elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\033[Kheaptape report: {text}", end="", file=sys.stderr, flush=True)
+
+
+def write(results, writer: Writer) -> None:
+    """Draws every chart of the results and writes the page."""
+    from . import charts_fragmentation, charts_growth, charts_live, charts_memory, charts_overview, charts_pareto, charts_sizes, charts_time, page
+    from .canvas import set_style
+    from .context import Context
+
+    set_style()
+    context = Context.of(results)
+    drawn_overview = charts_overview.draw(context)
+    overview = [(drawn_overview, writer.chart(drawn_overview))] if drawn_overview else []
+    tapes = []
+    for tape in results.tapes:
+        progress(tape.name)
+        charts = [m.draw(context, tape) for m in (charts_time, charts_memory, charts_pareto, charts_growth, charts_fragmentation, charts_sizes)]
+        tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])
+    drawn_live = charts_live.draw(context)
+    live = (drawn_live, writer.chart(drawn_live)) if drawn_live else None
+    if "html" in writer.formats:
+        writer.page(page.render(context, overview, tapes, live))
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+def main(arguments: list[str]) -> int:
+    options = parse(arguments)
+    from .results import ResultsError, load
+
+    folder = pathlib.Path(options.results)
+    try:
+        results = load(folder)
+    except ResultsError as error:
+        fail(EXIT_BAD_INPUT, str(error))
+    writer = Writer(pathlib.Path(options.output) if options.output else folder, options.format)
+    try:
+        write(results, writer)
+    except OSError as error:
+        fail(EXIT_ENVIRONMENT, f"cannot write {error.filename or writer.folder}: {error.strerror}: choose another folder with -o")
+    if not options.quiet:
+        print("\n".join(str(p) for p in writer.written))
+    return 0

@@ -1,0 +1,43 @@
+"""Each allocator over all tapes: ratios to libc and their geometric means."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .results import Results
+
+
+@dataclass(frozen=True)
+class Overall:
+    """One allocator. Ratios of the tapes on which it has a figure; a mean is None without any."""
+
+    allocator: str
+    time: tuple[float, ...]
+    memory: tuple[float, ...]
+    failed: int  # tapes on which it did not get through
+
+    @property
+    def time_mean(self) -> float | None:
+        return geometric_mean(self.time)
+
+    @property
+    def memory_mean(self) -> float | None:
+        return geometric_mean(self.memory)
+
+
+def geometric_mean(ratios: tuple[float, ...]) -> float | None:
+    """exp of the mean of the logarithms; None for none at all."""
+    good = [r for r in ratios if r > 0]
+    return math.exp(math.fsum(math.log(r) for r in good) / len(good)) if good else None
+
+
+def overall(results: Results) -> list[Overall]:
+    """Fastest first, those without a figure last."""
+    found = []
+    for name in results.allocator_names:
+        rows = [r for t in results.tapes for r in t.rows if r.allocator == name]
+        time = tuple(r.relative_time.median for r in rows if r.relative_time)
+        memory = tuple(r.relative_peak_resident.median for r in rows if r.relative_peak_resident)
+        found.append(Overall(name, time, memory, sum(not r.ok for r in rows)))
+    return sorted(found, key=lambda o: (o.time_mean is None, o.time_mean or 0.0, o.allocator))

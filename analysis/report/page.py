@@ -1,0 +1,185 @@
+"""report.html: the page's data gathered, and its template filled. Everything that is a name gets escaped there."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+from dataclasses import dataclass
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from . import palette, units, verdict
+from .context import Chart, Context
+from .inline import for_page
+from .overview import overall
+from .results import Results, Row, Tape
+
+TEMPLATES = pathlib.Path(__file__).absolute().parent / "templates"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the summary table: what it shows, what it is sorted by, and a smaller second line."""
+
+    text: str
+    key: float | str
+    note: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A chart as the page shows it: one drawing, or panels side by side."""
+
+    anchor: str
+    chart: Chart
+    drawings: list[Markup]
+    files: list[str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """Everything about one tape."""
+
+    anchor: str
+    tape: Tape
+    headline: str
+    lines: list[verdict.Line]
+    undecided: str
+    table: list[tuple[Row, list[Cell]]]
+    facts: list[tuple[str, str]]
+    figures: list[Figure]
+
+
+COLUMNS = (
+    "Allocator", "Time per operation", "Against libc", "Without floor", "Peak resident", "Against libc",
+    "Peak held", "Fragmentation, mean", "at peak R", "max H / max R − 1",
+)
+UNKNOWN = Cell("–", float("inf"))
+
+
+def relative_cell(value) -> Cell:
+    if value is None:
+        return UNKNOWN
+    if value.verdict == "baseline":
+        return Cell("baseline", 1.0)
+    if not value.shown:
+        return Cell("no difference shown", value.median, units.as_change(value.median), verdict.SAME)
+    note = f"{units.figures(value.low)} to {units.figures(value.high)}×"
+    return Cell(units.as_change(value.median), value.median, note, verdict.BETTER if value.median < 1 else verdict.WORSE)
+
+
+def range_cell(value, text) -> Cell:
+    """A median with its interval below."""
+    if value is None:
+        return UNKNOWN
+    return Cell(text(value.median), value.median, f"{text(value.low)} to {text(value.high)}")
+
+
+def share_cell(value: float | None) -> Cell:
+    return UNKNOWN if value is None else Cell(units.as_percent(value), value)
+
+
+def cells(row: Row) -> list[Cell]:
+    """The row of the summary table, in the order of COLUMNS without the name."""
+    held = Cell(units.as_bytes(row.peak_held), row.peak_held) if row.held_known and row.peak_held is not None else UNKNOWN
+    waste = row.fragmentation
+    return [
+        range_cell(row.ns, units.as_ns), relative_cell(row.relative_time), range_cell(row.net_ns, units.as_ns),
+        range_cell(row.peak_resident, units.as_bytes), relative_cell(row.relative_peak_resident), held,
+        share_cell(waste.mean_over_time), share_cell(waste.at_peak_requested), share_cell(waste.max_held_over_max_requested),
+    ]
+
+
+def table(tape: Tape) -> list[tuple[Row, list[Cell]]]:
+    rows = sorted(tape.rows, key=lambda r: (r.ns is None, r.ns.median if r.ns else 0.0, r.allocator))
+    return [(r, cells(r)) for r in rows]
+
+
+def facts(tape: Tape) -> list[tuple[str, str]]:
+    """What the tape is, as pairs of word and value."""
+    about = tape.facts
+    arguments = about.get("arguments")
+    command = f"{tape.program} {arguments}" if arguments else tape.program
+    pairs = [("Program", command if len(command) <= 160 else command[:159] + "…")]
+    for word, key, text in (
+        ("Events", "events", units.as_count), ("Allocations", "allocations", units.as_count), ("Frees", "frees", units.as_count),
+        ("Reallocs", "reallocs", units.as_count), ("Threads", "lanes", units.as_count), ("Peak live", "peak_live_bytes", units.as_bytes),
+        ("Live at the end", "live_at_end_bytes", units.as_bytes), ("Recorded for", "duration_seconds", units.as_seconds),
+        ("Tape on disk", "file_bytes", units.as_bytes),
+    ):
+        value = about.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            pairs.append((word, text(value)))
+    if about.get("recorded_allocator"):
+        peak = about.get("recorded_peak_resident_bytes")
+        pairs.append(("Recorded on", str(about["recorded_allocator"]) + (f", the process peaked at {units.as_bytes(peak)} resident" if peak else "")))
+    if about.get("complete") is False:
+        pairs.append(("Note", "the recording was cut; its end is missing"))
+    return pairs
+
+
+def anchor_of(text: str) -> str:
+    """A word that is safe as an id."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "x"
+
+
+def figure(chart: Chart, prefix: str, files: list[str]) -> Figure:
+    sheets = chart.panels or (chart.canvas,)
+    drawings = []
+    for i, sheet in enumerate(sheets):
+        label = f"{chart.title}. {chart.description}" if i == 0 else f"{chart.title}, panel {i + 1}"
+        drawings.append(Markup(for_page(sheet.svg(), f"{prefix}-{chart.name}-{i}", label)))
+    return Figure(f"{prefix}-{chart.name}", chart, drawings, files)
+
+
+def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> Section:
+    prefix = f"t{number}-{anchor_of(tape.name)}"
+    found = verdict.lines(tape)
+    return Section(prefix, tape, verdict.headline(tape), found, verdict.undecided(found), table(tape), facts(tape),
+                   [figure(c, prefix, files) for c, files in charts])
+
+
+def pairs_of(values: dict) -> list[tuple[str, str]]:
+    """Settings and machine as the file has them: keys with words, bytes with units."""
+    pairs = []
+    for key, value in values.items():
+        if key.endswith("_bytes") and isinstance(value, (int, float)):
+            key, value = key[:-6], units.as_bytes(value) if value else "none"
+        elif key.endswith("_seconds") and isinstance(value, (int, float)):
+            key, value = key[:-8], units.as_seconds(value)
+        pairs.append((key.replace("_", " "), "unknown" if value is None else str(value)))
+    return pairs
+
+
+def noise(results: Results) -> list[tuple[str, str, float]]:
+    """(tape, allocator, half width of the interval over the median) of the widest intervals of time, widest first."""
+    found = [(t.name, r.allocator, (r.ns.high - r.ns.low) / 2 / r.ns.median) for t in results.tapes for r in t.rows if r.ns and r.ns.median]
+    return sorted(found, key=lambda f: (-f[2], f[0], f[1]))[:5]
+
+
+def environment() -> Environment:
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True, default_for_string=True),
+                       undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(ns=units.as_ns, count=units.as_count, percent=units.as_percent)
+    return made
+
+
+def render(context: Context, overview_charts: list, tape_charts: list[list], live_chart) -> str:
+    """The whole page. Charts come as (Chart, files) pairs."""
+    results = context.results
+    several = len(results.tapes) > 1
+    totals = overall(results)
+    compared = several and any(o.time_mean for o in totals)
+    sections = [section(t, charts, i) for i, (t, charts) in enumerate(zip(results.tapes, tape_charts))]
+    return environment().get_template("report.html.j2").render(
+        results=results, sections=sections, several=several, columns=COLUMNS, colours=context.colour,
+        overview=[figure(c, "all", f) for c, f in overview_charts], live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,
+        headline=verdict.overall_headline(totals, results) if compared else None,
+        overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
+        command=shlex.join(results.command), machine=pairs_of(results.machine), settings=pairs_of(results.settings),
+        noise=noise(results), variable=palette.variable, palette=[c for c in palette.every_colour() if c not in palette.CHROME],
+        dark=palette.DARK, programs=list(dict.fromkeys(t.program for t in results.tapes)),
+    )

@@ -1,0 +1,52 @@
+"""One fixed colour per allocator, the same on every page. Okabe and Ito's eight, safe for the colour-blind.
+
+Each colour has a twin of the same hue for dark paper; the page swaps them by CSS variables.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+# Colours of the drawing itself. Distinct hex values, since the page finds them in the SVG by value.
+INK, MUTED, GRID, PAPER, SHADE = "#1c1c21", "#5c5c66", "#dedee3", "#ffffff", "#ececf0"
+CHROME = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", SHADE: "shade"}
+
+FIXED = {
+    "libc": "#222222",
+    "htmalloc": "#d55e00",
+    "jemalloc": "#0072b2",
+    "mimalloc": "#009e73",
+    "tcmalloc": "#cc79a7",
+    "tbbmalloc": "#e69f00",
+    "null": "#9a9aa2",
+}
+# For every other name: two of Okabe and Ito's that are left and muted hues of Paul Tol's.
+OTHERS = ("#56b4e9", "#882255", "#999933", "#332288", "#b8860b", "#44aa99", "#661100", "#6b7f00", "#7d5ba6", "#4d7c8a")
+# Twins for dark paper.
+DARK = {
+    "#222222": "#e6e6ea", "#d55e00": "#ff8a3d", "#0072b2": "#4ba8e6", "#009e73": "#2cc79b", "#cc79a7": "#e09fc4",
+    "#e69f00": "#f0b429", "#9a9aa2": "#8a8a92", "#56b4e9": "#7cc7f2", "#882255": "#d4699c", "#999933": "#c3c35a",
+    "#332288": "#8f83e0", "#b8860b": "#d9a93a", "#44aa99": "#5cc9b7", "#661100": "#d0735c", "#6b7f00": "#a9c23a",
+    "#7d5ba6": "#b394dc", "#4d7c8a": "#83b3c2",
+}
+
+
+def colours(names: list[str]) -> dict[str, str]:
+    """A colour for each name. An unknown name's is a function of the name, moved on only where two clash."""
+    chosen = {n: FIXED[n] for n in names if n in FIXED}
+    taken: set[str] = set()
+    for name in sorted(set(names) - set(FIXED)):
+        start = zlib.crc32(name.encode()) % len(OTHERS)
+        order = [OTHERS[(start + i) % len(OTHERS)] for i in range(len(OTHERS))]
+        chosen[name] = next((c for c in order if c not in taken), order[0])
+        taken.add(chosen[name])
+    return chosen
+
+
+def variable(colour: str) -> str:
+    """The name of the CSS variable that stands for a colour in inline SVG."""
+    return "--" + CHROME.get(colour, "c-" + colour.lstrip("#"))
+
+
+def every_colour() -> list[str]:
+    return [*CHROME, *dict.fromkeys([*FIXED.values(), *OTHERS])]

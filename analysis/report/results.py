@@ -1,0 +1,408 @@
+"""A results folder (results.json, series/*.csv, live.json): load, check, and give it types.
+
+Everything that can be wrong with a folder ends in ResultsError with one sentence that says what, where and
+what to do next. Figures that are unknown are None; series are arrays of floats with nan where unknown.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pathlib
+from dataclasses import dataclass, field
+
+import numpy
+
+SCHEMA_VERSION = 1
+SERIES_COLUMNS = ("operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes", "resident_bytes")
+SIZES_COLUMNS = ("size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes")
+
+
+class ResultsError(Exception):
+    """One sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A median with its confidence interval; all three known."""
+
+    median: float
+    low: float
+    high: float
+    verdict: str = ""
+
+    @property
+    def shown(self) -> bool:
+        """Whether a difference from the baseline is shown."""
+        return self.verdict not in ("", "no difference shown", "baseline")
+
+
+@dataclass(frozen=True)
+class Fragmentation:
+    """Johnstone and Wilson's four and the area ratio, see METRICS.md. None where H is unknown."""
+
+    mean_over_time: float | None
+    at_peak_requested: float | None
+    at_peak_held: float | None
+    max_held_over_max_requested: float | None
+    area_ratio: float | None
+
+
+@dataclass(frozen=True)
+class Series:
+    """R, U, H and P of one memory run; arrays of equal length, at least two points."""
+
+    operation: numpy.ndarray
+    time_seconds: numpy.ndarray
+    requested: numpy.ndarray
+    usable: numpy.ndarray
+    held: numpy.ndarray
+    resident: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Histogram of sizes asked for: bin i holds low[i] .. high[i] bytes, both included."""
+
+    low: numpy.ndarray
+    high: numpy.ndarray
+    allocations: numpy.ndarray
+    allocated_bytes: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class Row:
+    """One allocator on one tape."""
+
+    tape: str
+    allocator: str
+    is_floor: bool
+    status: str
+    detail: str
+    rounds_ok: int
+    rounds: int
+    ns: Interval | None
+    ns_min: float | None
+    ns_max: float | None
+    floor_ns: float | None
+    net_ns: Interval | None
+    relative_time: Interval | None
+    peak_requested: float | None
+    peak_usable: float | None
+    peak_held: float | None
+    peak_resident: Interval | None
+    startup_resident: float | None
+    held_known: bool
+    relative_peak_resident: Interval | None
+    fragmentation: Fragmentation
+    series: Series | None
+    ns_rounds: tuple[float, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.status == "ok"
+
+    @property
+    def failure(self) -> str:
+        """Why there are no figures, in words; '' for a row that is well."""
+        if self.ok:
+            return ""
+        word = STATUS_WORDS.get(self.status, self.status or "failed")
+        return f"{word}: {self.detail}" if self.detail else word
+
+
+STATUS_WORDS = {
+    "crashed": "crashed",
+    "timeout": "timed out",
+    "out_of_memory": "out of memory",
+    "error": "failed",
+}
+
+
+@dataclass(frozen=True)
+class Tape:
+    name: str
+    facts: dict
+    sizes: Sizes | None
+    rows: tuple[Row, ...]  # without the floor, in the order of the bench
+
+    @property
+    def program(self) -> str:
+        return str(self.facts.get("program") or self.name)
+
+    @property
+    def baseline(self) -> Row | None:
+        return next((r for r in self.rows if r.allocator == "libc" and r.ok), None)
+
+    @property
+    def floor_ns(self) -> float | None:
+        return next((r.floor_ns for r in self.rows if r.floor_ns is not None), None)
+
+
+@dataclass(frozen=True)
+class LiveEntry:
+    """The real program under one allocator, from `heaptape live`."""
+
+    allocator: str
+    status: str
+    seconds: dict | None
+    peak_resident: float | None
+    peak_resident_runs: tuple[float, ...]
+    predicted: float | None
+    relative_time: float | None
+    relative_peak_resident: float | None
+
+
+@dataclass(frozen=True)
+class Live:
+    program: tuple[str, ...]
+    entries: tuple[LiveEntry, ...]
+
+
+@dataclass(frozen=True)
+class Results:
+    folder: pathlib.Path
+    tool_version: str
+    created_utc: str
+    command: tuple[str, ...]
+    complete: bool
+    machine: dict
+    settings: dict
+    warnings: tuple[dict, ...]
+    allocators: tuple[dict, ...]
+    tapes: tuple[Tape, ...]
+    live: Live | None
+    gaps: tuple[str, ...] = field(default=())  # what could not be read, a sentence each
+
+    @property
+    def allocator_names(self) -> list[str]:
+        """Every allocator but the floor, in the order of the bench."""
+        names: dict[str, None] = {}
+        for tape in self.tapes:
+            for row in tape.rows:
+                names.setdefault(row.allocator)
+        for entry in self.live.entries if self.live else ():
+            names.setdefault(entry.allocator)
+        return list(names)
+
+
+# ---- reading ---------------------------------------------------------------------------------------------
+
+
+def read_json(path: pathlib.Path) -> dict:
+    """The object in PATH, its schema_version checked."""
+    again = "run heaptape bench again with -o"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise ResultsError(f"cannot read {path.name}: {path}: {reason}") from None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
+        raise ResultsError(f"{path.name} is torn or not JSON ({where}): {path}: {again}") from None
+    if not isinstance(value, dict) or "schema_version" not in value:
+        raise ResultsError(f"{path.name} is not heaptape's (no schema_version): {path}: {again}")
+    version = value["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise ResultsError(
+            f"{path.name} has schema_version {version!r}, this heaptape reads {SCHEMA_VERSION}: {path}: "
+            "use the heaptape that wrote it, or run heaptape bench again"
+        )
+    return value
+
+
+class Fields:
+    """Typed look-ups in a JSON object; a wrong type is a ResultsError naming the key."""
+
+    def __init__(self, value: object, where: str):
+        if not isinstance(value, dict):
+            raise ResultsError(f"{where} is not an object: run heaptape bench again")
+        self.value, self.where = value, where
+
+    def wrong(self, key: str, expected: str) -> ResultsError:
+        return ResultsError(f"{self.where}: {key} is not {expected}: the file was damaged or edited; run heaptape bench again")
+
+    def number(self, key: str) -> float | None:
+        value = self.value.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise self.wrong(key, "a number")
+        return float(value)
+
+    def count(self, key: str) -> int:
+        return int(self.number(key) or 0)
+
+    def text(self, key: str) -> str:
+        value = self.value.get(key)
+        if value is None:
+            return ""
+        if not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
+    def truth(self, key: str, default: bool = False) -> bool:
+        value = self.value.get(key)
+        return default if value is None else bool(value)
+
+    def object(self, key: str) -> dict:
+        value = self.value.get(key)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            raise self.wrong(key, "an object")
+        return value
+
+    def list(self, key: str) -> list:
+        value = self.value.get(key)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            raise self.wrong(key, "a list")
+        return value
+
+    def objects(self, key: str) -> tuple[dict, ...]:
+        return tuple(Fields(v, f"{self.where}: {key}[{i}]").value for i, v in enumerate(self.list(key)))
+
+    def interval(self, key: str) -> Interval | None:
+        """None unless the median is known; ends that are unknown fall on the median."""
+        inner = Fields(self.object(key), f"{self.where}: {key}")
+        median, low, high = inner.number("median"), inner.number("ci_low"), inner.number("ci_high")
+        if median is None:
+            return None
+        return Interval(median, median if low is None else low, median if high is None else high, inner.text("verdict"))
+
+
+def read_table(folder: pathlib.Path, name: str, columns: tuple[str, ...], minimum: int) -> list[numpy.ndarray]:
+    """The columns of a CSV file inside the folder; an empty cell is nan. ValueError says what is wrong."""
+    path = folder / name
+    if folder.resolve() not in path.resolve().parents:
+        raise ValueError(f"{name} lies outside the results folder")
+    try:
+        with path.open(newline="", encoding="utf-8") as source:
+            rows = csv.reader(source)
+            header = next(rows, [])
+            where = [header.index(c) for c in columns]
+            table = [[float(r[i]) if r[i] else math.nan for i in where] for r in rows if r]
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror}") from None
+    except (ValueError, IndexError, csv.Error):
+        raise ValueError(f"{name}: not the columns and numbers expected") from None
+    if len(table) < minimum:
+        raise ValueError(f"{name}: too few rows to draw ({len(table)})")
+    return list(numpy.array(table, dtype=float).T)
+
+
+def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | None:
+    if not name:
+        return None
+    try:
+        return Series(*read_table(folder, name, SERIES_COLUMNS, 2))
+    except ValueError as error:
+        gaps.append(f"No memory curve: {error}.")
+        return None
+
+
+def read_sizes(folder: pathlib.Path, name: str, gaps: list[str]) -> Sizes | None:
+    if not name:
+        return None
+    try:
+        return Sizes(*read_table(folder, name, SIZES_COLUMNS, 1))
+    except ValueError as error:
+        gaps.append(f"No size histogram: {error}.")
+        return None
+
+
+def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) -> Row:
+    tape, allocator = fields.text("tape"), fields.text("allocator")
+    status, is_floor = fields.text("status"), fields.truth("is_floor")
+    inner = Fields(fields.object("fragmentation"), f"{fields.where}: fragmentation")
+    ns = Fields(fields.object("ns_per_operation"), f"{fields.where}: ns_per_operation")
+    return Row(
+        tape=tape, allocator=allocator, is_floor=is_floor, status=status, detail=fields.text("detail"),
+        rounds_ok=fields.count("rounds_ok"), rounds=fields.count("rounds"),
+        ns=fields.interval("ns_per_operation"), ns_min=ns.number("min"), ns_max=ns.number("max"),
+        floor_ns=fields.number("floor_ns_per_operation"), net_ns=fields.interval("net_ns_per_operation"),
+        relative_time=fields.interval("relative_time"),
+        peak_requested=fields.number("peak_requested_bytes"), peak_usable=fields.number("peak_usable_bytes"),
+        peak_held=fields.number("peak_held_bytes"), peak_resident=fields.interval("peak_resident_bytes"),
+        startup_resident=fields.number("startup_resident_bytes"), held_known=fields.truth("held_known"),
+        relative_peak_resident=fields.interval("relative_peak_resident"),
+        fragmentation=Fragmentation(*(inner.number(k) for k in Fragmentation.__dataclass_fields__)),
+        series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
+        ns_rounds=tuple(rounds.get((tape, allocator), ())),
+    )
+
+
+def time_rounds(top: Fields) -> dict[tuple[str, str], list[float]]:
+    """ns per operation of each good timed run, by tape and allocator, in the order of the rounds."""
+    found: dict[tuple[str, str], list[float]] = {}
+    for i, value in enumerate(top.objects("runs")):
+        run = Fields(value, f"results.json: runs[{i}]")
+        ns = run.number("ns_per_operation")
+        if run.text("mode") == "time" and run.text("status") == "ok" and ns is not None:
+            found.setdefault((run.text("tape"), run.text("allocator")), []).append(ns)
+    return found
+
+
+def read_tapes(top: Fields, folder: pathlib.Path, gaps: list[str]) -> tuple[Tape, ...]:
+    rounds = time_rounds(top)
+    rows: dict[str, list[Row]] = {}
+    for i, value in enumerate(top.objects("summary")):
+        row = to_row(Fields(value, f"results.json: summary[{i}]"), folder, rounds, gaps)
+        rows.setdefault(row.tape, []).append(row)
+    facts = {str(t.get("name")): t for t in top.objects("tapes")}
+    tapes = []
+    for name in [n for n in facts if n in rows] + [n for n in rows if n not in facts]:
+        about = facts.get(name, {"name": name})
+        sizes = read_sizes(folder, Fields(about, f"results.json: tape {name}").text("sizes_csv"), gaps)
+        tapes.append(Tape(name, about, sizes, tuple(r for r in rows[name] if not r.is_floor)))
+    return tuple(t for t in tapes if t.rows)
+
+
+def read_live(folder: pathlib.Path) -> Live | None:
+    path = folder / "live.json"
+    if not path.exists():
+        return None
+    top = Fields(read_json(path), "live.json")
+    entries = []
+    for i, value in enumerate(top.objects("entries")):
+        entry = Fields(value, f"live.json: entries[{i}]")
+        runs = [float(v) for v in entry.list("peak_resident_bytes_runs") if isinstance(v, (int, float))]
+        seconds = Fields(entry.object("time_seconds"), f"{entry.where}: time_seconds")
+        entries.append(LiveEntry(
+            allocator=entry.text("allocator"), status=entry.text("status"),
+            seconds={k: seconds.number(k) for k in seconds.value} or None,
+            peak_resident=entry.number("peak_resident_bytes"), peak_resident_runs=tuple(runs),
+            predicted=entry.number("predicted_peak_resident_bytes"),
+            relative_time=entry.number("relative_time"),
+            relative_peak_resident=entry.number("relative_peak_resident"),
+        ))
+    return Live(tuple(str(w) for w in top.list("program")), tuple(entries)) if entries else None
+
+
+def load(folder: pathlib.Path) -> Results:
+    """The results in FOLDER, checked. ResultsError in one sentence where they cannot be used."""
+    make = "make one with heaptape bench TAPE -o FOLDER"
+    if not folder.exists():
+        raise ResultsError(f"no such folder: {folder}: {make}")
+    if not folder.is_dir():
+        raise ResultsError(f"not a folder: {folder}: name the folder that heaptape bench wrote, not a file in it")
+    path = folder / "results.json"
+    if not path.exists():
+        raise ResultsError(f"no results.json in {folder}: {make}")
+    top = Fields(read_json(path), "results.json")
+    gaps: list[str] = []
+    tapes = read_tapes(top, folder, gaps)
+    if not tapes:
+        raise ResultsError(f"nothing was measured in {folder} (no rows in its summary): run heaptape bench again")
+    tool = Fields(top.object("tool"), "results.json: tool")
+    return Results(
+        folder=folder, tool_version=tool.text("version"), created_utc=top.text("created_utc"),
+        command=tuple(str(w) for w in top.list("command")), complete=top.truth("complete"),
+        machine=top.object("machine"), settings=top.object("settings"), warnings=top.objects("warnings"),
+        allocators=top.objects("allocators"), tapes=tapes, live=read_live(folder), gaps=tuple(gaps),
+    )
