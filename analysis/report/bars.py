@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 
 from .canvas import TEXT, Canvas, shorten
-from .palette import INK, MUTED
+from .palette import INK, MUTED, PAPER, letters
 from .results import Interval
 
 ROW_HEIGHT, WIDTH = 0.36, 6.4  # inches
@@ -43,9 +43,7 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
             continue
         axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
         axes.plot(bar.dots, [i + 0.42] * len(bar.dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
-        axes.plot([bar.value.low, bar.value.high], [i, i], color=INK, lw=1.1, zorder=5)
-        for x in (bar.value.low, bar.value.high):
-            axes.plot([x, x], [i - 0.14, i + 0.14], color=INK, lw=1.1, zorder=5)
+        draw_interval(axes, bar.value, i)
         axes.annotate(bar.words, (max([bar.value.high, *bar.dots]), i), xytext=(5, 0), textcoords="offset points", va="center",
                       size=TEXT - 0.6, color=INK, annotation_clip=False)
     axes.set_ylim(len(bars) - 0.45, -0.55)
@@ -54,10 +52,18 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
     axes.set_yticklabels([shorten(b.name) for b in bars], weight="bold")
     axes.tick_params(axis="y", length=0, labelsize=TEXT)
     for label, bar in zip(axes.get_yticklabels(), bars):
-        label.set_color(bar.colour)
+        label.set_color(letters(bar.colour))
     axes.grid(False, axis="y")
     axes.spines["left"].set_color(MUTED)
     return end
+
+
+def draw_interval(axes: Axes, value: Interval, row: int) -> None:
+    """The interval with its two ends, on a halo of paper so that it shows on a dark bar as well."""
+    for colour, width in ((PAPER, 2.6), (INK, 1.1)):
+        axes.plot([value.low, value.high], [row, row], color=colour, lw=width, zorder=5)
+        for x in (value.low, value.high):
+            axes.plot([x, x], [row - 0.14, row + 0.14], color=colour, lw=width, zorder=5)
 
 
 def mark_line(axes: Axes, x: float, words: str, rows: int) -> None:

@@ -9,13 +9,13 @@ from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
-from .palette import INK, MUTED
+from .palette import INK, MUTED, letters
 from .results import Row, Tape
 from .units import as_percent
 
 READING = (
     "How much more the allocator holds from the system than the program has asked for: 0 % would be no waste at all, 100 % "
-    "twice what is needed. Lower is better. The figure at a line's end is its mean over the points drawn. Moments at which "
+    "twice what is needed. Lower is better. The figure beside a name is the mean over the whole run. Moments at which "
     "the program has less than a tenth of its peak live are left out, since everything is large against almost nothing."
 )
 LIVE_ENOUGH = 0.10  # share of peak R below which a ratio to R says nothing
@@ -52,9 +52,15 @@ def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: fl
     for row, _, value in curves:
         last = value[~numpy.isnan(value)][-1]
         mark = "" if row.held_known else " (P)"
-        mean = as_percent(float(numpy.nanmean(value)))
-        items.append((100 * min(float(last), top), f"{shorten(row.allocator, 16)}{mark}  {mean}", context.colour[row.allocator]))
+        mean = as_percent(mean_of(row, value))
+        items.append((100 * min(float(last), top), f"{shorten(row.allocator, 16)}{mark}  {mean}", letters(context.colour[row.allocator])))
     labels.column(axes, x_end, items, TEXT - 0.5)
+
+
+def mean_of(row: Row, value: numpy.ndarray) -> float:
+    """The mean over time that the summary has (over all of the run); of the points drawn where H cannot be told."""
+    known = row.fragmentation.mean_over_time
+    return known if known is not None and row.held_known else float(numpy.nanmean(value))
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -86,5 +92,5 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     if failed:
         axes.annotate("\n".join(f"✕ {shorten(r.allocator, 16)} {r.failure.partition(':')[0]}" for r in failed), (0.01, 0.98),
                       xycoords="axes fraction", va="top", size=TEXT - 1.4, color=INK)
-    said = "; ".join(f"{r.allocator} {as_percent(float(numpy.nanmean(v)))} in the mean" for r, _, v in curves)
+    said = "; ".join(f"{r.allocator} {as_percent(mean_of(r, v))} in the mean" for r, _, v in curves)
     return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)

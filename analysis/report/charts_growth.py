@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin, tick_plainly
-from .palette import INK, MUTED, SHADE
+from .palette import INK, MUTED, SHADE, letters
 from .results import Row, Tape
 from .units import SPACE, as_bytes, byte_unit, figures
 
@@ -78,7 +78,7 @@ def draw_key(canvas: Canvas, x: float, y: float, colour: str) -> None:
 
 def title_panel(axes: Axes, row: Row, colour: str, unit: str, factor: float) -> None:
     axes.annotate(shorten(row.allocator, 26), (0, 1), xytext=(0, 17), xycoords="axes fraction", textcoords="offset points",
-                  size=TEXT + 0.5, weight="bold", color=colour, va="bottom")
+                  size=TEXT + 0.5, weight="bold", color=letters(colour), va="bottom")
     axes.annotate(peaks(row, unit, factor), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points",
                   size=TEXT - 1.6, color=MUTED, va="bottom")
 
@@ -92,7 +92,7 @@ def failed_panel(axes: Axes, row: Row, colour: str) -> None:
         spine.set_visible(True)
         spine.set_linestyle((0, (3, 3)))
     axes.annotate(shorten(row.allocator, 26), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points",
-                  size=TEXT + 0.5, weight="bold", color=colour, va="bottom")
+                  size=TEXT + 0.5, weight="bold", color=letters(colour), va="bottom")
     words = row.failure or "no memory curve"
     head, _, rest = words.partition(": ")
     axes.text(0.5, 0.56, f"✕ {head}", transform=axes.transAxes, ha="center", va="center", color=INK, weight="bold")

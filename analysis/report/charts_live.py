@@ -5,7 +5,7 @@ from __future__ import annotations
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .palette import INK, MUTED
+from .palette import INK, MUTED, letters
 from .results import LiveEntry
 from .units import as_bytes, as_percent, as_seconds, byte_unit
 
@@ -27,6 +27,12 @@ def words_for(entry: LiveEntry) -> str:
     return ", ".join(parts)
 
 
+def runs_of(entries: list[LiveEntry]) -> str:
+    """'5' or '3 to 5'."""
+    counts = sorted({len(e.peak_resident_runs) for e in entries})
+    return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
 def draw(context: Context) -> Chart | None:
     live = context.results.live
     entries = list(live.entries) if live else []
@@ -34,7 +40,7 @@ def draw(context: Context) -> Chart | None:
     if not known:
         return None
     unit, factor = byte_unit(max(e.peak_resident for e in known))
-    footer = context.footer("The program's runs were timed by hyperfine, one run after another")
+    footer = f"Runs of the program itself, {runs_of(known)} under each allocator, timed by hyperfine. {context.machine()}."
     canvas = Canvas(WIDTH, ROW_HEIGHT * len(entries) + 0.65, f"The real program beside its prediction: {shorten(' '.join(live.program), 44)}",
                     "● really run    ◇ predicted by replay    Lower is better.", footer)
     left = 0.25 + max(canvas.text_width(shorten(e.allocator), weight="bold") for e in entries)
@@ -57,7 +63,7 @@ def draw(context: Context) -> Chart | None:
     axes.set_yticks(range(len(entries)))
     axes.set_yticklabels([shorten(e.allocator) for e in entries], weight="bold", size=TEXT)
     for label, entry in zip(axes.get_yticklabels(), entries):
-        label.set_color(context.colour[entry.allocator])
+        label.set_color(letters(context.colour[entry.allocator]))
     axes.tick_params(axis="y", length=0)
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel(f"peak resident of the whole program, {unit}")

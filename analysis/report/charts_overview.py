@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .overview import Overall, overall
-from .palette import INK, MUTED
+from .palette import INK, MUTED, letters
 from .units import figures
 
 READING = (
@@ -62,6 +62,6 @@ def draw(context: Context) -> Chart | None:
         draw_half(axes, context, rows, which, title)
         axes.set_yticklabels([shorten(r.allocator) for r in rows] if k == 0 else [], weight="bold", size=TEXT)
         for label, row in zip(axes.get_yticklabels(), rows):
-            label.set_color(context.colour[row.allocator])
+            label.set_color(letters(context.colour[row.allocator]))
     said = "; ".join(f"{r.allocator}: time {figures(r.time_mean)}×, peak resident {figures(r.memory_mean)}×" for r in rows if r.time_mean and r.memory_mean)
     return Chart("overview", "All tapes", READING, said + ".", canvas, True)

@@ -9,7 +9,7 @@ from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .palette import GRID, INK, MUTED
+from .palette import GRID, INK, MUTED, letters
 from .results import Row, Tape
 from .units import as_bytes, as_ns, byte_unit
 
@@ -92,7 +92,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         axes.axhline(base.peak_resident.median / factor, color=GRID, lw=1.6, zorder=1)
     free = draw_front(axes, points, chosen)
     free += draw_points(axes, context, rows, factor, set(chosen))
-    labels.around(axes, [(x, y, shorten(r.allocator, 18), context.colour[r.allocator]) for (x, y), r in zip(points, rows)], free, TEXT)
+    labels.around(axes, [(x, y, shorten(r.allocator, 18), letters(context.colour[r.allocator])) for (x, y), r in zip(points, rows)], free, TEXT)
     tick_plainly(axes.xaxis, 6)
     tick_plainly(axes.yaxis, 5)
     axes.set_xlabel("ns per operation, floor included")

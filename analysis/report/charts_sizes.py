@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy
 
-from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .palette import INK, MUTED
+from .palette import letters
 from .results import Sizes, Tape
-from .units import as_bytes, as_count, as_percent
+from .units import as_bytes, as_count, as_percent, byte_unit
 
 READING = (
     "Bars: which share of all allocations (and of realloc's new sizes) asked for that size; four bars a doubling from 64 B on. "
@@ -39,9 +38,9 @@ def regroup(sizes: Sizes, edges: numpy.ndarray) -> tuple[numpy.ndarray, numpy.nd
     return calls, size
 
 
-def median_size(sizes: Sizes) -> float:
-    """Upper end of the bin in which half of the calls are reached."""
-    running = numpy.cumsum(sizes.allocations)
+def reached(sizes: Sizes, weights: numpy.ndarray) -> float:
+    """Upper end of the bin in which half of the weights is reached."""
+    running = numpy.cumsum(weights)
     return float(sizes.high[int(numpy.searchsorted(running, running[-1] / 2))])
 
 
@@ -51,9 +50,17 @@ def label_sizes(axes, low: float, high: float) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     axes.set_xticks(ticks)
-    axes.set_xticklabels([as_bytes(t) for t in ticks])
+    axes.set_xticklabels([f"{t / factor:g} {unit}" for t in ticks for unit, factor in [byte_unit(t)]])
     axes.minorticks_off()
     axes.set_xlabel("size asked for (log scale)")
+
+
+def mark_halves(axes, calls: float, size: float) -> None:
+    """A dot where each curve passes one half, and its name beside: calls always lie left of bytes."""
+    for x, name, dot, colour, side in ((calls, "calls", BLUE, BLUE, -1), (size, "bytes", RUST, letters(RUST), 1)):
+        axes.plot([x], [50], marker="o", ms=5.5, color=dot, zorder=6)
+        axes.annotate(name, (x, 50), xytext=(8 * side, -3 * side), textcoords="offset points", va="center",
+                      ha="right" if side < 0 else "left", size=TEXT, color=colour, weight="bold", zorder=7)
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -68,9 +75,12 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     share = 100 * calls / calls.sum()
     running_calls = 100 * numpy.cumsum(calls) / calls.sum()
     running_bytes = 100 * numpy.cumsum(size) / max(size.sum(), 1)
-    footer = f"{as_count(sizes.allocations.sum())} allocations of {as_bytes(float(sizes.allocated_bytes.sum()))} in all. Zero bytes are drawn in the first bar."
-    canvas = Canvas(9.6, 3.3, f"Sizes asked for: {shorten(tape.name, 48)}", "Bars: share of calls by size. Lines: share of calls and of bytes up to a size.", footer)
-    axes = canvas.axes(0.62, 0.55, 7.4, 2.65)
+    footer = f"Bars: share of calls by size. Lines: share of calls and of bytes up to a size. {as_count(sizes.allocations.sum())} allocations of {as_bytes(float(sizes.allocated_bytes.sum()))} in all. Zero bytes are drawn in the first bar."
+    half_calls, half = (float(numpy.interp(50, running, edges[1:])) for running in (running_calls, running_bytes))
+    at_most = [as_bytes(reached(sizes, w)) for w in (sizes.allocations, sizes.allocated_bytes)]
+    subtitle = f"Half of the calls ask for ≤ {at_most[0]}; half of the bytes lie in sizes ≤ {at_most[1]}."
+    canvas = Canvas(6.4, 3.9, f"Sizes asked for: {shorten(tape.name, 40)}", subtitle, footer)
+    axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
     axes.bar(drawn_edges[:-1], share, width=numpy.diff(drawn_edges), align="edge", color=BLUE, alpha=0.45, lw=0, zorder=3)
     label_sizes(axes, low, high)
     upto = edges[1:]
@@ -79,10 +89,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     axes.set_ylim(0, 104)
     tick_plainly(axes.yaxis, 5)
     axes.set_ylabel("share, %")
-    half = float(numpy.interp(50, running_bytes, upto))
-    labels.column(axes, high, [(100.0, "calls up to this size", BLUE), (99.0, "bytes up to this size", RUST)], TEXT - 0.5)
-    axes.axhline(50, color=MUTED, lw=0.7, ls=(0, (2, 2)), zorder=2)
-    axes.annotate("half", (1, 50), xycoords=("axes fraction", "data"), xytext=(7, 0), textcoords="offset points", va="center", size=TEXT - 1.5, color=INK)
-    said = (f"Half of the calls ask for {as_bytes(median_size(sizes))} or less; half of the bytes lie in requests up to {as_bytes(half)}; "
+    mark_halves(axes, half_calls, half)
+    said = (f"Half of the calls ask for {at_most[0]} or less; half of the bytes lie in requests up to {at_most[1]}; "
             f"the commonest bar holds {as_percent(float(share.max()) / 100)} of the calls.")
-    return Chart("sizes", "Sizes asked for", READING, said, canvas, True)
+    return Chart("sizes", "Sizes asked for", READING, said, canvas)

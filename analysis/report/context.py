@@ -30,9 +30,17 @@ class Context:
     def of(cls, results: Results) -> "Context":
         return cls(results, colours(results.allocator_names))
 
+    def machine(self) -> str:
+        """The machine in a few words."""
+        machine = self.results.machine
+        cores = machine.get("cores")
+        where = [str(machine.get("cpu_model") or "unknown CPU"), f"{cores} cores" if cores else "",
+                 str(machine.get("libc") or ""), f"Linux {machine['kernel']}" if machine.get("kernel") else ""]
+        return ", ".join(w for w in where if w)
+
     def footer(self, *notes: str) -> str:
         """Notes of the chart, then rounds, interval method and machine."""
-        settings, machine = self.results.settings, self.results.machine
+        settings = self.results.settings
         confidence = settings.get("confidence")
         percent = f"{100 * confidence:g} % interval" if isinstance(confidence, (int, float)) else "interval"
         rounds = settings.get("rounds")
@@ -41,10 +49,7 @@ class Context:
         parts.append(
             f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}" + (f" ({method})" if method else "")
         )
-        cores = machine.get("cores")
-        where = [str(machine.get("cpu_model") or "unknown CPU"), f"{cores} cores" if cores else "",
-                 str(machine.get("libc") or ""), f"Linux {machine['kernel']}" if machine.get("kernel") else ""]
-        parts.append(", ".join(w for w in where if w))
+        parts.append(self.machine())
         parts.append(f"touch {settings.get('touch')}" if settings.get("touch") else "")
         return ". ".join(p.rstrip(".") for p in parts if p) + "."
 

@@ -124,7 +124,7 @@ def write(results, writer: Writer) -> None:
     tapes = []
     for tape in results.tapes:
         progress(tape.name)
-        charts = [m.draw(context, tape) for m in (charts_time, charts_memory, charts_pareto, charts_growth, charts_fragmentation, charts_sizes)]
+        charts = [m.draw(context, tape) for m in (charts_time, charts_memory, charts_pareto, charts_sizes, charts_growth, charts_fragmentation)]
         tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])
     drawn_live = charts_live.draw(context)
     live = (drawn_live, writer.chart(drawn_live)) if drawn_live else None

@@ -49,13 +49,18 @@ class Section:
     lines: list[verdict.Line]
     undecided: str
     table: list[tuple[Row, list[Cell]]]
+    more: list[tuple[Row, list[Cell]]]
     facts: list[tuple[str, str]]
     figures: list[Figure]
 
 
 COLUMNS = (
-    "Allocator", "Time per operation", "Against libc", "Without floor", "Peak resident", "Against libc",
-    "Peak held", "Fragmentation, mean", "at peak R", "max H / max R − 1",
+    "Allocator", "Time per operation", "Time against libc", "Time without floor", "Peak resident", "Resident against libc",
+    "Peak held", "Mean fragmentation",
+)
+MORE_COLUMNS = (
+    "Allocator", "Resident at start", "Peak usable U", "Peak held H", "Mean of H/R − 1", "H/R − 1 at peak R", "H/R − 1 at peak H",
+    "max H / max R − 1", "Area ratio ΣH/ΣR", "Rounds",
 )
 UNKNOWN = Cell("–", float("inf"))
 
@@ -89,11 +94,21 @@ def cells(row: Row) -> list[Cell]:
     return [
         range_cell(row.ns, units.as_ns), relative_cell(row.relative_time), range_cell(row.net_ns, units.as_ns),
         range_cell(row.peak_resident, units.as_bytes), relative_cell(row.relative_peak_resident), held,
-        share_cell(waste.mean_over_time), share_cell(waste.at_peak_requested), share_cell(waste.max_held_over_max_requested),
+        share_cell(waste.mean_over_time),
     ]
 
 
-def table(tape: Tape) -> list[tuple[Row, list[Cell]]]:
+def more_cells(row: Row) -> list[Cell]:
+    """The row of the table of all other figures, in the order of MORE_COLUMNS without the name."""
+    waste = row.fragmentation
+    sizes = [row.startup_resident, row.peak_usable, row.peak_held if row.held_known else None]
+    shares = [waste.mean_over_time, waste.at_peak_requested, waste.at_peak_held, waste.max_held_over_max_requested]
+    area = UNKNOWN if waste.area_ratio is None else Cell(units.figures(waste.area_ratio), waste.area_ratio)
+    return [UNKNOWN if v is None else Cell(units.as_bytes(v), v) for v in sizes] + [share_cell(v) for v in shares] + [
+        area, Cell(f"{row.rounds_ok} of {row.rounds}", row.rounds_ok)]
+
+
+def table(tape: Tape, cells) -> list[tuple[Row, list[Cell]]]:
     rows = sorted(tape.rows, key=lambda r: (r.ns is None, r.ns.median if r.ns else 0.0, r.allocator))
     return [(r, cells(r)) for r in rows]
 
@@ -138,7 +153,7 @@ def figure(chart: Chart, prefix: str, files: list[str]) -> Figure:
 def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> Section:
     prefix = f"t{number}-{anchor_of(tape.name)}"
     found = verdict.lines(tape)
-    return Section(prefix, tape, verdict.headline(tape), found, verdict.undecided(found), table(tape), facts(tape),
+    return Section(prefix, tape, verdict.headline(tape), found, verdict.undecided(found), table(tape, cells), table(tape, more_cells), facts(tape),
                    [figure(c, prefix, files) for c, files in charts])
 
 
@@ -175,11 +190,11 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
     compared = several and any(o.time_mean for o in totals)
     sections = [section(t, charts, i) for i, (t, charts) in enumerate(zip(results.tapes, tape_charts))]
     return environment().get_template("report.html.j2").render(
-        results=results, sections=sections, several=several, columns=COLUMNS, colours=context.colour,
+        results=results, sections=sections, several=several, columns=COLUMNS, more_columns=MORE_COLUMNS, colours=context.colour,
         overview=[figure(c, "all", f) for c, f in overview_charts], live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,
         headline=verdict.overall_headline(totals, results) if compared else None,
         overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
         command=shlex.join(results.command), machine=pairs_of(results.machine), settings=pairs_of(results.settings),
         noise=noise(results), variable=palette.variable, palette=[c for c in palette.every_colour() if c not in palette.CHROME],
-        dark=palette.DARK, programs=list(dict.fromkeys(t.program for t in results.tapes)),
+        dark=palette.dark, ink={n: palette.variable(palette.letters(c)) for n, c in context.colour.items()}, programs=list(dict.fromkeys(t.program for t in results.tapes)),
     )

@@ -30,6 +30,12 @@ DARK = {
     "#7d5ba6": "#b394dc", "#4d7c8a": "#83b3c2",
 }
 
+# The same hue, dark enough for letters on white paper (contrast 4.5 and over); the others are dark enough as they are.
+LETTERS = {
+    "#d55e00": "#b84e00", "#009e73": "#007a58", "#cc79a7": "#a84a7e", "#e69f00": "#996900", "#9a9aa2": "#6c6c76",
+    "#56b4e9": "#1b75ab", "#999933": "#707018", "#b8860b": "#8a6400", "#44aa99": "#1f7a6b", "#4d7c8a": "#3f6b78",
+}
+
 
 def colours(names: list[str]) -> dict[str, str]:
     """A colour for each name. An unknown name's is a function of the name, moved on only where two clash."""
@@ -48,5 +54,16 @@ def variable(colour: str) -> str:
     return "--" + CHROME.get(colour, "c-" + colour.lstrip("#"))
 
 
+def letters(colour: str) -> str:
+    """The colour in which an allocator's name is written."""
+    return LETTERS.get(colour, colour)
+
+
 def every_colour() -> list[str]:
-    return [*CHROME, *dict.fromkeys([*FIXED.values(), *OTHERS])]
+    return [*CHROME, *dict.fromkeys([*FIXED.values(), *OTHERS, *LETTERS.values()])]
+
+
+def dark(colour: str) -> str:
+    """Its twin for dark paper, where letters and lines may have the same."""
+    hue = next((plain for plain, written in LETTERS.items() if written == colour), colour)
+    return DARK[hue]

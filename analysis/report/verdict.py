@@ -93,9 +93,10 @@ def best(pairs: list[tuple[Interval, str]]) -> list[str]:
     return [n for _, n in sorted(chosen)]
 
 
-def superlative(rows: list[Row], which: str, adjective: str) -> str:
-    """'mimalloc is fastest (−31 %)', or that nobody can be told to be."""
-    pairs = [(getattr(r, which), r.allocator) for r in rows if getattr(r, which)]
+def superlative(rows: list[Row], which: str, relative: str, adjective: str) -> str:
+    """'mimalloc is fastest', or that nobody can be told to be. Ratios to libc, paired by round, tell most."""
+    chosen = relative if all(getattr(r, relative) for r in rows) else which
+    pairs = [(getattr(r, chosen), r.allocator) for r in rows if getattr(r, chosen)]
     if len(pairs) < 2:
         return ""
     found = best(pairs)
@@ -113,7 +114,7 @@ def headline(tape: Tape) -> str:
         return "No allocator got through this tape."
     if len(tape.rows) == 1:
         return f"{rows[0].allocator} alone was measured; bench it beside others to compare."
-    parts = [p for p in (superlative(rows, "ns", "fastest"), superlative(rows, "peak_resident", "leanest")) if p]
+    parts = [p for p in (superlative(rows, "ns", "relative_time", "fastest"), superlative(rows, "peak_resident", "relative_peak_resident", "leanest")) if p]
     return "; ".join(parts) + "." if parts else "Too little was measured to compare."
 
 

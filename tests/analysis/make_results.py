@@ -205,12 +205,15 @@ def make(folder, tapes=(("tape-a", "synthetic-program"),), allocators=("libc", "
     for tape, program in tapes:
         results["tapes"].append(tape_row(tape, program))
         write_sizes(folder / "series" / f"{tape}.sizes.csv", seed)
+        drift = 1 + 0.12 * (len(results["tapes"]) - 1)
         for order, name in enumerate(allocators):
             failure = failures.get((tape, name)) or failures.get((None, name))
             if failure:
                 entry = summary_failed(tape, name, rounds, *failure)
             else:
                 shape = SHAPES.get(name, (1.2, 1.4, 1.3, 1 << 20, True))
+                if name not in ("libc", "null"):
+                    shape = (shape[0] * drift, shape[1] * drift, shape[2] * drift, *shape[3:])
                 rows = list(series_rows(shape, points, 1_000_000))
                 write_csv(folder / "series" / f"{tape}.{clean(name)}.csv",
                           ["operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes",
