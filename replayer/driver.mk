@@ -1,0 +1,16 @@
+# The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
+DRIVER_LIB := $(OBJ)/libdriver.a
+DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators interrupt options probe process)
+DRIVER_COMMANDS := allocators
+
+DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
+PROGRAMS += $(DRIVER_PROGRAMS)
+
+$(DRIVER_LIB): $(DRIVER_OBJECTS)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(DRIVER_PROGRAMS): $(LIBEXEC)/heaptape-%: $(OBJ)/replayer/driver/%_main.o $(DRIVER_LIB) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -lcjson -o $@

@@ -1,0 +1,75 @@
+/* heaptape allocators: what is found on this machine. */
+#include <string.h>
+#include "replayer/driver/allocators.h"
+#include "replayer/driver/interrupt.h"
+#include "replayer/driver/options.h"
+#include "replayer/driver/probe.h"
+#include "traces/cli.h"
+#include "traces/emit.h"
+
+static const char usage[] = "Examples:\n"
+                            "  heaptape allocators\n"
+                            "  heaptape allocators --format=json\n"
+                            "  heaptape allocators -a mine=./libmine.so\n"
+                            "\n"
+                            "Usage: heaptape allocators [OPTIONS]\n"
+                            "\n"
+                            "The allocators that a program can be run on here: libc's own, "
+                            "htmalloc, those of Debian's packages\n"
+                            "that are installed, those named with -a, and the null allocator, "
+                            "which only measures what replaying\n"
+                            "itself costs (floor). Each was loaded and its malloc was reached.\n"
+                            "\n"
+                            "  -a NAME=PATH      also this one\n"
+                            "  --format=WORD     table (default), json or csv\n"
+                            "  --help, --version\n"
+                            "\n"
+                            "Exit status: 0 ok, 2 usage, 4 a path that does not load.\n";
+
+static int print(const struct allocator_list *list, enum emit_format format)
+{
+    struct emit emit;
+    emit_begin(&emit, stdout, format);
+    emit_object(&emit, NULL);
+    if (format == EMIT_JSON)
+        emit_u64(&emit, "schema_version", 1);
+    emit_array(&emit, format == EMIT_TABLE ? NULL : "allocators");
+    for (size_t i = 0; i < list->count; i++) {
+        emit_object(&emit, NULL);
+        emit_string(&emit, "name", list->items[i].name);
+        emit_string(&emit, "path", list->items[i].path);
+        emit_string(&emit, "version", list->items[i].version);
+        emit_bool(&emit, "is_floor", list->items[i].is_floor);
+        emit_end(&emit);
+    }
+    emit_end(&emit);
+    emit_end(&emit);
+    emit_finish(&emit);
+    return cli_end(HEAPTAPE_EXIT_OK);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], PROBE_ARGUMENT))
+        return probe_self();
+    static const struct option options[] = {{"allocator", required_argument, NULL, 'a'},
+                                            {"format", required_argument, NULL, OPTION_FORMAT},
+                                            OPTIONS_COMMON};
+    enum emit_format format = EMIT_TABLE;
+    struct allocator_list list;
+    struct options_texts added = {.count = 0};
+    cli_begin("allocators");
+    for (int option; (option = options_next(argc, argv, ":a:h", options, usage)) != -1;) {
+        if (option == 'a')
+            options_collect(&added, "-a", optarg);
+        else if (option == OPTION_FORMAT)
+            format = options_format(optarg);
+    }
+    if (optind < argc)
+        cli_die_usage("%s: takes no arguments", argv[optind]);
+    interrupt_begin();
+    allocators_find(&list);
+    for (size_t i = 0; i < added.count; i++)
+        allocators_add(&list, added.items[i]);
+    return print(&list, format);
+}
