@@ -1,0 +1,296 @@
+#include "htmalloc.h"
+
+#include "fast.h"
+#include "huge.h"
+#include "large.h"
+#include "message.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* --- taking --- */
+
+static void *out_of_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* After the system has refused memory: gives back all that is not needed, for one more try. */
+static HT_COLD void reclaim(struct heap *heap)
+{
+    heap_trim(heap);
+    huge_flush();
+    span_purge(0);
+}
+
+static void *take_once(struct heap *heap, size_t size, size_t align, bool *ret_zero)
+{
+    *ret_zero = false;
+    if (size <= HT_SMALL_MAX && align <= HT_ALIGN)
+        return heap_take(heap, class_of(size));
+    if (align <= HT_SLICE) {
+        unsigned class = class_of_aligned(size, align);
+        if (class < CLASS_COUNT)
+            return heap_take(heap, class);
+    }
+    if (size <= HT_LARGE_MAX && align <= HT_SEGMENT / 4)
+        return large_take(heap, size, align, ret_zero);
+    return huge_take(size, align, ret_zero);
+}
+
+/* Any size, any alignment (a power of two). */
+static void *take(size_t size, size_t align, bool *ret_zero)
+{
+    struct heap *heap = heap_get();
+    if (ht_unlikely(heap == NULL || size > PTRDIFF_MAX))
+        return out_of_memory();
+    void *address = take_once(heap, size, align, ret_zero);
+    if (ht_unlikely(address == NULL)) {
+        reclaim(heap);
+        address = take_once(heap, size, align, ret_zero);
+        if (address == NULL)
+            return out_of_memory();
+    }
+    return address;
+}
+
+HT_NOINLINE void *ht_malloc_slow(size_t size)
+{
+    struct heap *heap = heap_self;
+    if (size > HT_FAST_MAX && size <= HT_SMALL_MAX) {
+        struct run *run = heap->current[class_of(size)];
+        struct block *block = run->free;
+        if (ht_likely(block != NULL)) {
+            run->free = block->next;
+            return block;
+        }
+    }
+    bool zero;
+    if (size > HT_SMALL_MAX && size <= HT_LARGE_MAX && heap->state == HEAP_OWNED) {
+        void *address = large_take(heap, size, HT_ALIGN, &zero);
+        if (ht_likely(address != NULL))
+            return address;
+    }
+    return take(size, HT_ALIGN, &zero);
+}
+
+void *ht_malloc(size_t size)
+{
+    return fast_malloc(size);
+}
+
+void *ht_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (ht_unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return out_of_memory();
+    if (ht_likely(bytes <= HT_SMALL_MAX)) {
+        void *address = fast_malloc(bytes);
+        return address == NULL ? NULL : memset(address, 0, bytes);
+    }
+    bool zero;
+    void *address = take(bytes, HT_ALIGN, &zero);
+    return address == NULL || zero ? address : memset(address, 0, bytes);
+}
+
+void *ht_memalign(size_t align, size_t size)
+{
+    if (align <= HT_ALIGN)
+        return fast_malloc(size);
+    if (ht_unlikely((align & (align - 1)) != 0)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    bool zero;
+    return take(size, align, &zero);
+}
+
+void *ht_aligned_alloc(size_t align, size_t size)
+{
+    if (ht_unlikely(align == 0 || (align & (align - 1)) != 0)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return ht_memalign(align, size);
+}
+
+int ht_posix_memalign(void **ret_address, size_t align, size_t size)
+{
+    if (ht_unlikely(align < sizeof(void *) || (align & (align - 1)) != 0))
+        return EINVAL;
+    int saved = errno;
+    void *address = ht_memalign(align, size);
+    errno = saved;
+    if (address == NULL)
+        return ENOMEM;
+    *ret_address = address;
+    return 0;
+}
+
+/* --- giving --- */
+
+/* What the address in one of our segments is the start of; ends the program when of nothing. */
+static struct run *block_head(const char *operation, const void *address)
+{
+    struct run *head = slice_of(address);
+    if (head->kind == SLICE_INSIDE && head - head->back > head - slice_number(head))
+        head -= head->back;
+    if (slice_number(head) > 0) {
+        if (head->kind == SLICE_RUN && run_has_block(head, address))
+            return head;
+        if (head->kind == SLICE_LARGE && slice_base(head) == address)
+            return head;
+        if (head->kind == SLICE_CACHED && slice_base(head) == address)
+            ht_die_pointer(operation, address, "double free");
+    }
+    ht_die_pointer(operation, address, "not the start of a block");
+}
+
+static void free_huge(void *address)
+{
+    if (!huge_free(address))
+        ht_die_pointer("free", address, "not a block of this allocator, or freed before");
+}
+
+void ht_free_counted_out(struct run *run)
+{
+    heap_counted_out(heap_self, run);
+}
+
+HT_NOINLINE void ht_free_slow(void *address)
+{
+    if (address == NULL)
+        return;
+    if (ht_unlikely(!segment_holds(address))) {
+        free_huge(address);
+        return;
+    }
+    struct heap *heap = heap_self;
+    struct run *run = slice_of(address);
+    /* A block of a longer run of ours that starts in a slice behind its first. */
+    if (run->kind == SLICE_INSIDE) {
+        run -= run->back;
+        if (run->owner == heap && ht_likely(run_has_block(run, address))) {
+            struct block *block = address;
+            block->next = run->free;
+            run->free = block;
+            if (--run->left == 0)
+                heap_counted_out(heap, run);
+            return;
+        }
+    }
+    run = block_head("free", address);
+    if (run->kind == SLICE_LARGE)
+        large_free(heap, run);
+    else
+        heap_free_remote(heap, run, address);
+}
+
+void ht_free(void *address)
+{
+    fast_free(address);
+}
+
+void ht_free_sized(void *address, size_t size)
+{
+    (void)size;
+    fast_free(address);
+}
+
+void ht_free_aligned_sized(void *address, size_t align, size_t size)
+{
+    (void)align;
+    (void)size;
+    fast_free(address);
+}
+
+/* --- sizes --- */
+
+static size_t usable(const char *operation, const void *address)
+{
+    if (ht_likely(segment_holds(address))) {
+        struct run *head = block_head(operation, address);
+        return head->kind == SLICE_RUN ? class_bytes(head->class) : head->large_bytes;
+    }
+    size_t bytes = huge_usable(address);
+    if (bytes == 0)
+        ht_die_pointer(operation, address, "not a block of this allocator, or freed before");
+    return bytes;
+}
+
+size_t ht_usable_size(const void *address)
+{
+    return address == NULL ? 0 : usable("malloc_usable_size", address);
+}
+
+/* --- changing --- */
+
+/* Whether the block can be left where it is and as it is, or made to fit there. */
+static bool fits_in_place(void *address, size_t old_bytes, size_t size)
+{
+    if (!segment_holds(address))
+        return false;
+    struct run *head = block_head("realloc", address);
+    if (head->kind == SLICE_RUN)
+        return size <= old_bytes && size >= old_bytes / 2;
+    return size > HT_SMALL_MAX && size <= HT_LARGE_MAX && large_resize(head, size);
+}
+
+static void *move(void *address, size_t old_bytes, size_t size)
+{
+    void *moved = ht_malloc(size);
+    if (moved != NULL) {
+        memcpy(moved, address, old_bytes < size ? old_bytes : size);
+        ht_free(address);
+    } else if (size <= old_bytes) {
+        return address; /* there is no memory to make it smaller with */
+    }
+    return moved;
+}
+
+void *ht_realloc(void *address, size_t size)
+{
+    if (address == NULL)
+        return fast_malloc(size);
+    if (ht_unlikely(size == 0)) {
+        fast_free(address);
+        return NULL;
+    }
+    if (ht_unlikely(size > PTRDIFF_MAX))
+        return out_of_memory();
+    size_t old_bytes = usable("realloc", address);
+    if (fits_in_place(address, old_bytes, size))
+        return address;
+    if (!segment_holds(address) && size > HT_LARGE_MAX) {
+        void *moved = huge_resize(address, size);
+        if (moved != NULL)
+            return moved;
+    }
+    return move(address, old_bytes, size);
+}
+
+void *ht_reallocarray(void *address, size_t count, size_t size)
+{
+    size_t bytes;
+    if (ht_unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return out_of_memory();
+    return ht_realloc(address, bytes);
+}
+
+/* --- the rest --- */
+
+int ht_trim(size_t keep_bytes)
+{
+    struct heap *heap = heap_self;
+    if (heap->state == HEAP_OWNED)
+        heap_trim(heap);
+    size_t bytes = huge_flush();
+    bytes += span_purge(keep_bytes >> HT_SLICE_SHIFT) << HT_SLICE_SHIFT;
+    return bytes > 0;
+}
+
+const char *ht_version(void)
+{
+    return "htmalloc " HEAPTAPE_VERSION;
+}

@@ -1,0 +1,47 @@
+/* The fast paths, compiled into both the ht_ functions and the interposed names. */
+#ifndef HTMALLOC_FAST_H
+#define HTMALLOC_FAST_H
+
+#include "heap.h"
+#include "segment.h"
+
+/* What the fast paths hand over to (api.c). */
+void *ht_malloc_slow(size_t size);
+void ht_free_slow(void *address);
+void ht_free_counted_out(struct run *run);
+
+static inline void *fast_malloc(size_t size)
+{
+    if (ht_unlikely(size > HT_FAST_MAX))
+        return ht_malloc_slow(size);
+    struct run *run = heap_self->table[(size + HT_ALIGN - 1) / HT_ALIGN];
+    struct block *block = run->free;
+    if (ht_unlikely(block == NULL))
+        return ht_malloc_slow(size);
+    run->free = block->next;
+    return block;
+}
+
+static inline void fast_free(void *address)
+{
+    uintptr_t at = (uintptr_t)address, segment = at >> HT_SEGMENT_SHIFT;
+    if (ht_unlikely(segment_map[segment] == 0)) {
+        ht_free_slow(address);
+        return;
+    }
+    uintptr_t offset =
+        at >> (HT_SLICE_SHIFT - 6) & (HT_SEGMENT_SLICES - 1) * (uintptr_t)HT_RUN_BYTES;
+    struct run *run = (struct run *)((segment << HT_SEGMENT_SHIFT) + offset);
+    if (ht_unlikely(run->owner != heap_self)) {
+        ht_free_slow(address);
+        return;
+    }
+    struct block *block = address;
+    block->next = run->free;
+    run->free = block;
+    if (ht_unlikely(--run->left == 0))
+        ht_free_counted_out(run);
+}
+static_assert(HT_RUN_BYTES == 1 << 6, "fast_free() shifts slice numbers to descriptors");
+
+#endif

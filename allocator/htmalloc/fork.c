@@ -1,0 +1,43 @@
+#include "fork.h"
+
+#include "heap.h"
+#include "huge.h"
+#include "segment.h"
+
+#include <pthread.h>
+
+/* Takes every lock, in the order in which they nest, so that nothing slow is half done in the
+ * child. Fast paths take no lock: heap_orphan_others() puts right what they may leave behind. Other
+ * libraries' handlers may allocate while we hold the locks: lock.h lets this thread through. */
+static void before(void)
+{
+    lock_take(&heap_registry_lock);
+    for (struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
+        lock_take(&heap->lock);
+    lock_take(&span_lock);
+    lock_take(&huge_lock);
+    __atomic_store_n(&lock_forking_thread, (uintptr_t)__builtin_thread_pointer(), __ATOMIC_RELAXED);
+}
+
+static void in_parent(void)
+{
+    __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);
+    lock_give(&huge_lock);
+    lock_give(&span_lock);
+    for (struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
+        lock_give(&heap->lock);
+    lock_give(&heap_registry_lock);
+}
+
+static void in_child(void)
+{
+    __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);
+    huge_lock.word = 0;
+    span_lock.word = 0;
+    heap_orphan_others(heap_self);
+}
+
+void fork_setup(void)
+{
+    pthread_atfork(before, in_parent, in_child);
+}

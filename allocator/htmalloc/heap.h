@@ -1,0 +1,86 @@
+/* A heap: what one thread allocates from. The thread's own calls find everything here without locks
+ * as long as the current run of the size class has a free block; the rest (refilling, runs that
+ * fill and empty) happens under the heap's lock, so that other threads can take what an idle or
+ * departed thread no longer needs.
+ *
+ * Heaps are never given back to the system: a thread that exits leaves its heap, runs and all, for
+ * the next thread. A thread without a heap points to `heap_none`, whose table leads to a run that
+ * is always empty, so that the fast path needs no test. */
+#ifndef HTMALLOC_HEAP_H
+#define HTMALLOC_HEAP_H
+
+#include "lock.h"
+#include "remote.h"
+
+#define TABLE_SIZE (HT_FAST_MAX / HT_ALIGN + 1)
+
+enum heap_state {
+    HEAP_NONE,   /* heap_none and heap_gone */
+    HEAP_OWNED,  /* some thread's */
+    HEAP_ORPHAN, /* its thread has exited; under its lock anybody may do anything */
+};
+
+/* A chain of blocks on the way to a run of another heap. */
+struct outbox_slot {
+    struct run *run; /* NULL when the slot is empty */
+    struct block *first, *last;
+    uint32_t count;
+};
+
+struct heap {
+    struct run *table[TABLE_SIZE];     /* by (size + 15) / 16: the run that serves it */
+    struct run *current[CLASS_COUNT];  /* by class; the same runs */
+    struct run *partial[CLASS_COUNT];  /* lists by class, the best to take first */
+    struct run *uncarved[CLASS_COUNT]; /* lists by class, taken when no partial run is left */
+    struct run *full;                  /* list of all full runs */
+    struct ht_lock lock;
+    uint32_t state;
+    struct run
+        *pending; /* stack of runs with blocks freed by other threads; pushed to by anybody */
+    size_t runs;  /* that belong to this heap */
+
+    /* The thread's own, never under the lock. */
+    struct run
+        *large[HT_LARGE_CACHE_SLICES + 1]; /* one freed large block of each number of slices */
+    size_t large_bytes;
+    struct outbox_slot outbox[HT_OUTBOX_SLOTS];
+
+    struct heap *next;        /* of all heaps, newest first; never changes */
+    struct heap *next_orphan; /* in the stack of orphans */
+    uint32_t number;          /* from 1 */
+};
+static_assert(sizeof(struct heap) <= HT_PAGE, "a thread costs one page");
+
+/* The calling thread's heap: its own, heap_none (no heap yet) or heap_gone (the thread is exiting).
+ */
+extern __thread struct heap *heap_self __attribute__((tls_model("initial-exec")));
+extern struct heap heap_none, heap_gone;
+
+/* The calling thread's heap, made or adopted where it has none; NULL when there is no memory. */
+struct heap *heap_get(void);
+
+/* One block of the class, from wherever it is cheapest for memory. NULL when there is no memory. */
+void *heap_take(struct heap *heap, unsigned class);
+
+/* What free() does when counting a run of its own heap down came to 0. */
+void heap_counted_out(struct heap *heap, struct run *run);
+
+/* Frees a block of a run that belongs to another heap than `heap`, the caller's (or heap_none or
+ * heap_gone, in which case the block is sent at once). */
+void heap_free_remote(struct heap *heap, struct run *run, void *address);
+
+/* Sends what waits in the outbox. */
+void heap_flush(struct heap *heap);
+
+/* Gives up all that the heap keeps without need; `heap` is the caller's. */
+void heap_trim(struct heap *heap);
+
+/* For fork, stats and the validator: all heaps ever made, newest first. */
+struct heap *heap_first(void);
+extern struct ht_lock heap_registry_lock;
+
+/* In the child of a fork: every heap but `self` is an orphan now, what its thread was in the middle
+ * of is put right. */
+void heap_orphan_others(struct heap *self);
+
+#endif

@@ -1,0 +1,83 @@
+#include "large.h"
+
+#include "segment.h"
+
+static unsigned slices_for(size_t size)
+{
+    return (unsigned)((size + HT_SLICE - 1) >> HT_SLICE_SHIFT);
+}
+
+static size_t whole_pages(size_t size)
+{
+    return (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
+}
+
+static struct run *cached(struct heap *heap, unsigned slices)
+{
+    if (slices > HT_LARGE_CACHE_SLICES)
+        return NULL;
+    struct run *head = heap->large[slices];
+    if (head != NULL) {
+        heap->large[slices] = NULL;
+        heap->large_bytes -= (size_t)slices << HT_SLICE_SHIFT;
+    }
+    return head;
+}
+
+void *large_take(struct heap *heap, size_t size, size_t align, bool *ret_zero)
+{
+    unsigned slices = slices_for(size);
+    bool zero = false;
+    struct run *head = align <= HT_SLICE ? cached(heap, slices) : NULL;
+    if (head == NULL) {
+        head = span_take(slices, align < HT_SLICE ? HT_SLICE : align, &zero);
+        if (ht_unlikely(head == NULL))
+            return NULL;
+        head->slices = (uint8_t)slices;
+    }
+    head->large_bytes = whole_pages(size);
+    head->kind = SLICE_LARGE;
+    if (ret_zero != NULL)
+        *ret_zero = zero;
+    return slice_base(head);
+}
+
+void large_free(struct heap *heap, struct run *head)
+{
+    unsigned slices = head->slices;
+    size_t bytes = (size_t)slices << HT_SLICE_SHIFT;
+    if (slices <= HT_LARGE_CACHE_SLICES && heap->state == HEAP_OWNED &&
+        heap->large[slices] == NULL && heap->large_bytes + bytes <= HT_LARGE_CACHE_BYTES) {
+        head->kind = SLICE_CACHED;
+        heap->large[slices] = head;
+        heap->large_bytes += bytes;
+        return;
+    }
+    span_give(head, slices, true);
+}
+
+bool large_resize(struct run *head, size_t size)
+{
+    unsigned old_slices = head->slices, new_slices = slices_for(size);
+    if (new_slices > old_slices) {
+        if (!span_extend(head, old_slices, new_slices))
+            return false;
+        head->slices = (uint8_t)new_slices;
+    } else if (new_slices < old_slices) {
+        head->slices = (uint8_t)new_slices;
+        span_shorten(head, old_slices, new_slices);
+    }
+    head->large_bytes = whole_pages(size);
+    return true;
+}
+
+void large_flush(struct heap *heap)
+{
+    for (unsigned slices = 0; slices <= HT_LARGE_CACHE_SLICES; slices++) {
+        struct run *head = heap->large[slices];
+        heap->large[slices] = NULL;
+        if (head != NULL)
+            span_give(head, slices, true);
+    }
+    heap->large_bytes = 0;
+}

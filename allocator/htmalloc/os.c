@@ -1,0 +1,154 @@
+#include "os.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#ifdef HT_DEBUG
+static uint64_t fail_from, calls;
+
+void os_fail_from(uint64_t call)
+{
+    __atomic_store_n(&calls, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&fail_from, call, __ATOMIC_RELAXED);
+}
+
+static bool must_fail(void)
+{
+    uint64_t from = __atomic_load_n(&fail_from, __ATOMIC_RELAXED);
+    return from != 0 && __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) >= from;
+}
+#else
+static bool must_fail(void)
+{
+    return false;
+}
+#endif
+
+static void *map(void *hint, size_t bytes, int protection)
+{
+    if (must_fail())
+        return NULL;
+    int saved = errno;
+    void *address =
+        mmap(hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    errno = saved;
+    return address == MAP_FAILED ? NULL : address;
+}
+
+/* Takes more than is needed and gives back what lies before and behind the aligned part. */
+static void *map_and_trim(size_t bytes, size_t align)
+{
+    size_t whole = bytes + align - HT_PAGE;
+    if (whole < bytes)
+        return NULL;
+    char *start = map(NULL, whole, PROT_READ | PROT_WRITE);
+    if (start == NULL)
+        return NULL;
+    char *aligned = (char *)(((uintptr_t)start + align - 1) & ~(uintptr_t)(align - 1));
+    size_t before = (size_t)(aligned - start);
+    if (before > 0)
+        os_unmap(start, before);
+    if (whole - before > bytes)
+        os_unmap(aligned + bytes, whole - before - bytes);
+    return aligned;
+}
+
+void *os_map(size_t bytes, size_t align)
+{
+    /* The system hands out addresses downwards, so that below the last segment is the likely place
+     * for the next; a hit saves two calls. */
+    static void *below;
+    if (align <= HT_PAGE)
+        return map(NULL, bytes, PROT_READ | PROT_WRITE);
+    char *hint = __atomic_load_n(&below, __ATOMIC_RELAXED);
+    if (bytes == align && align == HT_SEGMENT && hint != NULL) {
+        char *got = map(hint, bytes, PROT_READ | PROT_WRITE);
+        if (got != NULL && ((uintptr_t)got & (align - 1)) == 0) {
+            __atomic_store_n(&below, got - bytes, __ATOMIC_RELAXED);
+            return got;
+        }
+        if (got != NULL)
+            os_unmap(got, bytes);
+    }
+    char *address = map_and_trim(bytes, align);
+    if (address != NULL && align == HT_SEGMENT)
+        __atomic_store_n(&below, address - bytes, __ATOMIC_RELAXED);
+    return address;
+}
+
+void *os_map_readable(size_t bytes)
+{
+    return map(NULL, bytes, PROT_READ);
+}
+
+bool os_make_writable(void *address, size_t bytes)
+{
+    if (must_fail())
+        return false;
+    int saved = errno;
+    bool done = mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
+    errno = saved;
+    return done;
+}
+
+void os_unmap(void *address, size_t bytes)
+{
+    int saved = errno;
+    if (munmap(address, bytes) != 0)
+        madvise(address, bytes, MADV_DONTNEED);
+    errno = saved;
+}
+
+bool os_purge(void *address, size_t bytes)
+{
+    int saved = errno;
+    bool done = madvise(address, bytes, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+void os_populate(void *address, size_t bytes)
+{
+    int saved = errno;
+    madvise(address, bytes, MADV_POPULATE_WRITE);
+    errno = saved;
+}
+
+void *os_remap(void *address, size_t old_bytes, size_t new_bytes, bool may_move)
+{
+    if (must_fail())
+        return NULL;
+    int saved = errno;
+    void *moved = mremap(address, old_bytes, new_bytes, may_move ? MREMAP_MAYMOVE : 0);
+    errno = saved;
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+void os_wait(const uint32_t *word, uint32_t expected)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    errno = saved;
+}
+
+void os_wake(const uint32_t *word)
+{
+    int saved = errno;
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    errno = saved;
+}
+
+uint64_t os_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

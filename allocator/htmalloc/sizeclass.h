@@ -1,0 +1,43 @@
+/* Size classes: which block sizes there are and which of them serves a request. 16-byte steps up to
+ * 256 bytes, then eight to a doubling up to HT_SMALL_MAX: never more than 1/8 wasted above 128
+ * bytes, 5 % on average. */
+#ifndef HTMALLOC_SIZECLASS_H
+#define HTMALLOC_SIZECLASS_H
+
+#include "config.h"
+
+#define CLASS_LINEAR_MAX 256u
+#define CLASS_LINEAR     (CLASS_LINEAR_MAX / HT_ALIGN)
+#define CLASS_COUNT      72u
+
+/* The class whose blocks are the smallest that hold `size` bytes; size <= HT_SMALL_MAX. */
+static inline unsigned class_of(size_t size)
+{
+    if (size <= CLASS_LINEAR_MAX)
+        return size == 0 ? 0 : (unsigned)((size - 1) / HT_ALIGN);
+    size_t last = size - 1;
+    unsigned top = 63u - (unsigned)__builtin_clzl(last);
+    return CLASS_LINEAR + (top - 8) * 8 + (unsigned)((last >> (top - 3)) & 7);
+}
+
+/* Bytes of one block of the class. */
+static inline uint32_t class_bytes(unsigned class)
+{
+    if (class < CLASS_LINEAR)
+        return (class + 1) * HT_ALIGN;
+    unsigned above = class - CLASS_LINEAR;
+    return (9 + (above & 7)) << (above / 8 + 5);
+}
+
+/* Slices of one run of the class: one where the fast path serves it, and at least four blocks. */
+static inline unsigned class_slices(unsigned class)
+{
+    uint32_t bytes = class_bytes(class);
+    return bytes <= HT_FAST_MAX ? 1 : bytes <= 2048 ? 2 : bytes <= 8192 ? 4 : 8;
+}
+
+/* The smallest class whose blocks hold `size` bytes and all start at multiples of `align`;
+ * CLASS_COUNT when there is none. align is a power of two up to HT_SLICE. */
+unsigned class_of_aligned(size_t size, size_t align);
+
+#endif
