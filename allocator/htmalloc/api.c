@@ -55,10 +55,20 @@ static void *take(size_t size, size_t align, bool *ret_zero)
     return address;
 }
 
+static HT_NOINLINE void *take_any(size_t size)
+{
+    bool zero;
+    return take(size, HT_ALIGN, &zero);
+}
+
 HT_NOINLINE void *ht_malloc_slow(size_t size)
 {
     struct heap *heap = heap_self;
-    if (size > HT_FAST_MAX && size <= HT_SMALL_MAX) {
+    if (size > HT_SMALL_MAX && size <= HT_LARGE_MAX) {
+        void *address = large_take_cached(heap, size);
+        if (ht_likely(address != NULL))
+            return address;
+    } else if (size > HT_FAST_MAX && size <= HT_SMALL_MAX) {
         struct run *run = heap->current[class_of(size)];
         struct block *block = run->free;
         if (ht_likely(block != NULL)) {
@@ -66,13 +76,7 @@ HT_NOINLINE void *ht_malloc_slow(size_t size)
             return block;
         }
     }
-    bool zero;
-    if (size > HT_SMALL_MAX && size <= HT_LARGE_MAX && heap->state == HEAP_OWNED) {
-        void *address = large_take(heap, size, HT_ALIGN, &zero);
-        if (ht_likely(address != NULL))
-            return address;
-    }
-    return take(size, HT_ALIGN, &zero);
+    return take_any(size);
 }
 
 void *ht_malloc(size_t size)
@@ -158,33 +162,35 @@ void ht_free_counted_out(struct run *run)
     heap_counted_out(heap_self, run);
 }
 
+/* A block that starts in a slice behind the first of its run, or at no block at all. */
+static HT_NOINLINE void free_inside(struct heap *heap, void *address)
+{
+    struct run *run = block_head("free", address);
+    if (run->kind == SLICE_LARGE) {
+        large_free(heap, run);
+    } else if (run->owner != heap) {
+        heap_free_remote(heap, run, address);
+    } else {
+        struct block *block = address;
+        block->next = run->free;
+        run->free = block;
+        if (--run->left == 0)
+            heap_counted_out(heap, run);
+    }
+}
+
 HT_NOINLINE void ht_free_slow(void *address)
 {
-    if (address == NULL)
-        return;
-    if (ht_unlikely(!segment_holds(address))) {
-        free_huge(address);
-        return;
-    }
     struct heap *heap = heap_self;
-    struct run *run = slice_of(address);
-    /* A block of a longer run of ours that starts in a slice behind its first. */
-    if (run->kind == SLICE_INSIDE) {
-        run -= run->back;
-        if (run->owner == heap && ht_likely(run_has_block(run, address))) {
-            struct block *block = address;
-            block->next = run->free;
-            run->free = block;
-            if (--run->left == 0)
-                heap_counted_out(heap, run);
-            return;
-        }
+    if (ht_likely(segment_holds(address))) {
+        struct run *head = slice_of(address);
+        if (ht_likely(head->kind == SLICE_LARGE && ((uintptr_t)address & (HT_SLICE - 1)) == 0))
+            large_free(heap, head);
+        else
+            free_inside(heap, address);
+    } else if (address != NULL) {
+        free_huge(address);
     }
-    run = block_head("free", address);
-    if (run->kind == SLICE_LARGE)
-        large_free(heap, run);
-    else
-        heap_free_remote(heap, run, address);
 }
 
 void ht_free(void *address)

@@ -29,6 +29,9 @@ static inline void fast_free(void *address)
         ht_free_slow(address);
         return;
     }
+    /* The compiler would mask the address again rather than shift the number back, at one
+     * instruction more: it must not know where the number comes from. */
+    __asm__("" : "+r"(segment));
     uintptr_t offset =
         at >> (HT_SLICE_SHIFT - 6) & (HT_SEGMENT_SLICES - 1) * (uintptr_t)HT_RUN_BYTES;
     struct run *run = (struct run *)((segment << HT_SEGMENT_SHIFT) + offset);

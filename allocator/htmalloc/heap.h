@@ -53,7 +53,7 @@ static_assert(sizeof(struct heap) <= HT_PAGE, "a thread costs one page");
 
 /* The calling thread's heap: its own, heap_none (no heap yet) or heap_gone (the thread is exiting).
  */
-extern __thread struct heap *heap_self __attribute__((tls_model("initial-exec")));
+extern __thread struct heap *heap_self __attribute__((tls_model("initial-exec"))) HT_HIDDEN;
 extern struct heap heap_none, heap_gone;
 
 /* The calling thread's heap, made or adopted where it has none; NULL when there is no memory. */

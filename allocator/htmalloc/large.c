@@ -12,33 +12,20 @@ static size_t whole_pages(size_t size)
     return (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
 }
 
-static struct run *cached(struct heap *heap, unsigned slices)
-{
-    if (slices > HT_LARGE_CACHE_SLICES)
-        return NULL;
-    struct run *head = heap->large[slices];
-    if (head != NULL) {
-        heap->large[slices] = NULL;
-        heap->large_bytes -= (size_t)slices << HT_SLICE_SHIFT;
-    }
-    return head;
-}
-
 void *large_take(struct heap *heap, size_t size, size_t align, bool *ret_zero)
 {
-    unsigned slices = slices_for(size);
-    bool zero = false;
-    struct run *head = align <= HT_SLICE ? cached(heap, slices) : NULL;
-    if (head == NULL) {
-        head = span_take(slices, align < HT_SLICE ? HT_SLICE : align, &zero);
-        if (ht_unlikely(head == NULL))
-            return NULL;
-        head->slices = (uint8_t)slices;
+    void *address = align <= HT_SLICE ? large_take_cached(heap, size) : NULL;
+    if (address != NULL) {
+        *ret_zero = false;
+        return address;
     }
+    unsigned slices = slices_for(size);
+    struct run *head = span_take(slices, align < HT_SLICE ? HT_SLICE : align, ret_zero);
+    if (ht_unlikely(head == NULL))
+        return NULL;
+    head->slices = (uint8_t)slices;
     head->large_bytes = whole_pages(size);
     head->kind = SLICE_LARGE;
-    if (ret_zero != NULL)
-        *ret_zero = zero;
     return slice_base(head);
 }
 

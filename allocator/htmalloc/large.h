@@ -5,8 +5,24 @@
 
 #include "heap.h"
 
+/* A block from the cache of the caller's heap alone, or NULL. */
+static inline void *large_take_cached(struct heap *heap, size_t size)
+{
+    size_t slices = (size + HT_SLICE - 1) >> HT_SLICE_SHIFT;
+    if (slices > HT_LARGE_CACHE_SLICES)
+        return NULL;
+    struct run *head = heap->large[slices];
+    if (head == NULL)
+        return NULL;
+    heap->large[slices] = NULL;
+    heap->large_bytes -= slices << HT_SLICE_SHIFT;
+    head->large_bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
+    head->kind = SLICE_LARGE;
+    return slice_base(head);
+}
+
 /* A block of `size` bytes at a multiple of `align` (up to HT_SEGMENT / 4). `heap` is the caller's.
- * `ret_zero` (may be NULL) tells that it reads as zeros. NULL when there is no memory. */
+ * `ret_zero` tells that it reads as zeros. NULL when there is no memory. */
 void *large_take(struct heap *heap, size_t size, size_t align, bool *ret_zero);
 
 /* Frees the block that starts at `head`; the caller has checked that it is one. */

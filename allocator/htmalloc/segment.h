@@ -21,7 +21,7 @@ static_assert(sizeof(struct segment) == HT_RUN_BYTES, "a segment's own data fill
 
 /* One byte a segment-sized piece of the address space: 1 where a segment of ours lies. The one load
  * by which free() knows our blocks from NULL, huge blocks and foreign pointers. */
-extern uint8_t *segment_map;
+extern uint8_t *segment_map HT_HIDDEN;
 
 static inline bool segment_holds(const void *address)
 {
