@@ -1,0 +1,15 @@
+# heaptape-engine: one binary for every allocator. See time_loop.c for its flags. The executable's own calloc
+# must be visible to the loader: see thread_tls.h.
+PROGRAMS += $(LIBEXEC)/heaptape-engine
+
+ENGINE_SOURCES := engine_main plan window order lanes threads thread_tls wait pages proc sampler crash print call \
+	memory_loop time_loop
+ENGINE_OBJECTS := $(patsubst %,$(OBJ)/replayer/engine/%.o,$(ENGINE_SOURCES))
+ENGINE_CFLAGS := -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-plt
+
+$(ENGINE_OBJECTS): BASE_CFLAGS += $(ENGINE_CFLAGS)
+
+$(LIBEXEC)/heaptape-engine: $(ENGINE_OBJECTS) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread -Wl,-z,now -Wl,--export-dynamic-symbol=calloc $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@

@@ -1,0 +1,268 @@
+/*
+ * heaptape-engine: replays one tape once, on the allocator that it was started with (LD_PRELOAD),
+ * and leaves what it measured in the shared mapping of result.h. The driver starts it; by hand,
+ * --print shows the result.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <malloc.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "replayer/engine/crash.h"
+#include "replayer/engine/engine.h"
+#include "replayer/engine/pages.h"
+#include "replayer/engine/plan.h"
+#include "replayer/engine/print.h"
+#include "replayer/engine/proc.h"
+#include "replayer/engine/replay.h"
+#include "replayer/engine/sampler.h"
+#include "replayer/engine/threads.h"
+#include "traces/cli.h"
+
+#define PLAN_BYTES_DEFAULT ((uint64_t)48 << 20)
+#define PLAN_BYTES_MIN     ((uint64_t)256 << 10)
+#define PLAN_BYTES_MAX     ((uint64_t)8 << 30)
+
+struct engine_result *engine_result;
+
+static const char usage[] =
+    "heaptape-engine --tape app.tape --print\n"
+    "LD_PRELOAD=libjemalloc.so.2 heaptape-engine --tape app.tape --mode=memory --print\n"
+    "\n"
+    "Replays a tape once on the allocator that it is started with. `heaptape bench` and `heaptape\n"
+    "replay` start it; it seldom needs to be run by hand.\n"
+    "\n"
+    "  --tape PATH           the tape\n"
+    "  --mode=time|memory    time the calls (default), or sample memory while they run\n"
+    "  --touch=none|first|page|full\n"
+    "                        write to new memory: not at all, its first byte (default in time "
+    "mode),\n"
+    "                        a byte a page (default in memory mode), all of it\n"
+    "  --order=causal|strict an event waits for what it depends on (default), or for the one "
+    "before\n"
+    "  --result-fd N         leave the result in this shared mapping (result.h)\n"
+    "  --print, --series     show the result on stdout; with the memory series\n"
+    "  --plan-memory SIZE    memory for planned operations (default 48M); a longer tape is "
+    "replayed\n"
+    "                        window by window\n"
+    "  --help, --version\n";
+
+static void result_message(enum heaptape_exit status, const char *message)
+{
+    if (engine_result) {
+        engine_result->exit_status = status;
+        snprintf(engine_result->message, sizeof(engine_result->message), "%s", message);
+        atomic_store(&engine_result->phase, ENGINE_ERROR);
+    }
+    dprintf(STDERR_FILENO, "heaptape engine: %s\n", message);
+}
+
+void engine_fail(enum heaptape_exit status, const char *format, ...)
+{
+    char message[320];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    result_message(status, message);
+    _exit((int)status);
+}
+
+void engine_fail_tape(const struct tape_error *error)
+{
+    engine_fail(tape_exit_status(error->status), "%s", error->message);
+}
+
+/* ---- options
+ * ------------------------------------------------------------------------------------- */
+
+struct options {
+    struct engine_settings settings;
+    bool touch_given, print, series;
+    int result_fd;
+};
+
+static int choice(const char *option, const char *text, const char *const *words, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (!strcmp(text, words[i]))
+            return i;
+    cli_die_usage("%s=%s: not one of its choices", option, text);
+}
+
+#define CHOICE(option, text, ...)                                                                  \
+    choice(option, text, (const char *const[]){__VA_ARGS__},                                       \
+           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static void option_take(struct options *options, int option, const char *text)
+{
+    struct engine_settings *settings = &options->settings;
+    switch (option) {
+    case 't':
+        settings->tape = text;
+        break;
+    case 'm':
+        settings->mode = (enum engine_mode)CHOICE("--mode", text, "time", "memory");
+        break;
+    case 'u':
+        settings->touch =
+            (enum engine_touch)CHOICE("--touch", text, "none", "first", "page", "full");
+        options->touch_given = true;
+        break;
+    case 'o':
+        settings->order = (enum engine_order)CHOICE("--order", text, "causal", "strict");
+        break;
+    case 'f': {
+        uint64_t fd = cli_count("--result-fd", text);
+        if (fd > INT32_MAX)
+            cli_die_usage("--result-fd %s: not a file descriptor", text);
+        options->result_fd = (int)fd;
+        break;
+    }
+    case 'w':
+        settings->plan_bytes = cli_size("--plan-memory", text);
+        if (settings->plan_bytes < PLAN_BYTES_MIN || settings->plan_bytes > PLAN_BYTES_MAX)
+            cli_die_usage("--plan-memory %s: between 256k and 8G", text);
+        break;
+    case 'p':
+        options->print = true;
+        break;
+    case 's':
+        options->print = options->series = true;
+        break;
+    case 'h':
+        cli_help(usage);
+    case 'V':
+        cli_version();
+    default:
+        cli_die_usage("unknown option");
+    }
+}
+
+static struct options options_parse(int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"tape", required_argument, NULL, 't'},
+        {"mode", required_argument, NULL, 'm'},
+        {"touch", required_argument, NULL, 'u'},
+        {"order", required_argument, NULL, 'o'},
+        {"result-fd", required_argument, NULL, 'f'},
+        {"plan-memory", required_argument, NULL, 'w'},
+        {"print", no_argument, NULL, 'p'},
+        {"series", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
+    };
+    struct options options = {.settings = {.plan_bytes = PLAN_BYTES_DEFAULT}, .result_fd = -1};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;)
+        option_take(&options, option, optarg);
+    if (optind < argc)
+        cli_die_usage("%s: an argument too many", argv[optind]);
+    if (!options.settings.tape)
+        cli_die_usage("no --tape");
+    if (!options.touch_given)
+        options.settings.touch =
+            options.settings.mode == ENGINE_MODE_MEMORY ? ENGINE_TOUCH_PAGE : ENGINE_TOUCH_FIRST;
+    return options;
+}
+
+/* ---- the run
+ * ------------------------------------------------------------------------------------- */
+
+static void result_open(int fd)
+{
+    size_t bytes = sizeof(struct engine_result);
+    int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+    struct stat status;
+    if (fd >= 0 && (fstat(fd, &status) || (uint64_t)status.st_size < bytes))
+        cli_die(HEAPTAPE_EXIT_USAGE, "--result-fd %d: not %zu bytes of shared memory", fd, bytes);
+    void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags | MAP_POPULATE, fd, 0);
+    if (map == MAP_FAILED)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "the result cannot be mapped: %s", strerror(errno));
+    engine_result = map;
+    engine_result->magic = ENGINE_RESULT_MAGIC;
+    engine_result->bytes = bytes;
+    atomic_store(&engine_result->phase, ENGINE_STARTED);
+}
+
+static replay_loop *loop_for(const struct engine_settings *settings)
+{
+    static replay_loop *const time_loops[] = {replay_time_none, replay_time_first, replay_time_page,
+                                              replay_time_full};
+    return settings->mode == ENGINE_MODE_MEMORY ? replay_memory : time_loops[settings->touch];
+}
+
+/* The tables that the loop needs for the window. */
+static void tables_grow(struct replay *replay, const struct plan *plan)
+{
+    static struct pages slots, blocks;
+    replay->slots = pages_reserve(&slots, plan->slots * sizeof(void *));
+    if (plan->settings->mode == ENGINE_MODE_MEMORY)
+        replay->blocks = pages_reserve(&blocks, plan->slots * sizeof(struct replay_block));
+}
+
+static void run_windows(struct plan *plan, struct replay *replay)
+{
+    bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
+    bool first = true;
+    while (plan_window(plan)) {
+        tables_grow(replay, plan);
+        threads_prepare(&plan->window);
+        if (memory && first)
+            sampler_open(replay, tape_reader_totals(plan->reader).events);
+        if (memory)
+            sampler_resume();
+        atomic_store(&engine_result->phase, ENGINE_REPLAYING);
+        crash_window(plan->calls - plan->window.calls);
+        threads_run(&plan->window);
+        atomic_store(&engine_result->progress, plan->calls);
+        if (memory)
+            sampler_pause();
+        first = false;
+    }
+    if (memory && first) {
+        sampler_open(replay, 0);
+        sampler_resume();
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static struct plan plan;
+    static struct replay replay;
+    uint64_t began = engine_now_ns();
+    cli_begin("engine");
+    struct options options = options_parse(argc, argv);
+    bool memory = options.settings.mode == ENGINE_MODE_MEMORY;
+    uint64_t startup = memory ? proc_allocator_resident() : 0;
+    result_open(options.result_fd);
+    if (memory)
+        replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
+    replay.touch = options.settings.touch;
+    replay.loop = loop_for(&options.settings);
+    plan_open(&plan, &options.settings);
+    threads_open(&replay, plan.several ? &plan.lanes : NULL);
+    crash_open(&replay);
+    atomic_store(&engine_result->phase, ENGINE_PLANNED);
+    run_windows(&plan, &replay);
+    threads_close();
+    engine_result->operations = plan.calls;
+    engine_result->skipped = plan.skipped;
+    engine_result->peak_requested_bytes = plan.peak_bytes;
+    engine_result->lanes = plan.several ? plan.lanes.count : 1;
+    if (memory)
+        sampler_close(startup);
+    engine_result->wall_ns = engine_now_ns() - began;
+    atomic_store(&engine_result->phase, ENGINE_DONE);
+    if (options.print)
+        print_result(engine_result, options.series);
+    return HEAPTAPE_EXIT_OK;
+}

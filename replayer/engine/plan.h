@@ -1,0 +1,42 @@
+/*
+ * From events to windows of planned operations. Every event passes the tape library's track first,
+ * so that a damaged tape still makes a sound sequence of calls.
+ */
+#ifndef HEAPTAPE_REPLAYER_PLAN_H
+#define HEAPTAPE_REPLAYER_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "replayer/engine/engine.h"
+#include "replayer/engine/lanes.h"
+#include "replayer/engine/order.h"
+#include "replayer/engine/window.h"
+#include "traces/reader.h"
+#include "traces/track.h"
+
+struct plan {
+    const struct engine_settings *settings;
+    struct tape_reader *reader;
+    const struct tape_event *events; /* read and not yet planned */
+    size_t events_left;
+    uint64_t event; /* index of the next one */
+    bool ended;
+    bool several;   /* lanes: `lanes` and `order` are in use */
+    uint32_t slots; /* size that the slot table must have */
+    uint64_t calls, skipped;
+    uint64_t peak_bytes;              /* highest R so far */
+    uint32_t peak_index, peak_thread; /* the operation that reached it */
+    bool peak_here;                   /* ... in this window */
+    struct tape_track track;
+    struct window window;
+    struct lanes lanes;
+    struct order order;
+};
+
+/* Opens the tape and makes the tables. Ends the run where that fails. */
+void plan_open(struct plan *plan, const struct engine_settings *settings);
+/* Plans the next window. False: there is none. */
+bool plan_window(struct plan *plan);
+
+#endif

@@ -1,0 +1,47 @@
+#include "replayer/engine/print.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Not through stdout: a stream's buffer would come from the heap that was measured. */
+static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (length > 0 && write(STDOUT_FILENO, text, (size_t)length) < 0)
+        _exit(4);
+}
+
+#define FIELDS(X)                                                                                  \
+    X(operations)                                                                                  \
+    X(skipped)                                                                                     \
+    X(timed_ns) X(timed_cpu_ns) X(wall_ns) X(peak_requested_bytes) X(peak_usable_bytes)            \
+        X(peak_held_bytes) X(peak_resident_bytes) X(startup_resident_bytes) X(failed_calls)        \
+            X(minor_faults) X(major_faults) X(waits) X(wait_spins) X(realloc_moved)                \
+                X(realloc_in_place) X(lanes) X(held_known) X(series_count) X(damaged)
+
+void print_result(const struct engine_result *result, bool series)
+{
+    line("phase %u\n", result->phase);
+    line("progress %" PRIu64 "\n", result->progress);
+#define X(name) line("%s %" PRIu64 "\n", #name, (uint64_t)result->name);
+    FIELDS(X)
+#undef X
+    if (result->operations)
+        line("ns_per_operation %.3f\n", (double)result->timed_ns / (double)result->operations);
+    if (!series)
+        return;
+    line("operation,time_ns,requested_bytes,usable_bytes,held_bytes,resident_bytes\n");
+    for (uint32_t i = 0; i < result->series_count; i++) {
+        const struct engine_sample *s = &result->series[i];
+        line("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+             s->operation, s->time_ns, s->requested_bytes, s->usable_bytes, s->held_bytes,
+             s->resident_bytes);
+    }
+}

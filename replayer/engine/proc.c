@@ -1,0 +1,228 @@
+#include "replayer/engine/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#include "replayer/engine/engine.h"
+
+#define LINE_BYTES 8192 /* a path may have 4096 */
+#define TLS_BYTES  65536
+
+static int statm_fd = -1, rollup_fd = -1;
+
+void proc_open(void)
+{
+    statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    rollup_fd = open("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+    if (statm_fd < 0)
+        engine_fail(HEAPTAPE_EXIT_ENVIRONMENT,
+                    "/proc/self/statm: %s: memory cannot be measured without /proc",
+                    strerror(errno));
+}
+
+/* The number at *text; *text goes behind it. */
+static uint64_t number(const char **text, unsigned base)
+{
+    uint64_t value = 0;
+    for (;; ++*text) {
+        unsigned char c = (unsigned char)**text;
+        unsigned digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
+        if (digit >= base)
+            return value;
+        value = value * base + digit;
+    }
+}
+
+struct proc_statm proc_statm(void)
+{
+    char text[256];
+    uint64_t fields[7] = {0};
+    ssize_t got = pread(statm_fd, text, sizeof(text) - 1, 0);
+    if (got <= 0)
+        engine_fail(HEAPTAPE_EXIT_ENVIRONMENT, "/proc/self/statm: %s", strerror(errno));
+    text[got] = 0;
+    const char *at = text;
+    for (int i = 0; i < 7; i++) {
+        fields[i] = number(&at, 10);
+        at += *at == ' ';
+    }
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    return (struct proc_statm){fields[1] * page, fields[5] * page};
+}
+
+uint64_t proc_rollup_resident(void)
+{
+    char text[4096];
+    ssize_t got = pread(rollup_fd, text, sizeof(text) - 1, 0);
+    if (got <= 0)
+        return 0;
+    text[got] = 0;
+    const char *at = strstr(text, "\nRss:");
+    if (!at)
+        return 0;
+    at += 5;
+    while (*at == ' ')
+        at++;
+    return number(&at, 10) << 10;
+}
+
+void proc_reset_high_water(void)
+{
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    /* Where it fails the mark only stays coarse. */
+    if (write(fd, "5", 1) != 1)
+        errno = 0;
+    close(fd);
+}
+
+/* ---- line by line ------------------------------------------------------------------------------
+ */
+
+struct lines {
+    int fd;
+    size_t begin, end;
+    char buffer[LINE_BYTES];
+};
+
+/* The next line without its newline; NULL at the end. Lines longer than the buffer come in parts.
+ */
+static char *lines_next(struct lines *lines)
+{
+    for (;;) {
+        char *start = lines->buffer + lines->begin;
+        char *newline = memchr(start, '\n', lines->end - lines->begin);
+        if (newline) {
+            *newline = 0;
+            lines->begin = (size_t)(newline + 1 - lines->buffer);
+            return start;
+        }
+        memmove(lines->buffer, start, lines->end - lines->begin);
+        lines->end -= lines->begin;
+        lines->begin = 0;
+        size_t room = LINE_BYTES - 1 - lines->end;
+        ssize_t got = room ? read(lines->fd, lines->buffer + lines->end, room) : 0;
+        if (got <= 0) {
+            if (!lines->end)
+                return NULL;
+            lines->buffer[lines->end] = 0;
+            lines->end = 0;
+            return lines->buffer;
+        }
+        lines->end += (size_t)got;
+    }
+}
+
+struct mapping {
+    uint64_t start, end;
+    char path[512]; /* "" = anonymous; cut where longer */
+};
+
+/* A line that begins a mapping ("start-end perms offset dev inode path"). */
+static bool mapping_parse(const char *line, struct mapping *ret)
+{
+    const char *at = line;
+    uint64_t start = number(&at, 16);
+    if (at == line || *at != '-')
+        return false;
+    at++;
+    uint64_t end = number(&at, 16);
+    if (*at != ' ')
+        return false;
+    for (int fields = 0; fields < 4 && *at; fields++) {
+        while (*at == ' ')
+            at++;
+        while (*at && *at != ' ')
+            at++;
+    }
+    while (*at == ' ')
+        at++;
+    ret->start = start;
+    ret->end = end;
+    size_t length = strnlen(at, sizeof(ret->path) - 1);
+    memcpy(ret->path, at, length);
+    ret->path[length] = 0;
+    return true;
+}
+
+static bool lines_open(struct lines *lines, const char *path)
+{
+    lines->begin = lines->end = 0;
+    lines->fd = open(path, O_RDONLY | O_CLOEXEC);
+    return lines->fd >= 0;
+}
+
+/* Whether the file is libc, the loader or another part of it: there whatever the allocator is. */
+static bool is_libc(const char *path)
+{
+    static const char *const names[] = {"libc.so", "libc-2.",       "ld-linux", "ld-2.",
+                                        "ld.so",   "libpthread.so", "libdl.so", "ld-musl"};
+    const char *name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strncmp(name, names[i], strlen(names[i])))
+            return true;
+    return false;
+}
+
+static bool is_foreign(const struct mapping *mapping, const char *engine)
+{
+    if (!strcmp(mapping->path, "[heap]"))
+        return false;
+    return mapping->path[0] == '[' || !strcmp(mapping->path, engine) || is_libc(mapping->path);
+}
+
+uint64_t proc_allocator_resident(void)
+{
+    static struct lines lines;
+    static struct mapping mapping;
+    static char engine[512];
+    ssize_t length = readlink("/proc/self/exe", engine, sizeof(engine) - 1);
+    engine[length > 0 ? length : 0] = 0;
+    uint64_t total = 0, previous_end = 0, thread = (uint64_t)__builtin_thread_pointer();
+    bool ours = false,
+         foreign = true; /* of the mapping that the lines belong to; of the one before */
+    if (!lines_open(&lines, "/proc/self/smaps"))
+        return 0;
+    for (char *line; (line = lines_next(&lines));) {
+        if (mapping_parse(line, &mapping)) {
+            /* Anonymous memory right behind a file is that file's .bss. */
+            bool bss = !mapping.path[0] && mapping.start == previous_end && foreign;
+            /* The loader's block of thread-local memory, unless the kernel merged it into more. */
+            bool tls = mapping.start <= thread && thread < mapping.end &&
+                       mapping.end - mapping.start <= TLS_BYTES;
+            foreign = bss || tls || is_foreign(&mapping, engine);
+            ours = !foreign;
+            previous_end = mapping.end;
+        } else if (ours && !strncmp(line, "Rss:", 4)) {
+            const char *at = line + 4;
+            while (*at == ' ')
+                at++;
+            total += number(&at, 10) << 10;
+        }
+    }
+    close(lines.fd);
+    return total;
+}
+
+bool proc_same_file(const void *a, const void *b)
+{
+    static struct lines lines;
+    static struct mapping mapping;
+    static char path[2][512];
+    const uint64_t wanted[2] = {(uintptr_t)a, (uintptr_t)b};
+    if (!lines_open(&lines, "/proc/self/maps"))
+        return false;
+    for (char *line; (line = lines_next(&lines));) {
+        if (!mapping_parse(line, &mapping))
+            continue;
+        for (int i = 0; i < 2; i++)
+            if (mapping.start <= wanted[i] && wanted[i] < mapping.end)
+                memcpy(path[i], mapping.path, sizeof(path[i]));
+    }
+    close(lines.fd);
+    return path[0][0] && !strcmp(path[0], path[1]);
+}

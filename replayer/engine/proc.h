@@ -1,0 +1,33 @@
+/*
+ * What /proc/self tells about the process's memory, read without any allocation. proc_open() first;
+ * where /proc is missing it ends the run.
+ */
+#ifndef HEAPTAPE_REPLAYER_PROC_H
+#define HEAPTAPE_REPLAYER_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct proc_statm {
+    uint64_t resident_bytes;
+    uint64_t data_bytes; /* private writable mappings, brk and stacks */
+};
+
+void proc_open(void);
+struct proc_statm proc_statm(void);
+/* Exact on every kernel; the kernel walks all pages for it. 0 where it has no such file. */
+uint64_t proc_rollup_resident(void);
+/* Sets the high-water mark of resident memory to what is resident now. Needs no permission. */
+void proc_reset_high_water(void);
+
+/*
+ * Bytes resident in mappings that are neither the engine's (its executable), nor libc's, the
+ * loader's, the kernel's or a stack: the allocator's code and data, those of the libraries that it
+ * brought along, and the memory that it has taken so far. Call it before the engine maps anything
+ * of its own.
+ */
+uint64_t proc_allocator_resident(void);
+/* Whether both addresses lie in the same file's mappings. */
+bool proc_same_file(const void *a, const void *b);
+
+#endif

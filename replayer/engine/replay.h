@@ -1,0 +1,82 @@
+/*
+ * What the replay loops share, and the loops: one for each way to touch in time mode (time_loop.c),
+ * one for memory mode (memory_loop.c). A loop runs one thread's operations of one window to its
+ * PLAN_END.
+ */
+#ifndef HEAPTAPE_REPLAYER_REPLAY_H
+#define HEAPTAPE_REPLAYER_REPLAY_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include "replayer/engine/engine.h"
+#include "replayer/engine/op.h"
+
+enum replay_started {
+    REPLAY_PARKED,
+    REPLAY_TOGETHER, /* with the others, as the window begins */
+    REPLAY_NOW,      /* at once: the window is running */
+};
+
+struct replay;
+
+/* A thread of the replay. It alone writes to it while a window runs, but for `started`. */
+struct replay_thread {
+    _Alignas(64) _Atomic uint32_t published; /* see "Positions" in op.h; 0 at the window's start */
+    _Alignas(64) _Atomic uint32_t started;   /* futex: enum replay_started */
+    _Alignas(64) const struct plan_op *volatile position; /* about here, for the crash handler */
+    const struct plan_op *first;                          /* NULL: nothing to do in this window */
+    uint64_t failed, waits, wait_spins, realloc_moved, realloc_in_place;
+    _Atomic uint64_t operations; /* memory mode: done so far, at its last progress */
+    _Atomic uint64_t requested_bytes,
+        usable_bytes; /* memory mode: what its calls added, wrapping */
+};
+
+/* Memory mode: what a slot's block stands for in R and U. */
+struct replay_block {
+    uint64_t requested_bytes, usable_bytes;
+};
+
+typedef void replay_loop(struct replay *replay, struct replay_thread *self);
+
+struct replay {
+    const struct plan_op *ops;
+    const struct plan_side *side;
+    void **slots;
+    struct replay_block *blocks; /* NULL in time mode */
+    struct replay_thread *threads;
+    uint32_t thread_count; /* 1 + the highest that has ever run */
+    enum engine_touch touch;
+    bool usable_known; /* malloc_usable_size is the allocator's own */
+    bool crowded;      /* more threads than cores: waiting must not spin long */
+    replay_loop *loop;
+};
+
+replay_loop replay_time_none, replay_time_first, replay_time_page, replay_time_full, replay_memory;
+
+/* A call in its long form: the slot and the counts in `self` take what it gave. */
+void replay_call(struct replay *replay, struct replay_thread *self, const struct plan_side *side,
+                 uint32_t slot);
+
+/* Blocks until `other` has published `position`. Counts itself in `self`. */
+void replay_wait(struct replay *replay, struct replay_thread *self, struct replay_thread *other,
+                 uint32_t position);
+/* Lets the parked thread go on. */
+void replay_start(struct replay_thread *other, enum replay_started how);
+/* Parks until let go; returns how. */
+enum replay_started replay_park(struct replay_thread *self);
+
+/* Blocks until the word has this value. */
+void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded);
+
+/* One less; the last one wakes who waits for none to remain. */
+void replay_count_down(_Atomic uint32_t *remaining);
+void replay_wait_none(_Atomic uint32_t *remaining);
+
+/* `op` is done: whoever waits for it may go on. */
+static inline void replay_publish(struct replay *replay, struct replay_thread *self,
+                                  const struct plan_op *op)
+{
+    atomic_store_explicit(&self->published, (uint32_t)(op - replay->ops) + 1, memory_order_release);
+}
+
+#endif

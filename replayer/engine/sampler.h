@@ -1,0 +1,38 @@
+/*
+ * Memory mode's series: R, U, H and P on a grid of operations and on a grid of time, in at most
+ * ENGINE_SERIES_MAX points: where they are full, every second one goes and both grids get twice as
+ * wide, so that a run of any length fits. The points at which R, H and P were highest stay.
+ *
+ * Where the figures come from:
+ *   R, U  what the replayed calls add up to (memory_loop.c)
+ *   H     "data" of /proc/self/statm: private writable mappings and brk, exact; what is only
+ * reserved (PROT_NONE) is not in it P     "resident" of /proc/self/statm where this kernel counts
+ * it exactly, which is tried out at the start; else Rss of /proc/self/smaps_rollup, which costs
+ * time in proportion to P, so that samples are held to a share of the run H and P are differences
+ * to the baseline taken before the first operation. What the engine maps itself between two windows
+ * is measured likewise and taken out, so that its own memory never shows.
+ *
+ * Threads: sampler_check() and sampler_peak() may be called by any replay thread; the rest by one
+ * thread while no window runs.
+ */
+#ifndef HEAPTAPE_REPLAYER_SAMPLER_H
+#define HEAPTAPE_REPLAYER_SAMPLER_H
+
+#include <stdint.h>
+#include "replayer/engine/replay.h"
+
+/* Opens what it reads; `operations` is the expected number of operations (0: not known). */
+void sampler_open(struct replay *replay, uint64_t operations);
+/* The engine's own work between windows: nothing that happens in between counts. */
+void sampler_pause(void);
+void sampler_resume(void);
+/* Samples if either grid is due. Cheap where not. */
+void sampler_check(void);
+/* Samples whatever the grids say: R is at its peak. */
+void sampler_peak(void);
+/* The last sample, and peaks and series into engine_result. */
+void sampler_close(uint64_t startup_resident_bytes);
+/* How many operations apart sampler_check() should be called for a tape of so many. */
+uint32_t sampler_stride(uint64_t operations);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * Waiting. First the cheapest way, a spin, in case the other is about to be done; then the
+ * processor is given away; then a short sleep, since the other thread may need the core for long.
+ * With more threads than cores the spin is short: what it waits for may not even be running.
+ */
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "replayer/engine/replay.h"
+
+#define SPINS         2000 /* some tens of microseconds */
+#define SPINS_CROWDED 50
+#define YIELDS        50
+#define SLEEP_NS      20000
+
+static void pause_a_little(bool crowded, uint64_t tried)
+{
+    uint64_t spins = crowded ? SPINS_CROWDED : SPINS;
+    if (tried < spins) {
+        __builtin_ia32_pause();
+    } else if (tried < spins + YIELDS) {
+        sched_yield();
+    } else {
+        struct timespec nap = {0, SLEEP_NS};
+        nanosleep(&nap, NULL);
+    }
+}
+
+void replay_wait(struct replay *replay, struct replay_thread *self, struct replay_thread *other,
+                 uint32_t position)
+{
+    uint64_t tried = 0;
+    while (atomic_load_explicit(&other->published, memory_order_acquire) < position)
+        pause_a_little(replay->crowded, tried++);
+    self->waits++;
+    self->wait_spins += tried;
+}
+
+void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded)
+{
+    uint64_t tried = 0;
+    while (atomic_load_explicit(word, memory_order_acquire) != value)
+        pause_a_little(crowded, tried++);
+}
+
+static void futex(_Atomic uint32_t *word, int operation, uint32_t value)
+{
+    syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
+}
+
+void replay_start(struct replay_thread *other, enum replay_started how)
+{
+    atomic_store_explicit(&other->started, how, memory_order_release);
+    futex(&other->started, FUTEX_WAKE_PRIVATE, 1);
+}
+
+enum replay_started replay_park(struct replay_thread *self)
+{
+    uint32_t how;
+    while ((how = atomic_load_explicit(&self->started, memory_order_acquire)) == REPLAY_PARKED)
+        futex(&self->started, FUTEX_WAIT_PRIVATE, REPLAY_PARKED);
+    atomic_store_explicit(&self->started, REPLAY_PARKED, memory_order_relaxed);
+    return (enum replay_started)how;
+}
+
+void replay_count_down(_Atomic uint32_t *remaining)
+{
+    if (atomic_fetch_sub(remaining, 1) == 1)
+        futex(remaining, FUTEX_WAKE_PRIVATE, 1);
+}
+
+void replay_wait_none(_Atomic uint32_t *remaining)
+{
+    for (uint32_t now; (now = atomic_load(remaining));)
+        futex(remaining, FUTEX_WAIT_PRIVATE, now);
+}

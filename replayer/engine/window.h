@@ -1,0 +1,67 @@
+/*
+ * A window of the plan: the operations of a stretch of the tape, one queue for each thread, in one
+ * array of bounded size. The tape is replayed window by window; a tape that fits is one window.
+ *
+ * A queue is a chain of segments of the array; PLAN_NEXT leads from one to the next. Segments that
+ * follow each other need none, so a tape of one lane is one straight run.
+ */
+#ifndef HEAPTAPE_REPLAYER_WINDOW_H
+#define HEAPTAPE_REPLAYER_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "replayer/engine/op.h"
+#include "replayer/engine/pages.h"
+
+#define WINDOW_THREADS  257  /* the main thread (0) and those made for further lanes */
+#define WINDOW_SEGMENT  1024 /* operations */
+#define WINDOW_OVERREAD 32   /* readable behind the last operation, for what looks ahead */
+
+struct window_queue {
+    uint32_t first, next, limit; /* indices; limit 0 = no operation yet */
+    uint32_t since_progress;     /* calls since the last PLAN_PROGRESS */
+    uint64_t calls;
+};
+
+struct window {
+    struct pages ops, side;
+    uint32_t capacity, used;           /* operations; whole segments */
+    uint32_t side_capacity, side_used; /* entries */
+    uint32_t progress_stride;          /* calls between two PLAN_PROGRESS */
+    uint32_t threads;                  /* 1 + the highest thread that has operations */
+    uint64_t calls;                    /* allocator calls planned */
+    struct window_queue queues[WINDOW_THREADS];
+};
+
+/*
+ * Memory for `operations` of them, in at most `bytes` (three quarters for operations, one for the
+ * side table). The side table grows as needed.
+ */
+void window_open(struct window *window, uint64_t operations, uint64_t bytes,
+                 uint32_t progress_stride);
+void window_clear(struct window *window);
+/* No room for all that one more event may need: the window must be run first. */
+bool window_full(const struct window *window);
+
+/* Appends to the thread's queue; returns the index. */
+uint32_t window_put(struct window *window, uint32_t thread, struct plan_op op);
+/* Appends an allocator call: counted, with a progress operation before it from time to time. */
+uint32_t window_put_call(struct window *window, uint32_t thread, struct plan_op op);
+/* The same for a call with a side table entry. */
+uint32_t window_put_extended(struct window *window, uint32_t thread, uint32_t slot,
+                             struct plan_side side);
+/* Sets a flag (PLAN_SIDE_*) on a call that was put before. */
+void window_flag(struct window *window, uint32_t index, unsigned flag);
+/* Ends all queues; with `quads`, groups plain calls by four. */
+void window_finish(struct window *window, bool quads);
+
+static inline struct plan_op *window_ops(const struct window *window)
+{
+    return window->ops.base;
+}
+static inline struct plan_side *window_side(const struct window *window)
+{
+    return window->side.base;
+}
+
+#endif
