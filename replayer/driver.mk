@@ -1,7 +1,7 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
-DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators interrupt options probe process)
-DRIVER_COMMANDS := allocators
+DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators engine_run interrupt machine noise options preload probe process statistics)
+DRIVER_COMMANDS := allocators run
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
 PROGRAMS += $(DRIVER_PROGRAMS)

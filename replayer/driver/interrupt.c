@@ -22,6 +22,13 @@ void interrupt_begin(void)
     began = true;
 }
 
+void interrupt_end(void)
+{
+    if (began)
+        sigprocmask(SIG_SETMASK, &before, NULL);
+    began = false;
+}
+
 void interrupt_release_child(void)
 {
     if (began)

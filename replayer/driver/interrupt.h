@@ -11,6 +11,8 @@
 
 /* Holds back SIGINT, SIGTERM, SIGHUP and SIGCHLD. Again: no effect. */
 void interrupt_begin(void);
+/* Signals act as before interrupt_begin() again. */
+void interrupt_end(void);
 /* In a forked child: the signal mask as it was before interrupt_begin(). */
 void interrupt_release_child(void);
 /* Waits until a child changes, a signal arrives or `ns` have passed. True once a signal has come.

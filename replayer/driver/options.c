@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include "replayer/driver/engine_run.h"
 #include "traces/cli.h"
 
 const char *const options_touch_words[] = {"none", "first", "page", "full", NULL};
@@ -70,6 +71,20 @@ unsigned options_number(const char *option, const char *text, unsigned most)
     if (!digits || value < 1 || value > most)
         cli_die_usage("%s %s: not a whole number from 1 to %u", option, text, most);
     return (unsigned)value;
+}
+
+void options_engine(int option, const char *text, struct engine_settings *settings)
+{
+    if (option == OPTION_TOUCH)
+        settings->touch = options_word("--touch", text, options_touch_words);
+    else if (option == OPTION_ORDER)
+        settings->order = options_word("--order", text, options_order_words);
+    else if (option == OPTION_TIMEOUT)
+        settings->timeout_ns = cli_duration("--timeout", text);
+    else if (option == OPTION_MEMORY_LIMIT)
+        settings->memory_bytes = cli_size("--memory-limit", text);
+    else
+        abort();
 }
 
 void options_collect(struct options_texts *texts, const char *option, const char *text)

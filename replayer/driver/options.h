@@ -48,6 +48,13 @@ unsigned options_number(const char *option, const char *text, unsigned most);
 /* The values that --touch and --order take, as the engine has them. */
 extern const char *const options_touch_words[], *const options_order_words[];
 
+/*
+ * Takes --touch, --order, --timeout and --memory-limit into *settings; any other option is a
+ * mistake in the caller's table and aborts.
+ */
+struct engine_settings;
+void options_engine(int option, const char *text, struct engine_settings *settings);
+
 /* Texts given with an option that may come again; the capacity is fixed, more is a usage error. */
 struct options_texts {
     const char *items[256];

@@ -1,0 +1,52 @@
+/*
+ * One run of the engine: a fresh process under one allocator, with time and memory limits, and what
+ * became of it in the words of the results. A crash, a hang or a greedy allocator is a result like
+ * any other. Needs interrupt_begin() (process.h). Not thread-safe.
+ */
+#ifndef HEAPTAPE_REPLAYER_DRIVER_ENGINE_RUN_H
+#define HEAPTAPE_REPLAYER_DRIVER_ENGINE_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "replayer/driver/allocators.h"
+#include "replayer/engine/result.h"
+
+struct engine_settings {
+    const char *touch, *order; /* one of options_touch_words, options_order_words */
+    uint64_t timeout_ns;       /* 0: by the tape's length, engine_timeout_ns() */
+    uint64_t memory_bytes;     /* resident at most */
+};
+
+#define ENGINE_DEFAULT_TOUCH "page"
+#define ENGINE_DEFAULT_ORDER "causal"
+
+enum run_status {
+    RUN_OK,
+    RUN_CRASHED,       /* ended by a signal that was not ours */
+    RUN_TIMEOUT,       /* killed by us */
+    RUN_OUT_OF_MEMORY, /* killed by us over the limit, or malloc returned NULL where it had not */
+    RUN_ERROR,         /* ended early by itself; `detail` has its words */
+    RUN_INTERRUPTED,   /* killed by us since we were asked to end: no result at all */
+    RUN_STATUS_LIMIT,
+};
+/* "ok", "crashed", ... as in results.json. */
+const char *run_status_word(enum run_status status);
+
+struct engine_run {
+    enum run_status status;
+    int signal, exit_code;
+    char detail[512];     /* one line; empty where status is RUN_OK */
+    bool result_is_there; /* the engine got as far as main() */
+    uint64_t process_ns;  /* fork to end */
+    struct engine_result result;
+};
+
+/* Runs TAPE on `allocator`; `memory_mode` samples memory, else time is measured. */
+void engine_run(const char *tape, const struct allocator *allocator, bool memory_mode,
+                const struct engine_settings *settings, struct engine_run *ret_run);
+
+/* The default limits: a minute and a microsecond for each event; four fifths of the free memory. */
+uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events);
+uint64_t engine_default_memory_bytes(void);
+
+#endif

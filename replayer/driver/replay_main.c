@@ -1,0 +1,193 @@
+/* heaptape replay: one run for time, one for memory, one for the floor. */
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "replayer/driver/allocators.h"
+#include "replayer/driver/engine_run.h"
+#include "replayer/driver/interrupt.h"
+#include "replayer/driver/options.h"
+#include "traces/cli.h"
+#include "traces/reader.h"
+
+static const char usage[] =
+    "Examples:\n"
+    "  heaptape replay app.tape\n"
+    "  heaptape replay app.tape -a jemalloc --format=json\n"
+    "  heaptape replay app.tape -a mine=./libmine.so --touch=full\n"
+    "\n"
+    "Usage: heaptape replay [OPTIONS] TAPE\n"
+    "\n"
+    "Replays TAPE once for time, once for memory, and once for time on the null allocator, whose "
+    "time is\n"
+    "the replay's own (floor): take it off to get the allocator's. One run says little about time; "
+    "heaptape\n"
+    "bench repeats and gives intervals.\n"
+    "\n"
+    "  -a ALLOCATOR      a name of heaptape allocators (default libc), NAME=PATH or "
+    "NAME=PATH,ENV=VALUE\n"
+    "  --touch=WORD      what of a new block is written: none, first (byte), page (a byte of each "
+    "page,\n"
+    "                    the default) or full\n"
+    "  --order=WORD      causal (threads wait for what they depend on, the default) or strict "
+    "(the\n"
+    "                    recorded order)\n"
+    "  --timeout=TIME    for each run (default: 60s and 1us for each event)\n"
+    "  --memory-limit=SIZE  resident at most (default: four fifths of the free memory)\n"
+    "  --format=WORD     table (default), json or csv\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 ok, 1 the allocator crashed, hung or ran out of memory (status says which), 2 "
+    "usage,\n"
+    "3 not a tape, 4 environment, 130 interrupted.\n";
+
+struct replay_options {
+    const char *tape, *spec;
+    struct engine_settings engine;
+    enum emit_format format;
+};
+
+static void parse(int argc, char **argv, struct replay_options *options)
+{
+    static const struct option table[] = {
+        {"allocator", required_argument, NULL, 'a'},
+        {"touch", required_argument, NULL, OPTION_TOUCH},
+        {"order", required_argument, NULL, OPTION_ORDER},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        OPTIONS_COMMON};
+    *options = (struct replay_options){
+        .spec = ALLOCATOR_LIBC, .engine = {ENGINE_DEFAULT_TOUCH, ENGINE_DEFAULT_ORDER, 0, 0}};
+    for (int option; (option = options_next(argc, argv, ":a:h", table, usage)) != -1;) {
+        if (option == 'a')
+            options->spec = optarg;
+        else if (option == OPTION_FORMAT)
+            options->format = options_format(optarg);
+        else
+            options_engine(option, optarg, &options->engine);
+    }
+    if (optind == argc)
+        cli_die_usage("no tape given");
+    if (optind + 1 < argc)
+        cli_die_usage("%s: one tape at a time; heaptape bench takes more", argv[optind + 1]);
+    options->tape = argv[optind];
+}
+
+/* Bad tapes end here, before anything runs on them. Completes the limits. */
+static void open_tape(struct replay_options *options)
+{
+    struct tape_reader *reader;
+    struct tape_error error;
+    if (tape_reader_open(options->tape, &reader, &error) != TAPE_OK)
+        cli_die_error(&error);
+    options->engine.timeout_ns =
+        engine_timeout_ns(&options->engine, tape_reader_totals(reader).events);
+    if (!options->engine.memory_bytes)
+        options->engine.memory_bytes = engine_default_memory_bytes();
+    tape_reader_close(reader);
+}
+
+static double per_operation(const struct engine_run *run)
+{
+    if (run->status != RUN_OK || !run->result.operations)
+        return NAN;
+    return (double)run->result.timed_ns / (double)run->result.operations;
+}
+
+/* NAN (null) where the run did not get there. */
+static void emit_bytes(struct emit *emit, const char *key, bool known, uint64_t bytes)
+{
+    if (known)
+        emit_u64(emit, key, bytes);
+    else
+        emit_null(emit, key);
+}
+
+static void emit_time(struct emit *emit, const struct engine_run *time, double floor_ns)
+{
+    const struct engine_result *result = &time->result;
+    bool ok = time->status == RUN_OK;
+    emit_bytes(emit, "operations", ok, result->operations);
+    emit_bytes(emit, "operations_done", true,
+               ok ? result->operations
+                  : atomic_load(&((struct engine_run *)time)->result.progress));
+    emit_fixed(emit, "ns_per_operation", per_operation(time), 3);
+    emit_fixed(emit, "floor_ns_per_operation", floor_ns, 3);
+    emit_fixed(emit, "net_ns_per_operation", per_operation(time) - floor_ns, 3);
+    emit_fixed(emit, "timed_seconds", ok ? (double)result->timed_ns / 1e9 : NAN, 9);
+    emit_fixed(emit, "wall_seconds", ok ? (double)result->wall_ns / 1e9 : NAN, 9);
+    emit_u64(emit, "lanes", result->lanes);
+    emit_u64(emit, "waits", result->waits);
+    emit_bytes(emit, "minor_faults", ok, result->minor_faults);
+    emit_u64(emit, "skipped", result->skipped);
+}
+
+static void emit_memory(struct emit *emit, const struct engine_run *memory)
+{
+    const struct engine_result *result = &memory->result;
+    bool ok = memory->status == RUN_OK;
+    emit_bytes(emit, "peak_requested_bytes", ok, result->peak_requested_bytes);
+    emit_bytes(emit, "peak_usable_bytes", ok, result->peak_usable_bytes);
+    emit_bytes(emit, "peak_held_bytes", ok && result->held_known, result->peak_held_bytes);
+    emit_bytes(emit, "peak_resident_bytes", ok, result->peak_resident_bytes);
+    emit_bytes(emit, "startup_resident_bytes", ok, result->startup_resident_bytes);
+    emit_bool(emit, "held_known", ok && result->held_known);
+}
+
+static int print(const struct replay_options *options, const struct allocator *allocator,
+                 const struct engine_run *time, const struct engine_run *memory, double floor_ns)
+{
+    struct emit emit;
+    const struct engine_run *worst = time->status != RUN_OK ? time : memory;
+    emit_begin(&emit, stdout, options->format);
+    emit_object(&emit, NULL);
+    if (options->format == EMIT_JSON)
+        emit_u64(&emit, "schema_version", 1);
+    emit_string(&emit, "tape", options->tape);
+    emit_string(&emit, "allocator", allocator->name);
+    emit_string(&emit, "version", allocator->version);
+    emit_string(&emit, "status", run_status_word(worst->status));
+    emit_string(&emit, "detail", worst->detail);
+    emit_time(&emit, time, floor_ns);
+    emit_memory(&emit, memory);
+    emit_string(&emit, "touch", options->engine.touch);
+    emit_string(&emit, "order", options->engine.order);
+    emit_bool(&emit, "damaged", time->result.damaged);
+    emit_end(&emit);
+    emit_finish(&emit);
+    return cli_end(worst->status == RUN_OK ? HEAPTAPE_EXIT_OK : HEAPTAPE_EXIT_CHECK_FAILED);
+}
+
+/* A run that is no result: interrupted, or the tape or machine is at fault and not the allocator.
+ */
+static void check_run(const struct engine_run *run)
+{
+    if (run->status == RUN_INTERRUPTED)
+        exit(interrupt_exit_status());
+    if (run->status == RUN_ERROR && run->result_is_there &&
+        run->result.exit_status == HEAPTAPE_EXIT_BAD_INPUT)
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s", run->detail);
+}
+
+int main(int argc, char **argv)
+{
+    static struct engine_run time, memory, floor;
+    struct replay_options options;
+    struct allocator_list list = {0};
+    cli_begin("replay");
+    parse(argc, argv, &options);
+    open_tape(&options);
+    interrupt_begin();
+    allocators_add(&list, options.spec);
+    allocators_add(&list, ALLOCATOR_NULL);
+    const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
+    engine_run(options.tape, allocator, false, &options.engine, &time);
+    check_run(&time);
+    engine_run(options.tape, allocator, true, &options.engine, &memory);
+    check_run(&memory);
+    engine_run(options.tape, null, false, &options.engine, &floor);
+    check_run(&floor);
+    return print(&options, allocator, &time, &memory, per_operation(&floor));
+}
