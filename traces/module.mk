@@ -3,8 +3,27 @@ TAPE_LIB := $(OBJ)/libtape.a
 # Static, so that the replay engine's decoder runs without libzstd's shared object in the measured process.
 TAPE_LDLIBS := -l:libzstd.a -lm
 
-TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,error event text cli emit target)
+TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
+	error event text cli emit target crc32c meta block_input block_output decode encode shapes \
+	writer reader raw_writer track summary address_map merge raw_clock resolve)
 
 $(TAPE_LIB): $(TAPE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,trace_main trace_info trace_resolve)
+PROGRAMS += $(LIBEXEC)/heaptape-trace
+
+$(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+TAPE_TESTS := tape_roundtrip
+TEST_PROGRAMS += $(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS))
+SANITIZE_PROGRAMS += $(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS))
+
+$(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS)): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $< $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@

@@ -49,6 +49,13 @@ struct tape_reader_totals tape_reader_totals(const struct tape_reader *reader);
  * "exit_status", "cut_reason", "tool". Valid until close.
  */
 const char *tape_reader_meta(const struct tape_reader *reader, const char *key);
+/* The n-th key and value; false beyond the last. */
+bool tape_reader_meta_at(const struct tape_reader *reader, size_t index, const char **ret_key,
+                         const char **ret_value);
+/* Index in the whole tape of the first event of the latest batch: behind damage it has jumped. */
+uint64_t tape_reader_batch_event(const struct tape_reader *reader);
+/* Time of the last event as the end block claims, 0 where there is none. */
+uint64_t tape_reader_duration_ns(const struct tape_reader *reader);
 /* Samples seen so far are handed to this callback while events are read (NULL: none). */
 void tape_reader_on_sample(struct tape_reader *reader,
                            void (*callback)(const struct tape_sample *sample, void *context),

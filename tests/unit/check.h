@@ -1,7 +1,7 @@
 /*
- * Typed expectations for the C tests: a failed one prints file, line, both texts and both values, and the
- * test goes on. A test program is a list of RUN(function) in main() and ends with
- * `return CHECK_MAIN_END();`, which prints "N passed, N failed" (functions, not expectations).
+ * Typed expectations for the C tests: a failed one prints file, line, both texts and both values,
+ * and the test goes on. A test program is a list of RUN(function) in main() and ends with `return
+ * CHECK_MAIN_END();`, which prints "N passed, N failed" (functions, not expectations).
  *
  *     static void test_add(void) { CHECK_EQ_INT(1 + 1, 2); }
  *     int main(void) { RUN(test_add); return CHECK_MAIN_END(); }
@@ -25,17 +25,17 @@ static inline int check_fail(const char *file, int line)
     return 0;
 }
 
-/* Each is an expression: 1 where it holds, 0 where not, so that a test can stop at what others need. */
+/* Each is an expression: 1 where it holds, 0 where not, so that a test can stop at what others
+ * need. */
 #define CHECK(cond)                                                                                \
     ((cond) ? 1 : (check_fail(__FILE__, __LINE__), printf("not true: %s\n", #cond), 0))
 
 #define CHECK_EQ_U64(a, b) check_u64((uint64_t)(a), (uint64_t)(b), #a, #b, __FILE__, __LINE__)
 #define CHECK_EQ_INT(a, b) check_int((int64_t)(a), (int64_t)(b), #a, #b, __FILE__, __LINE__)
-#define CHECK_STR(a, b) check_str((a), (b), #a, #b, __FILE__, __LINE__)
+#define CHECK_STR(a, b)    check_str((a), (b), #a, #b, __FILE__, __LINE__)
 /* a <= b */
-#define CHECK_LE_U64(a, b) check_le_u64((uint64_t)(a), (uint64_t)(b), #a, #b, __FILE__, __LINE__)
-#define CHECK_NEAR(a, b, tolerance)                                                                \
-    check_near((a), (b), (tolerance), #a, #b, __FILE__, __LINE__)
+#define CHECK_LE_U64(a, b)          check_le_u64((uint64_t)(a), (uint64_t)(b), #a, #b, __FILE__, __LINE__)
+#define CHECK_NEAR(a, b, tolerance) check_near((a), (b), (tolerance), #a, #b, __FILE__, __LINE__)
 
 static inline int check_u64(uint64_t a, uint64_t b, const char *as, const char *bs,
                             const char *file, int line)

@@ -1,0 +1,466 @@
+#define ZSTD_STATIC_LINKING_ONLY
+#include "traces/codec.h"
+
+#include <string.h>
+#include <zstd.h>
+
+enum { EVENTS_MAX = FORMAT_BLOCK_EVENTS_MAX };
+
+/* What a shape's kind does with objects. */
+enum does { DOES_ALLOCATE, DOES_USE, DOES_FREE, DOES_NOTHING };
+
+struct shape {
+    uint64_t size, size_mask; /* mask: all ones where the size stands in its column */
+    uint32_t reference;
+    uint8_t kind, align_log2, does;
+    uint8_t has_size, has_reference; /* 1: in its column */
+    uint8_t reserved[7];
+};
+static_assert(sizeof(struct shape) == 32, "indexed by a shift");
+
+struct decoder {
+    ZSTD_DCtx *zstd;
+    uint32_t count, done; /* events of the block */
+    uint32_t counts[FORMAT_COLUMN_IDS];
+    uint32_t next_id;
+    uint32_t run, run_end; /* the lane run at hand and the event index where it ends */
+    uint32_t point;        /* the clock point to come */
+    uint64_t time_ns;
+    uint32_t size_at, reference_at, new_at, foreign_at; /* cursors */
+    uint32_t freed, touched;                            /* how many are in these arrays */
+    enum format_reference reference;
+    bool bad;
+    struct shape shapes[FORMAT_SHAPES_MAX];
+    uint64_t shape_sizes[FORMAT_SHAPES_MAX];
+    uint32_t shape_references[FORMAT_SHAPES_MAX];
+    uint8_t shape_kinds[FORMAT_SHAPES_MAX], shape_aligns[FORMAT_SHAPES_MAX];
+    /* Columns; one value more than the most, so that a cursor at the end may still be read. */
+    uint8_t tokens[EVENTS_MAX + 1];
+    uint64_t sizes[EVENTS_MAX + 1];
+    uint32_t references[EVENTS_MAX + 1], new_ids[EVENTS_MAX + 1], foreign_ids[EVENTS_MAX + 1];
+    uint32_t lanes[EVENTS_MAX + 1], lane_runs[EVENTS_MAX + 1];
+    uint32_t clock_events[EVENTS_MAX + 1]; /* event index of the point, once begun */
+    uint64_t clock_steps[EVENTS_MAX + 1];  /* time of the point, once begun */
+    uint32_t freed_ids[EVENTS_MAX], touched_ids[EVENTS_MAX];
+    uint8_t planes[8][EVENTS_MAX];
+};
+
+/* Where a column goes: values of 1, 4 or 8 bytes, and how many may be there at most. */
+struct place {
+    size_t offset;
+    uint8_t bytes;
+    uint32_t most;
+};
+#define PLACE(field, bytes, most)                                                                  \
+    {                                                                                              \
+        offsetof(struct decoder, field), bytes, most                                               \
+    }
+static const struct place places[FORMAT_COLUMN_IDS] = {
+    [FORMAT_SHAPE_KINDS] = PLACE(shape_kinds, 1, FORMAT_SHAPES_MAX),
+    [FORMAT_SHAPE_ALIGNS] = PLACE(shape_aligns, 1, FORMAT_SHAPES_MAX),
+    [FORMAT_SHAPE_SIZES] = PLACE(shape_sizes, 8, FORMAT_SHAPES_MAX),
+    [FORMAT_SHAPE_REFERENCES] = PLACE(shape_references, 4, FORMAT_SHAPES_MAX),
+    [FORMAT_TOKENS] = PLACE(tokens, 1, EVENTS_MAX),
+    [FORMAT_SIZES] = PLACE(sizes, 8, EVENTS_MAX),
+    [FORMAT_REFERENCES] = PLACE(references, 4, EVENTS_MAX),
+    [FORMAT_NEW_IDS] = PLACE(new_ids, 4, EVENTS_MAX),
+    [FORMAT_FOREIGN_IDS] = PLACE(foreign_ids, 4, EVENTS_MAX),
+    [FORMAT_LANES] = PLACE(lanes, 4, EVENTS_MAX),
+    [FORMAT_LANE_RUNS] = PLACE(lane_runs, 4, EVENTS_MAX),
+    [FORMAT_CLOCK_EVENTS] = PLACE(clock_events, 4, EVENTS_MAX),
+    [FORMAT_CLOCK_STEPS] = PLACE(clock_steps, 8, EVENTS_MAX),
+};
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+size_t decoder_bytes(void)
+{
+    return round_up(sizeof(struct decoder)) + ZSTD_estimateDCtxSize();
+}
+
+struct decoder *decoder_init(void *memory)
+{
+    struct decoder *decoder = memory;
+    void *workspace = (char *)memory + round_up(sizeof *decoder);
+    decoder->zstd = ZSTD_initStaticDCtx(workspace, ZSTD_estimateDCtxSize());
+    if (!decoder->zstd ||
+        ZSTD_isError(ZSTD_DCtx_setParameter(decoder->zstd, ZSTD_d_format, ZSTD_f_zstd1_magicless)))
+        return NULL;
+    return decoder;
+}
+
+static enum tape_status inconsistent(const char *what, struct tape_error *error)
+{
+    return tape_error_set(error, TAPE_DAMAGED, UINT64_MAX, "a block of events makes no sense: %s",
+                          what);
+}
+
+/* ---- columns -----------------------------------------------------------------------------------
+ */
+
+/* Bytes of a payload still to be read. */
+struct bytes {
+    const unsigned char *at;
+    size_t left;
+};
+
+static const unsigned char *take(struct bytes *bytes, size_t count)
+{
+    if (count > bytes->left)
+        return NULL;
+    const unsigned char *at = bytes->at;
+    bytes->at += count;
+    bytes->left -= count;
+    return at;
+}
+
+static bool decode_plane(struct decoder *decoder, uint32_t word, struct bytes *data, uint8_t *out,
+                         uint32_t count)
+{
+    uint32_t bytes = word & FORMAT_PLANE_BYTES;
+    const unsigned char *stored = take(data, bytes);
+    if (!stored)
+        return false;
+    switch (word & FORMAT_PLANE_HOW) {
+    case FORMAT_PLANE_RAW:
+        if (bytes == count)
+            memcpy(out, stored, count);
+        return bytes == count;
+    case FORMAT_PLANE_CONSTANT:
+        if (bytes == 1)
+            memset(out, stored[0], count);
+        return bytes == 1;
+    case FORMAT_PLANE_ZSTD:
+        return ZSTD_decompressDCtx(decoder->zstd, out, count, stored, bytes) == count;
+    default:
+        return false;
+    }
+}
+
+/* Each loop adds one plane to all values: the compiler makes vectors of them. */
+static void join_planes_32(uint32_t *out, uint8_t (*planes)[EVENTS_MAX], unsigned width,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = planes[0][i];
+    for (unsigned plane = 1; plane < width; plane++) {
+        for (uint32_t i = 0; i < count; i++)
+            out[i] |= (uint32_t)planes[plane][i] << (8 * plane);
+    }
+}
+
+static void join_planes_64(uint64_t *out, uint8_t (*planes)[EVENTS_MAX], unsigned width,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = planes[0][i];
+    for (unsigned plane = 1; plane < width; plane++) {
+        for (uint32_t i = 0; i < count; i++)
+            out[i] |= (uint64_t)planes[plane][i] << (8 * plane);
+    }
+}
+
+static void undo_delta_32(uint32_t *values, uint32_t count)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = sum += values[i] >> 1 ^ (0 - (values[i] & 1));
+}
+
+static void undo_delta_64(uint64_t *values, uint32_t count)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count; i++)
+        values[i] = sum += values[i] >> 1 ^ (0 - (values[i] & 1));
+}
+
+static bool decode_column(struct decoder *decoder, const struct format_column *column,
+                          const uint32_t *words, struct bytes *data)
+{
+    const struct place *place = &places[column->id];
+    void *out = (char *)decoder + place->offset;
+    uint32_t count = column->count;
+    if (column->width == 0) {
+        memset(out, 0, (size_t)count * place->bytes);
+        return true;
+    }
+    for (unsigned plane = 0; plane < column->width; plane++) {
+        uint8_t *to = place->bytes == 1 ? out : decoder->planes[plane];
+        if (!decode_plane(decoder, words[plane], data, to, count))
+            return false;
+    }
+    if (place->bytes == 4)
+        join_planes_32(out, decoder->planes, column->width, count);
+    else if (place->bytes == 8)
+        join_planes_64(out, decoder->planes, column->width, count);
+    if (column->transform == FORMAT_DELTA && place->bytes == 4)
+        undo_delta_32(out, count);
+    else if (column->transform == FORMAT_DELTA && place->bytes == 8)
+        undo_delta_64(out, count);
+    return column->transform <= (place->bytes == 1 ? FORMAT_PLAIN : FORMAT_DELTA);
+}
+
+static bool decode_columns(struct decoder *decoder, unsigned columns, struct bytes payload)
+{
+    const unsigned char *heads = take(&payload, columns * sizeof(struct format_column));
+    struct bytes words = payload;
+    size_t planes = 0;
+    for (unsigned i = 0; heads && i < columns; i++)
+        planes += heads[i * sizeof(struct format_column) + offsetof(struct format_column, width)];
+    struct bytes data = payload;
+    if (!heads || !take(&data, planes * sizeof(uint32_t)))
+        return false;
+    uint32_t seen = 0;
+    memset(decoder->counts, 0, sizeof decoder->counts);
+    for (unsigned i = 0; i < columns; i++) {
+        struct format_column column;
+        memcpy(&column, heads + i * sizeof column, sizeof column);
+        if (column.id >= FORMAT_COLUMN_IDS || (seen >> column.id & 1) ||
+            column.width > places[column.id].bytes || column.count > places[column.id].most)
+            return false;
+        seen |= UINT32_C(1) << column.id;
+        uint32_t plane_words[8];
+        const unsigned char *at = take(&words, column.width * sizeof *plane_words);
+        memcpy(plane_words, at, column.width * sizeof *plane_words);
+        if (!decode_column(decoder, &column, plane_words, &data))
+            return false;
+        decoder->counts[column.id] = column.count;
+    }
+    return data.left == 0;
+}
+
+/* ---- taking a block in -------------------------------------------------------------------------
+ */
+
+static bool make_shapes(struct decoder *decoder, unsigned count)
+{
+    if (decoder->counts[FORMAT_SHAPE_KINDS] != count)
+        return false;
+    const uint32_t *counts = decoder->counts;
+    for (unsigned i = 0; i < count; i++) {
+        unsigned flags = decoder->shape_kinds[i], kind = flags & FORMAT_SHAPE_KIND;
+        if (kind == 0 || kind >= TAPE_EVENT_KIND_LIMIT)
+            return false;
+        bool has_size = flags & FORMAT_SHAPE_SIZE, has_reference = flags & FORMAT_SHAPE_REFERENCE;
+        bool allocates = tape_kind_allocates(kind), refers = codec_refers(kind);
+        if ((has_size && !codec_has_size(kind)) || (has_reference && !allocates && !refers))
+            return false;
+        decoder->shapes[i] = (struct shape){
+            .size = i < counts[FORMAT_SHAPE_SIZES] && !has_size ? decoder->shape_sizes[i] : 0,
+            .size_mask = has_size ? ~UINT64_C(0) : 0,
+            .reference = i < counts[FORMAT_SHAPE_REFERENCES] ? decoder->shape_references[i] : 0,
+            .kind = (uint8_t)kind,
+            .align_log2 = i < counts[FORMAT_SHAPE_ALIGNS] ? decoder->shape_aligns[i] & 63 : 0,
+            .does = allocates               ? DOES_ALLOCATE
+                    : tape_kind_frees(kind) ? DOES_FREE
+                    : refers                ? DOES_USE
+                                            : DOES_NOTHING,
+            .has_size = has_size,
+            .has_reference = has_reference,
+        };
+    }
+    return true;
+}
+
+/* Counts what the tokens will take from the columns, so that the loop over events need not look. */
+static bool tokens_fit(const struct decoder *decoder, unsigned shapes)
+{
+    uint32_t uses[2][256] = {{0}}, sizes = 0, references = 0, new_ids = 0;
+    if (decoder->counts[FORMAT_TOKENS] != decoder->count)
+        return false;
+    for (uint32_t i = 0; i < decoder->count; i++)
+        uses[i & 1][decoder->tokens[i]]++;
+    for (unsigned i = 0; i < 256; i++) {
+        uint32_t used = uses[0][i] + uses[1][i];
+        const struct shape *shape = &decoder->shapes[i];
+        if (!used)
+            continue;
+        if (i >= shapes)
+            return false;
+        sizes += shape->has_size ? used : 0;
+        if (shape->does == DOES_ALLOCATE)
+            new_ids += shape->has_reference ? used : 0;
+        else
+            references += shape->has_reference ? used : 0;
+    }
+    return sizes == decoder->counts[FORMAT_SIZES] &&
+           references == decoder->counts[FORMAT_REFERENCES] &&
+           new_ids == decoder->counts[FORMAT_NEW_IDS];
+}
+
+static bool runs_fit(const struct decoder *decoder)
+{
+    uint64_t events = 0;
+    uint32_t runs = decoder->counts[FORMAT_LANES];
+    for (uint32_t i = 0; i < runs; i++)
+        events += (uint64_t)decoder->lane_runs[i] + 1;
+    return decoder->counts[FORMAT_LANE_RUNS] == runs && events == decoder->count;
+}
+
+/* From steps to event indices and times. */
+static bool make_clock(struct decoder *decoder, uint64_t time_ns, uint32_t unit)
+{
+    uint32_t points = decoder->counts[FORMAT_CLOCK_EVENTS];
+    uint64_t event = 0;
+    if (decoder->counts[FORMAT_CLOCK_STEPS] != points || unit == 0)
+        return false;
+    for (uint32_t i = 0; i < points; i++) {
+        uint64_t step;
+        event += decoder->clock_events[i];
+        if (event >= decoder->count ||
+            __builtin_mul_overflow(decoder->clock_steps[i], unit, &step) ||
+            __builtin_add_overflow(time_ns, step, &time_ns))
+            return false;
+        decoder->clock_events[i] = (uint32_t)event;
+        decoder->clock_steps[i] = time_ns;
+    }
+    /* One beyond the last is read: never reached. */
+    decoder->clock_events[points] = UINT32_MAX;
+    return true;
+}
+
+enum tape_status decoder_begin(struct decoder *decoder, const unsigned char *payload, size_t bytes,
+                               uint32_t count, struct tape_error *error)
+{
+    struct format_events head;
+    struct bytes rest = {payload, bytes};
+    const unsigned char *at = take(&rest, sizeof head);
+    decoder->count = decoder->done = 0; /* until all is well */
+    if (!at || count == 0 || count > EVENTS_MAX)
+        return inconsistent("its length", error);
+    memcpy(&head, at, sizeof head);
+    if (head.reference > FORMAT_BY_AGE || head.shapes == 0 || head.shapes > FORMAT_SHAPES_MAX)
+        return inconsistent("its head", error);
+    if (!decode_columns(decoder, head.columns, rest))
+        return inconsistent("a column", error);
+    decoder->count = count;
+    bool fits = make_shapes(decoder, head.shapes) && tokens_fit(decoder, head.shapes) &&
+                runs_fit(decoder) && make_clock(decoder, head.time_ns, head.time_unit);
+    if (!fits) {
+        decoder->count = 0;
+        return inconsistent("its columns do not fit together", error);
+    }
+    decoder->next_id = head.next_id;
+    decoder->reference = head.reference;
+    decoder->time_ns = head.time_ns;
+    decoder->run = decoder->point = decoder->freed = decoder->touched = 0;
+    decoder->size_at = decoder->reference_at = decoder->new_at = decoder->foreign_at = 0;
+    decoder->run_end = decoder->lane_runs[0] + 1;
+    decoder->bad = false;
+    return TAPE_OK;
+}
+
+/* ---- giving events out -------------------------------------------------------------------------
+ */
+
+static inline uint32_t new_id(struct decoder *decoder, const struct shape *shape)
+{
+    uint32_t id;
+    if (shape->has_reference)
+        id = decoder->new_ids[decoder->new_at++];
+    else if (decoder->freed)
+        id = decoder->freed_ids[--decoder->freed];
+    else
+        id = decoder->next_id;
+    if (id >= decoder->next_id)
+        decoder->next_id = id + 1;
+    decoder->bad |= id == 0;
+    return id;
+}
+
+static inline uint32_t referred_id(struct decoder *decoder, const struct shape *shape,
+                                   enum format_reference how)
+{
+    uint32_t value = shape->reference;
+    if (shape->has_reference)
+        value = decoder->references[decoder->reference_at++];
+    if (how == FORMAT_BY_ID)
+        return value;
+    if (value && value <= decoder->touched)
+        return decoder->touched_ids[decoder->touched - value];
+    if (value == 0 && decoder->foreign_at < decoder->counts[FORMAT_FOREIGN_IDS])
+        return decoder->foreign_ids[decoder->foreign_at++];
+    decoder->bad = true;
+    return TAPE_NO_OBJECT;
+}
+
+/* A stretch of events of one lane and one time. Inlined twice, once for each kind of reference. */
+static inline __attribute__((always_inline)) void decode_stretch(struct decoder *decoder,
+                                                                 struct tape_event *events,
+                                                                 uint32_t count,
+                                                                 enum format_reference how)
+{
+    const uint8_t *tokens = decoder->tokens + decoder->done;
+    const uint32_t lane = decoder->lanes[decoder->run];
+    const uint64_t time_ns = decoder->time_ns;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct shape *shape = &decoder->shapes[tokens[i]];
+        uint32_t id = TAPE_NO_OBJECT;
+        if (shape->does == DOES_ALLOCATE) {
+            id = new_id(decoder, shape);
+            decoder->touched_ids[decoder->touched++] = id;
+        } else if (shape->does == DOES_FREE) {
+            id = referred_id(decoder, shape, how);
+            decoder->bad |= id == 0;
+            decoder->freed_ids[decoder->freed++] = id;
+        } else if (shape->does == DOES_USE) {
+            id = referred_id(decoder, shape, how);
+            decoder->bad |= id == 0 && shape->kind == TAPE_REALLOC;
+            decoder->touched_ids[decoder->touched++] = id;
+        }
+        uint64_t size = shape->size | (decoder->sizes[decoder->size_at] & shape->size_mask);
+        decoder->size_at += shape->has_size;
+        events[i] = (struct tape_event){.size = size,
+                                        .time_ns = time_ns,
+                                        .object = id,
+                                        .lane = lane,
+                                        .kind = shape->kind,
+                                        .align_log2 = shape->align_log2};
+    }
+    decoder->done += count;
+}
+
+static __attribute__((noinline)) void
+decode_stretch_by_age(struct decoder *decoder, struct tape_event *events, uint32_t count)
+{
+    decode_stretch(decoder, events, count, FORMAT_BY_AGE);
+}
+
+static __attribute__((noinline)) void
+decode_stretch_by_id(struct decoder *decoder, struct tape_event *events, uint32_t count)
+{
+    decode_stretch(decoder, events, count, FORMAT_BY_ID);
+}
+
+enum tape_status decoder_next(struct decoder *decoder, struct tape_event *events, size_t capacity,
+                              size_t *ret_count, struct tape_error *error)
+{
+    size_t given = 0;
+    while (given < capacity && decoder->done < decoder->count) {
+        while (decoder->clock_events[decoder->point] == decoder->done)
+            decoder->time_ns = decoder->clock_steps[decoder->point++];
+        if (decoder->run_end == decoder->done)
+            decoder->run_end += decoder->lane_runs[++decoder->run] + 1;
+        uint32_t until = decoder->run_end;
+        if (decoder->clock_events[decoder->point] < until)
+            until = decoder->clock_events[decoder->point];
+        uint32_t count = until - decoder->done;
+        if (count > capacity - given)
+            count = (uint32_t)(capacity - given);
+        if (decoder->reference == FORMAT_BY_AGE)
+            decode_stretch_by_age(decoder, events + given, count);
+        else
+            decode_stretch_by_id(decoder, events + given, count);
+        given += count;
+    }
+    *ret_count = given;
+    if (decoder->bad) {
+        *ret_count = 0;
+        decoder->count = decoder->done = 0;
+        return inconsistent("an event names no object", error);
+    }
+    return TAPE_OK;
+}

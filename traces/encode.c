@@ -1,0 +1,405 @@
+#define ZSTD_STATIC_LINKING_ONLY
+#include "traces/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+#include "traces/shapes.h"
+
+enum {
+    EVENTS_MAX = FORMAT_BLOCK_EVENTS_MAX,
+    /* Both kinds of reference are tried on every so manieth block, the better one is used until
+       then. */
+    TRY_EVERY = 8,
+};
+
+/* Columns as values, before they are stored. */
+struct columns {
+    uint8_t tokens[EVENTS_MAX];
+    uint64_t sizes[EVENTS_MAX];
+    uint32_t references[EVENTS_MAX], new_ids[EVENTS_MAX], foreign_ids[EVENTS_MAX];
+    uint32_t lanes[EVENTS_MAX], lane_runs[EVENTS_MAX];
+    uint32_t clock_events[EVENTS_MAX];
+    uint64_t clock_steps[EVENTS_MAX];
+    uint32_t counts[FORMAT_COLUMN_IDS];
+};
+
+/* The event index, plus one, of the latest touch of an id in this block: open addressing, by epoch.
+ */
+struct touch {
+    uint32_t id, epoch, ordinal;
+};
+enum { TOUCHES = 2 * EVENTS_MAX };
+
+struct encoder {
+    ZSTD_CCtx *zstd;
+    uint32_t next_id; /* the highest id so far, plus one */
+    uint32_t epoch;
+    uint64_t blocks;
+    enum format_reference reference; /* the better one when both were tried last */
+    struct shape_counter shapes;
+    struct shape_key keys[EVENTS_MAX]; /* what each event is */
+    uint32_t foreign[EVENTS_MAX];      /* the id of a reference that was never touched here */
+    uint32_t freed_ids[EVENTS_MAX];
+    struct touch touches[TOUCHES];
+    struct columns columns;
+    uint8_t planes[8][EVENTS_MAX];
+    unsigned char delta_try[FORMAT_PAYLOAD_MAX];
+    unsigned char payloads[2][FORMAT_PAYLOAD_MAX];
+};
+
+struct encoder *encoder_new(int level)
+{
+    struct encoder *encoder = calloc(1, sizeof *encoder);
+    if (!encoder)
+        return NULL;
+    encoder->zstd = ZSTD_createCCtx();
+    encoder->next_id = 1;
+    encoder->reference = FORMAT_BY_AGE;
+    ZSTD_CCtx *zstd = encoder->zstd;
+    if (!zstd ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_format, ZSTD_f_zstd1_magicless)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 0)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel,
+                                            level ? level : CODEC_LEVEL_DEFAULT))) {
+        encoder_free(encoder);
+        return NULL;
+    }
+    return encoder;
+}
+
+void encoder_free(struct encoder *encoder)
+{
+    if (encoder)
+        ZSTD_freeCCtx(encoder->zstd);
+    free(encoder);
+}
+
+/* ---- from values to bytes ----------------------------------------------------------------------
+ */
+
+struct sink {
+    unsigned char *bytes;
+    size_t used;
+    bool failed;
+};
+
+static void put(struct sink *sink, const void *data, size_t bytes)
+{
+    if (bytes > FORMAT_PAYLOAD_MAX - sink->used) {
+        sink->failed = true;
+        return;
+    }
+    memcpy(sink->bytes + sink->used, data, bytes);
+    sink->used += bytes;
+}
+
+/* Stores one plane in the shortest of the three ways; returns its plane word. */
+static uint32_t put_plane(struct encoder *encoder, const uint8_t *plane, uint32_t count,
+                          struct sink *sink)
+{
+    if (count && !memcmp(plane, plane + 1, count - 1)) {
+        put(sink, plane, 1);
+        return FORMAT_PLANE_CONSTANT | 1;
+    }
+    /* No larger than raw: zstd fails where its output does not fit. */
+    size_t room = FORMAT_PAYLOAD_MAX - sink->used, limit = count ? count - 1 : 0;
+    size_t bytes = ZSTD_compress2(encoder->zstd, sink->bytes + sink->used,
+                                  limit < room ? limit : room, plane, count);
+    if (!ZSTD_isError(bytes)) {
+        sink->used += bytes;
+        return FORMAT_PLANE_ZSTD | (uint32_t)bytes;
+    }
+    put(sink, plane, count);
+    return FORMAT_PLANE_RAW | count;
+}
+
+static unsigned width_of(uint64_t all_bits)
+{
+    return all_bits ? (unsigned)(64 - __builtin_clzll(all_bits) + 7) / 8 : 0;
+}
+
+static uint64_t zigzag(uint64_t difference, unsigned bits)
+{
+    uint64_t sign = 0 - (difference >> (bits - 1) & 1);
+    uint64_t mask = bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
+    return (difference << 1 ^ sign) & mask;
+}
+
+/* The i-th value of a column that holds values of `bytes` bytes. */
+static inline uint64_t value_at(const void *values, unsigned bytes, uint32_t i)
+{
+    return bytes == 8   ? ((const uint64_t *)values)[i]
+           : bytes == 4 ? ((const uint32_t *)values)[i]
+                        : ((const uint8_t *)values)[i];
+}
+
+/* Splits a column in planes; returns their number. */
+static unsigned split(struct encoder *encoder, const void *values, unsigned bytes, uint32_t count,
+                      bool delta)
+{
+    uint64_t all_bits = 0, before = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t value = value_at(values, bytes, i), stored = value;
+        if (delta)
+            stored = zigzag(value - before, 8 * bytes);
+        before = value;
+        all_bits |= stored;
+        for (unsigned plane = 0; plane < bytes; plane++)
+            encoder->planes[plane][i] = (uint8_t)(stored >> (8 * plane));
+    }
+    return width_of(all_bits);
+}
+
+/* One column in `sink`: plane words first, then planes, so that the caller can place them apart. */
+struct stored_column {
+    struct format_column head;
+    uint32_t words[8];
+    size_t data, data_bytes; /* in the sink */
+};
+
+static void store_as(struct encoder *encoder, const void *values, unsigned bytes, uint32_t count,
+                     bool delta, struct sink *sink, struct stored_column *stored)
+{
+    stored->head.width = (uint8_t)split(encoder, values, bytes, count, delta);
+    stored->head.transform = delta ? FORMAT_DELTA : FORMAT_PLAIN;
+    stored->head.count = count;
+    stored->data = sink->used;
+    for (unsigned plane = 0; plane < stored->head.width; plane++)
+        stored->words[plane] = put_plane(encoder, encoder->planes[plane], count, sink);
+    stored->data_bytes = sink->used - stored->data;
+}
+
+/* Plain, or as differences where `may_delta` and that is shorter. */
+static void store(struct encoder *encoder, enum format_column_id id, const void *values,
+                  unsigned bytes, uint32_t count, bool may_delta, struct sink *sink,
+                  struct stored_column *stored)
+{
+    *stored = (struct stored_column){.head.id = (uint8_t)id};
+    store_as(encoder, values, bytes, count, false, sink, stored);
+    if (!may_delta || stored->data_bytes < 64)
+        return;
+    struct sink other = {encoder->delta_try, 0, false};
+    struct stored_column delta = {.head.id = (uint8_t)id};
+    store_as(encoder, values, bytes, count, true, &other, &delta);
+    if (delta.data_bytes >= stored->data_bytes || other.failed)
+        return;
+    sink->used = stored->data;
+    delta.data = stored->data;
+    put(sink, other.bytes, other.used);
+    *stored = delta;
+}
+
+/* ---- what each event is ------------------------------------------------------------------------
+ */
+
+static struct touch *touch_of(struct encoder *encoder, uint32_t id)
+{
+    uint32_t slot = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 47);
+    while (encoder->touches[slot].epoch == encoder->epoch && encoder->touches[slot].id != id)
+        slot = (slot + 1) % TOUCHES;
+    return &encoder->touches[slot];
+}
+
+static void touch(struct encoder *encoder, uint32_t id, uint32_t ordinal)
+{
+    *touch_of(encoder, id) = (struct touch){id, encoder->epoch, ordinal};
+}
+
+static void key_allocation(uint32_t id, struct encoder *encoder, uint32_t *freed, uint32_t *next_id,
+                           struct shape_key *key)
+{
+    uint32_t predicted = *freed ? encoder->freed_ids[*freed - 1] : *next_id;
+    if (id == predicted)
+        *freed -= *freed != 0;
+    else
+        key->reference = id;
+    if (id >= *next_id)
+        *next_id = id + 1;
+}
+
+static void key_reference(struct encoder *encoder, enum format_reference how, uint32_t id,
+                          uint32_t touched, uint32_t index, struct shape_key *key)
+{
+    key->reference = id;
+    if (how == FORMAT_BY_ID)
+        return;
+    const struct touch *latest = touch_of(encoder, id);
+    bool here = latest->epoch == encoder->epoch && latest->id == id;
+    key->reference = here ? touched - latest->ordinal + 1 : 0;
+    encoder->foreign[index] = here ? 0 : id;
+}
+
+/* Fills encoder->keys; mirrors what the decoder will know at each event. */
+static uint32_t make_keys(struct encoder *encoder, const struct tape_event *events, uint32_t count,
+                          enum format_reference how)
+{
+    uint32_t freed = 0, touched = 0, next_id = encoder->next_id;
+    encoder->epoch++;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct tape_event *event = &events[i];
+        struct shape_key *key = &encoder->keys[i];
+        *key = (struct shape_key){.kind = event->kind};
+        key->size = codec_has_size(event->kind) ? event->size : 0;
+        key->align_log2 = event->kind == TAPE_ALIGNED ? event->align_log2 & 63 : 0;
+        if (tape_kind_allocates(event->kind))
+            key_allocation(event->object, encoder, &freed, &next_id, key);
+        else if (codec_refers(event->kind))
+            key_reference(encoder, how, event->object, touched, i, key);
+        else
+            continue;
+        if (tape_kind_frees(event->kind))
+            encoder->freed_ids[freed++] = event->object;
+        else
+            touch(encoder, event->object, ++touched);
+    }
+    return next_id;
+}
+
+/* ---- columns -----------------------------------------------------------------------------------
+ */
+
+static void make_value_columns(struct encoder *encoder, uint32_t count, enum format_reference how)
+{
+    struct columns *columns = &encoder->columns;
+    uint32_t sizes = 0, references = 0, new_ids = 0, foreign = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct shape_key *key = &encoder->keys[i];
+        unsigned token = shapes_token(&encoder->shapes, encoder->keys, i);
+        uint8_t flags = encoder->shapes.flags[token];
+        columns->tokens[i] = (uint8_t)token;
+        if (flags & FORMAT_SHAPE_SIZE)
+            columns->sizes[sizes++] = key->size;
+        if (flags & FORMAT_SHAPE_REFERENCE && tape_kind_allocates(key->kind))
+            columns->new_ids[new_ids++] = key->reference;
+        else if (flags & FORMAT_SHAPE_REFERENCE)
+            columns->references[references++] = key->reference;
+        if (how == FORMAT_BY_AGE && codec_refers(key->kind) && key->reference == 0)
+            columns->foreign_ids[foreign++] = encoder->foreign[i];
+    }
+    columns->counts[FORMAT_TOKENS] = count;
+    columns->counts[FORMAT_SIZES] = sizes;
+    columns->counts[FORMAT_REFERENCES] = references;
+    columns->counts[FORMAT_NEW_IDS] = new_ids;
+    columns->counts[FORMAT_FOREIGN_IDS] = foreign;
+}
+
+/* Lane runs and clock points. Returns the clock's unit: what all steps are a multiple of, or 1. */
+static uint32_t make_run_columns(struct columns *columns, const struct tape_event *events,
+                                 uint32_t count)
+{
+    uint32_t runs = 0, points = 0, run_begin = 0, point_event = 0;
+    uint64_t time_ns = events[0].time_ns, step;
+    bool micros = true;
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + 1 == count || events[i + 1].lane != events[i].lane) {
+            columns->lanes[runs] = events[i].lane;
+            columns->lane_runs[runs++] = i - run_begin;
+            run_begin = i + 1;
+        }
+        if (events[i].time_ns <= time_ns) /* time never decreases: less is taken as the same */
+            continue;
+        step = events[i].time_ns - time_ns;
+        time_ns = events[i].time_ns;
+        micros &= step % 1000 == 0;
+        columns->clock_steps[points] = step;
+        columns->clock_events[points++] = i - point_event;
+        point_event = i;
+    }
+    for (uint32_t i = 0; micros && i < points; i++)
+        columns->clock_steps[i] /= 1000;
+    columns->counts[FORMAT_LANES] = columns->counts[FORMAT_LANE_RUNS] = runs;
+    columns->counts[FORMAT_CLOCK_EVENTS] = columns->counts[FORMAT_CLOCK_STEPS] = points;
+    return micros ? 1000 : 1;
+}
+
+/* Stores all columns behind a head that is known by now. Returns the payload's length, 0 on
+ * failure. */
+static size_t assemble(struct encoder *encoder, struct format_events head, unsigned char *payload)
+{
+    const struct columns *columns = &encoder->columns;
+    const struct shape_counter *shapes = &encoder->shapes;
+    const uint32_t count = shapes->count;
+    const struct {
+        const void *values;
+        uint8_t bytes;
+        bool may_delta;
+        uint32_t count;
+    } all[FORMAT_COLUMN_IDS] = {
+        [FORMAT_SHAPE_KINDS] = {shapes->flags, 1, false, count},
+        [FORMAT_SHAPE_ALIGNS] = {shapes->aligns, 1, false, count},
+        [FORMAT_SHAPE_SIZES] = {shapes->sizes, 8, true, count},
+        [FORMAT_SHAPE_REFERENCES] = {shapes->references, 4, true, count},
+        [FORMAT_TOKENS] = {columns->tokens, 1, false, columns->counts[FORMAT_TOKENS]},
+        [FORMAT_SIZES] = {columns->sizes, 8, false, columns->counts[FORMAT_SIZES]},
+        [FORMAT_REFERENCES] = {columns->references, 4, head.reference == FORMAT_BY_ID,
+                               columns->counts[FORMAT_REFERENCES]},
+        [FORMAT_NEW_IDS] = {columns->new_ids, 4, true, columns->counts[FORMAT_NEW_IDS]},
+        [FORMAT_FOREIGN_IDS] = {columns->foreign_ids, 4, true, columns->counts[FORMAT_FOREIGN_IDS]},
+        [FORMAT_LANES] = {columns->lanes, 4, false, columns->counts[FORMAT_LANES]},
+        [FORMAT_LANE_RUNS] = {columns->lane_runs, 4, false, columns->counts[FORMAT_LANE_RUNS]},
+        [FORMAT_CLOCK_EVENTS] = {columns->clock_events, 4, false,
+                                 columns->counts[FORMAT_CLOCK_EVENTS]},
+        [FORMAT_CLOCK_STEPS] = {columns->clock_steps, 8, false,
+                                columns->counts[FORMAT_CLOCK_STEPS]},
+    };
+    struct stored_column stored[FORMAT_COLUMN_IDS];
+    unsigned kept = 0;
+    struct sink data = {payload, 0, false};
+    /* The heads in front are not known yet: the most that they take is left free, then closed up.
+     */
+    const size_t reserve =
+        sizeof head + FORMAT_COLUMN_IDS * (sizeof(struct format_column) + sizeof stored->words);
+    data.used = reserve;
+    for (unsigned id = 0; id < FORMAT_COLUMN_IDS; id++) {
+        if (!all[id].count)
+            continue;
+        store(encoder, id, all[id].values, all[id].bytes, all[id].count, all[id].may_delta, &data,
+              &stored[kept]);
+        kept++;
+    }
+    head.columns = (uint8_t)kept;
+    head.shapes = (uint16_t)count;
+    struct sink front = {payload, 0, false};
+    put(&front, &head, sizeof head);
+    for (unsigned i = 0; i < kept; i++)
+        put(&front, &stored[i].head, sizeof stored[i].head);
+    for (unsigned i = 0; i < kept; i++)
+        put(&front, stored[i].words, stored[i].head.width * sizeof *stored[i].words);
+    memmove(payload + front.used, payload + reserve, data.used - reserve);
+    return data.failed ? 0 : front.used + data.used - reserve;
+}
+
+static size_t encode_as(struct encoder *encoder, const struct tape_event *events, uint32_t count,
+                        enum format_reference how, uint32_t *ret_next_id, unsigned char *payload)
+{
+    *ret_next_id = make_keys(encoder, events, count, how);
+    shapes_choose(&encoder->shapes, encoder->keys, count);
+    make_value_columns(encoder, count, how);
+    struct format_events head = {
+        .next_id = encoder->next_id, .reference = (uint8_t)how, .time_ns = events[0].time_ns};
+    head.time_unit = make_run_columns(&encoder->columns, events, count);
+    return assemble(encoder, head, payload);
+}
+
+size_t encoder_block(struct encoder *encoder, const struct tape_event *events, uint32_t count,
+                     const unsigned char **ret_payload)
+{
+    uint32_t next_id;
+    enum format_reference how = encoder->reference;
+    size_t bytes = encode_as(encoder, events, count, how, &next_id, encoder->payloads[0]);
+    *ret_payload = encoder->payloads[0];
+    if (bytes && encoder->blocks++ % TRY_EVERY == 0) {
+        enum format_reference other = how == FORMAT_BY_ID ? FORMAT_BY_AGE : FORMAT_BY_ID;
+        size_t tried = encode_as(encoder, events, count, other, &next_id, encoder->payloads[1]);
+        if (tried && tried < bytes) {
+            encoder->reference = other;
+            *ret_payload = encoder->payloads[1];
+            bytes = tried;
+        }
+    }
+    encoder->next_id = next_id;
+    return bytes;
+}

@@ -1,0 +1,199 @@
+#include "traces/merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void merge_init(struct merge *merge)
+{
+    memset(merge, 0, sizeof *merge);
+}
+
+void merge_end(struct merge *merge)
+{
+    for (uint32_t i = 0; i < merge->lane_count; i++)
+        free(merge->lanes[i].records);
+    free(merge->lanes);
+    free(merge->heap);
+    free(merge->busy);
+    merge_init(merge);
+}
+
+/* ---- taking in ---------------------------------------------------------------------------------
+ */
+
+static void *resized(void *memory, size_t count, size_t unit)
+{
+    return reallocarray(memory, count, unit);
+}
+
+static bool reserve_lanes(struct merge *merge, uint32_t lane)
+{
+    if (lane >= merge->lane_capacity) {
+        uint32_t capacity = merge->lane_capacity ? merge->lane_capacity : 16;
+        while (capacity <= lane)
+            capacity *= 2;
+        void *lanes = resized(merge->lanes, capacity, sizeof *merge->lanes);
+        merge->lanes = lanes ? lanes : merge->lanes;
+        void *heap = resized(merge->heap, capacity, sizeof *merge->heap);
+        merge->heap = heap ? heap : merge->heap;
+        void *busy = resized(merge->busy, capacity, sizeof *merge->busy);
+        merge->busy = busy ? busy : merge->busy;
+        if (!lanes || !heap || !busy)
+            return false;
+        merge->lane_capacity = capacity;
+    }
+    for (; merge->lane_count <= lane; merge->lane_count++)
+        merge->lanes[merge->lane_count] = (struct merge_lane){.number = merge->lane_count};
+    return true;
+}
+
+bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t count)
+{
+    const size_t unit = sizeof(struct raw_record);
+    if (!reserve_lanes(merge, number))
+        return false;
+    struct merge_lane *lane = &merge->lanes[number];
+    if (!lane->busy)
+        merge->busy[merge->busy_count++] = number;
+    lane->busy = true;
+    if (lane->begin && lane->end + count > lane->capacity) {
+        memmove(lane->records, lane->records + lane->begin, (lane->end - lane->begin) * unit);
+        lane->end -= lane->begin;
+        lane->begin = 0;
+    }
+    if (lane->end + count > lane->capacity) {
+        size_t capacity = lane->capacity ? lane->capacity : 256;
+        while (capacity < lane->end + count)
+            capacity *= 2;
+        void *moved = capacity <= UINT32_MAX ? resized(lane->records, capacity, unit) : NULL;
+        if (!moved)
+            return false;
+        lane->records = moved;
+        lane->capacity = (uint32_t)capacity;
+    }
+    memcpy(lane->records + lane->end, records, count * unit);
+    lane->end += (uint32_t)count;
+    merge->pending += count;
+    return true;
+}
+
+/* ---- the heap ----------------------------------------------------------------------------------
+ */
+
+/* Among equal keys the lower lane is first, so that the same records give the same tape. */
+static bool before(const struct merge_head *a, const struct merge_head *b)
+{
+    return a->key != b->key ? a->key < b->key : a->lane < b->lane;
+}
+
+static void sift_down(struct merge *merge, uint32_t at)
+{
+    struct merge_head moving = merge->heap[at];
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= merge->heap_count)
+            break;
+        if (child + 1 < merge->heap_count && before(&merge->heap[child + 1], &merge->heap[child]))
+            child++;
+        if (!before(&merge->heap[child], &moving))
+            break;
+        merge->heap[at] = merge->heap[child];
+        at = child;
+    }
+    merge->heap[at] = moving;
+}
+
+/* The largest value is for limits: no record may be held back for ever. */
+static uint64_t stamp_of(const struct raw_record *record)
+{
+    return record->value == UINT64_MAX ? UINT64_MAX - 1 : record->value;
+}
+
+/* The key of a lane's next record: a stamp raises it. Clocks of one thread never go back; hostile
+ * ones do. */
+static uint64_t next_key(const struct merge_lane *lane)
+{
+    const struct raw_record *record = &lane->records[lane->begin];
+    bool stamp = raw_head_kind(record->head) == RAW_STAMP;
+    return stamp && stamp_of(record) > lane->key ? stamp_of(record) : lane->key;
+}
+
+static void release(struct merge_lane *lane)
+{
+    if (lane->begin != lane->end)
+        return;
+    lane->begin = lane->end = 0;
+    if (lane->capacity > 4096) { /* thousands of lanes that came and went keep little */
+        free(lane->records);
+        lane->records = NULL;
+        lane->capacity = 0;
+    }
+}
+
+void merge_begin(struct merge *merge, uint64_t limit)
+{
+    merge->limit = limit;
+    merge->heap_count = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < merge->busy_count; i++) {
+        struct merge_lane *lane = &merge->lanes[merge->busy[i]];
+        if (lane->begin == lane->end) {
+            release(lane);
+            lane->busy = false;
+            continue;
+        }
+        merge->busy[kept++] = lane->number;
+        uint64_t key = next_key(lane);
+        if (key < limit)
+            merge->heap[merge->heap_count++] = (struct merge_head){key, lane->number};
+    }
+    merge->busy_count = kept;
+    for (uint32_t i = merge->heap_count / 2; i-- > 0;)
+        sift_down(merge, i);
+}
+
+/* How many records from the front stand before `bound` (and before the limit), the next lane's
+ * head. */
+static uint32_t stretch(const struct merge *merge, struct merge_lane *lane,
+                        const struct merge_head *bound)
+{
+    uint32_t at = lane->begin;
+    for (; at < lane->end; at++) {
+        const struct raw_record *record = &lane->records[at];
+        if (raw_head_kind(record->head) != RAW_STAMP || stamp_of(record) <= lane->key)
+            continue;
+        struct merge_head head = {stamp_of(record), lane->number};
+        if (head.key >= merge->limit || (bound && before(bound, &head)))
+            break;
+        lane->key = head.key;
+    }
+    return at - lane->begin;
+}
+
+bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
+                const struct raw_record **ret_records, size_t *ret_count)
+{
+    if (!merge->heap_count)
+        return false;
+    struct merge_lane *lane = &merge->lanes[merge->heap[0].lane];
+    const struct merge_head *bound = NULL;
+    if (merge->heap_count > 1)
+        bound = &merge->heap[1];
+    if (merge->heap_count > 2 && before(&merge->heap[2], bound))
+        bound = &merge->heap[2];
+    *ret_lane = lane->number;
+    *ret_key = lane->key;
+    *ret_records = lane->records + lane->begin;
+    uint32_t count = stretch(merge, lane, bound);
+    *ret_count = count;
+    lane->begin += count;
+    merge->pending -= count;
+    uint64_t key = lane->begin < lane->end ? next_key(lane) : UINT64_MAX;
+    if (lane->begin < lane->end && key < merge->limit)
+        merge->heap[0].key = key;
+    else
+        merge->heap[0] = merge->heap[--merge->heap_count];
+    if (merge->heap_count)
+        sift_down(merge, 0);
+    return true;
+}

@@ -1,0 +1,51 @@
+/*
+ * The records of a pass in one order: lanes merged by key (resolve.h, "Order rule"). Records are
+ * kept until their pass has ended; what is stamped later stays for the next one.
+ */
+#ifndef HEAPTAPE_TRACES_MERGE_H
+#define HEAPTAPE_TRACES_MERGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "traces/raw_record.h"
+
+/* So many records may wait for the end of a pass; a raw tape with more is merged as if a pass ended
+ * there. */
+#define MERGE_PENDING_MAX (UINT64_C(1) << 25)
+
+struct merge_lane {
+    struct raw_record *records; /* those that wait, oldest first, from `begin` */
+    uint64_t key;               /* latest stamp merged or looked at */
+    uint32_t begin, end, capacity;
+    uint32_t number; /* as the collector counts */
+    bool busy;       /* is in merge.busy */
+};
+
+struct merge_head {
+    uint64_t key;
+    uint32_t lane;
+};
+
+struct merge {
+    struct merge_lane *lanes;
+    struct merge_head *heap; /* lanes with records to give, least key first */
+    uint32_t *busy;          /* lanes with records that wait */
+    uint32_t lane_count, lane_capacity, heap_count, busy_count;
+    uint64_t pending; /* records that wait, all lanes together */
+    uint64_t limit;   /* keys from here on wait */
+};
+
+void merge_init(struct merge *merge);
+void merge_end(struct merge *merge);
+/* Takes `count` raw records of a lane in (its own order), at any alignment. False: no memory. */
+bool merge_put(struct merge *merge, uint32_t lane, const void *records, size_t count);
+/* Begins to give what is stamped before `limit`. */
+void merge_begin(struct merge *merge, uint64_t limit);
+/*
+ * The next stretch of records of one lane, in order; stamps are among them. They hold until the
+ * next merge_put(). False: nothing left before the limit.
+ */
+bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
+                const struct raw_record **ret_records, size_t *ret_count);
+
+#endif

@@ -1,0 +1,171 @@
+#include "traces/raw_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "traces/block.h"
+#include "traces/meta.h"
+
+/* Records of one lane that wait to become a block; another lane's put or the end of a pass writes
+ * them. */
+enum { RECORDS_BUFFERED = 16384 };
+
+struct raw_writer {
+    struct block_output output;
+    struct meta meta;
+    uint64_t records; /* written in blocks so far */
+    uint32_t lane, buffered, lanes;
+    bool have_clock;
+    struct format_raw_sample first_clock, last_clock;
+    struct raw_record record[RECORDS_BUFFERED];
+    unsigned char text[sizeof(struct format_end) + FORMAT_META_MAX];
+    char meta_text[FORMAT_META_MAX];
+};
+
+static void set_meta(struct meta *meta, const struct tape_meta *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        meta_set(meta, pairs[i].key, pairs[i].value);
+}
+
+enum tape_status raw_writer_open(const char *path, const struct tape_meta *meta, size_t meta_count,
+                                 struct raw_writer **ret_writer, struct tape_error *error)
+{
+    struct raw_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return tape_error_set(error, TAPE_NO_MEMORY, UINT64_MAX, "%s: no memory to write with",
+                              path);
+    writer->meta = (struct meta){writer->meta_text, 0, sizeof writer->meta_text};
+    set_meta(&writer->meta, meta, meta_count);
+    enum tape_status status = block_output_open(&writer->output, path, FORMAT_RAW_TAPE, error);
+    if (status == TAPE_OK) {
+        size_t bytes = meta_format(&writer->meta, (char *)writer->text, FORMAT_META_MAX);
+        status = block_append(&writer->output, (struct format_block_header){.kind = FORMAT_META},
+                              writer->text, bytes, error);
+        if (status != TAPE_OK)
+            block_output_close(&writer->output, NULL);
+    }
+    if (status != TAPE_OK) {
+        free(writer);
+        return status;
+    }
+    *ret_writer = writer;
+    return TAPE_OK;
+}
+
+static enum tape_status append_records(struct raw_writer *writer, uint32_t lane,
+                                       const struct raw_record *records, uint32_t count,
+                                       struct tape_error *error)
+{
+    struct format_block_header header = {
+        .kind = FORMAT_RAW_RECORDS,
+        .encoding = 1,
+        .lane = lane,
+        .first_event = writer->records,
+        .count = count,
+        .unpacked_bytes = (uint32_t)(count * sizeof *records),
+    };
+    writer->records += count;
+    return block_append(&writer->output, header, records, count * sizeof *records, error);
+}
+
+static enum tape_status flush(struct raw_writer *writer, struct tape_error *error)
+{
+    if (!writer->buffered)
+        return TAPE_OK;
+    uint32_t count = writer->buffered;
+    writer->buffered = 0;
+    return append_records(writer, writer->lane, writer->record, count, error);
+}
+
+enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane,
+                                const struct raw_record *records, size_t count,
+                                struct tape_error *error)
+{
+    enum tape_status status = TAPE_OK;
+    if (lane >= FORMAT_RAW_LANES_MAX)
+        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "%s: lane %u is out of range",
+                              writer->output.path, (unsigned)lane);
+    if (lane >= writer->lanes)
+        writer->lanes = lane + 1;
+    if (lane != writer->lane)
+        status = flush(writer, error);
+    writer->lane = lane;
+    while (count && status == TAPE_OK) {
+        if (!writer->buffered && count >= RECORDS_BUFFERED) { /* whole blocks need no copy */
+            status = append_records(writer, lane, records, RECORDS_BUFFERED, error);
+            records += RECORDS_BUFFERED;
+            count -= RECORDS_BUFFERED;
+            continue;
+        }
+        size_t room = RECORDS_BUFFERED - writer->buffered, taken = count < room ? count : room;
+        memcpy(writer->record + writer->buffered, records, taken * sizeof *records);
+        writer->buffered += (uint32_t)taken;
+        records += taken;
+        count -= taken;
+        if (writer->buffered == RECORDS_BUFFERED)
+            status = flush(writer, error);
+    }
+    if (status == TAPE_OK && writer->output.error.status != TAPE_OK && error)
+        *error = writer->output.error;
+    return status == TAPE_OK ? writer->output.error.status : status;
+}
+
+enum tape_status raw_writer_pass(struct raw_writer *writer, uint64_t tsc, struct tape_error *error)
+{
+    enum tape_status status = flush(writer, error);
+    struct format_raw_pass pass = {tsc};
+    struct format_block_header header = {.kind = FORMAT_RAW_PASS, .encoding = 1};
+    return status == TAPE_OK ? block_append(&writer->output, header, &pass, sizeof pass, error)
+                             : status;
+}
+
+enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc,
+                                   const struct tape_sample *sample, struct tape_error *error)
+{
+    struct format_raw_sample raw = {tsc, sample->time_ns, sample->resident_bytes,
+                                    sample->held_bytes};
+    struct format_block_header header = {.kind = FORMAT_RAW_SAMPLE, .encoding = 1, .count = 1};
+    if (!writer->have_clock)
+        writer->first_clock = raw;
+    writer->last_clock = raw;
+    writer->have_clock = true;
+    return block_append(&writer->output, header, &raw, sizeof raw, error);
+}
+
+static enum tape_status write_end(struct raw_writer *writer, bool complete,
+                                  struct tape_error *error)
+{
+    struct format_end end = {
+        .events = writer->records,
+        .lanes = writer->lanes,
+        .complete = complete,
+        .duration_ns = writer->last_clock.time_ns,
+        .first_tsc = writer->first_clock.tsc,
+        .first_ns = writer->first_clock.time_ns,
+        .last_tsc = writer->last_clock.tsc,
+        .last_ns = writer->last_clock.time_ns,
+    };
+    memcpy(writer->text, &end, sizeof end);
+    size_t bytes =
+        sizeof end + meta_format(&writer->meta, (char *)writer->text + sizeof end, FORMAT_META_MAX);
+    struct format_footer footer = {writer->output.offset, 0};
+    struct format_block_header header = {.kind = FORMAT_END, .encoding = 1};
+    enum tape_status status = block_append(&writer->output, header, writer->text, bytes, error);
+    header.kind = FORMAT_FOOTER;
+    return status == TAPE_OK ? block_append(&writer->output, header, &footer, sizeof footer, error)
+                             : status;
+}
+
+enum tape_status raw_writer_close(struct raw_writer *writer, bool complete,
+                                  const struct tape_meta *meta, size_t meta_count,
+                                  struct tape_error *error)
+{
+    set_meta(&writer->meta, meta, meta_count);
+    enum tape_status status = flush(writer, error);
+    if (status == TAPE_OK)
+        status = write_end(writer, complete, error);
+    enum tape_status closed = block_output_close(&writer->output, status == TAPE_OK ? error : NULL);
+    free(writer);
+    return status == TAPE_OK ? closed : status;
+}

@@ -1,0 +1,54 @@
+/*
+ * The dictionary of a block of events: which whole events (kind, size, alignment, reference) are
+ * frequent enough to be one token. Every kind that occurs also has a plain shape, whose sizes and
+ * references stand in columns, so that any event has a token.
+ */
+#ifndef HEAPTAPE_TRACES_SHAPES_H
+#define HEAPTAPE_TRACES_SHAPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include "traces/event.h"
+#include "traces/format.h"
+
+/* All that a token can say of an event. */
+struct shape_key {
+    uint64_t size;
+    uint32_t reference; /* an allocation: 0 = the predicted id, else the id; others: as the block
+                           refers */
+    uint8_t kind, align_log2;
+    uint8_t reserved[2];
+};
+_Static_assert(sizeof(struct shape_key) == 16, "compared as two words");
+
+struct shape_slot {
+    struct shape_key key;
+    uint32_t epoch; /* of the block that it belongs to */
+    uint32_t count;
+    int32_t token;  /* -1: not in the dictionary */
+    uint32_t first; /* event that had it first */
+};
+#define SHAPE_SLOTS (2 * FORMAT_BLOCK_EVENTS_MAX)
+
+struct shape_counter {
+    uint32_t epoch;
+    uint32_t count; /* shapes chosen */
+    /* The dictionary, as its columns. */
+    uint8_t flags[FORMAT_SHAPES_MAX], aligns[FORMAT_SHAPES_MAX];
+    uint64_t sizes[FORMAT_SHAPES_MAX];
+    uint32_t references[FORMAT_SHAPES_MAX];
+    /* Plain shapes: -1, or the token. [kind][1: allocation with its id apart], aligned ones by
+     * alignment. */
+    int16_t plain[TAPE_EVENT_KIND_LIMIT][2], plain_aligned[64][2];
+    uint32_t slot_of[FORMAT_BLOCK_EVENTS_MAX];
+    struct shape_slot slots[SHAPE_SLOTS];
+};
+
+/* Chooses the dictionary for these events. The counter begins zeroed and is used again for each
+ * block. */
+void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count);
+/* The token of the event at `index` of those that were chosen for. */
+unsigned shapes_token(const struct shape_counter *shapes, const struct shape_key *keys,
+                      uint32_t index);
+
+#endif
