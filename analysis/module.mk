@@ -1,16 +1,35 @@
-# analysis: heaptape analyze (C), report (Python), plot (gnuplot). The launchers of the last two are small
-# scripts; what they run lies in share/heaptape.
-ANALYZE_SOURCES := $(filter-out analysis/%_test.c,$(wildcard analysis/*.c))
-ANALYZE_OBJECTS := $(patsubst %.c,$(OBJ)/%.o,$(ANALYZE_SOURCES))
+# analysis: heaptape analyze (C), report (Python), plot (gnuplot). The last two are started by small
+# scripts; what those run lies in share/heaptape.
+ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics)
+ANALYSIS_SCRIPTS := $(LIBEXEC)/heaptape-report $(LIBEXEC)/heaptape-plot
 
-PROGRAMS += $(LIBEXEC)/heaptape-report
-SHARE_LINKS += $(SHARE)/report
+PROGRAMS += $(ANALYSIS_SCRIPTS)
+SHARE_LINKS += $(SHARE)/report $(SHARE)/gnuplot
 
-$(LIBEXEC)/heaptape-report: analysis/report.sh
+$(ANALYSIS_SCRIPTS): $(LIBEXEC)/heaptape-%: analysis/%.sh
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  SCRIPT  $@")
 	$(Q)install -m 755 $< $@
 
-$(SHARE)/report:
+$(SHARE)/report $(SHARE)/gnuplot: $(SHARE)/%:
 	@mkdir -p $(@D)
-	$(Q)ln -sfn "$(CURDIR)/analysis/report" $@
+	$(Q)ln -sfnr analysis/$* $@
+
+ANALYZE_LIB := $(OBJ)/libanalysis.a
+PROGRAMS += $(LIBEXEC)/heaptape-analyze
+TEST_PROGRAMS += $(TESTS)/analysis_statistics_test
+SANITIZE_PROGRAMS += $(TESTS)/analysis_statistics_test
+
+$(ANALYZE_LIB): $(ANALYZE_OBJECTS)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(LIBEXEC)/heaptape-analyze: $(OBJ)/analysis/analyze_main.o $(OBJ)/analysis/analyze_emit.o $(ANALYZE_LIB) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
+
+$(TESTS)/analysis_%_test: $(OBJ)/tests/unit/analysis_%_test.o $(ANALYZE_LIB) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)

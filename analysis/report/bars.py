@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from .canvas import TEXT, Canvas, shorten
 from .palette import INK, MUTED, PAPER, letters
-from .results import Interval
+from .fields import Interval
 
 ROW_HEIGHT, WIDTH = 0.36, 6.4  # inches
 

@@ -6,7 +6,8 @@ from . import bars
 from .canvas import shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .results import Interval, Row, Tape
+from .fields import Interval
+from .results import Row, Tape
 from .units import as_bytes, byte_unit, figures
 
 READING = (

@@ -136,7 +136,8 @@ def write(results, writer: Writer) -> None:
 
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
-    from .results import ResultsError, load
+    from .fields import ResultsError
+    from .results import load
 
     folder = pathlib.Path(options.results)
     try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .fields import Interval
 from .overview import Overall
-from .results import Interval, Results, Row, Tape
+from .results import Results, Row, Tape
 from .units import as_bytes, as_ns, as_percent, change_in_words, figures
 
 BETTER, WORSE, SAME = "better", "worse", "same"

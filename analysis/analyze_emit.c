@@ -1,0 +1,197 @@
+#include "analysis/analyze_emit.h"
+
+#include <string.h>
+
+#define NS_PER_SECOND 1e9
+
+unsigned analyze_part_named(const char *word)
+{
+    static const char *const names[] = {"summary", "top", "sizes", "lifetimes", "lanes"};
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strcmp(word, names[i]))
+            return 1u << i;
+    return strcmp(word, "all") ? 0 : ANALYZE_ALL;
+}
+
+/* part / whole with as many decimals as say something, null where there is no whole. */
+static void emit_ratio(struct emit *emit, const char *key, double part, double whole, int decimals)
+{
+    if (whole > 0)
+        emit_fixed(emit, key, part / whole, decimals);
+    else
+        emit_null(emit, key);
+}
+
+static void emit_share(struct emit *emit, const char *key, double part, double whole)
+{
+    emit_ratio(emit, key, part, whole, 6);
+}
+
+static void emit_counts(struct emit *emit, const struct analyze_output *output,
+                        const struct statistics *s)
+{
+    emit_string(emit, "tape", output->path);
+    emit_string(emit, "program", output->program);
+    emit_bool(emit, "complete", output->totals.complete);
+    emit_u64(emit, "damaged_blocks", output->damaged_blocks);
+    emit_u64(emit, "dropped_events", s->dropped);
+    emit_u64(emit, "events", s->events);
+    emit_u64(emit, "allocations", statistics_allocations(s));
+    emit_u64(emit, "frees", statistics_frees(s));
+    emit_u64(emit, "reallocs", s->by_kind[TAPE_REALLOC]);
+    emit_u64(emit, "failed", s->by_kind[TAPE_FAILED]);
+    emit_u64(emit, "allocated_bytes", s->allocated_bytes);
+    emit_fixed(emit, "duration_seconds", (double)s->duration_ns / NS_PER_SECOND, 6);
+}
+
+static void emit_live(struct emit *emit, const struct statistics *s)
+{
+    emit_u64(emit, "peak_live_bytes", s->peak_live_bytes);
+    emit_u64(emit, "peak_live_blocks", s->track.peak_live_objects);
+    emit_u64(emit, "blocks_at_peak_bytes", s->blocks_at_peak);
+    emit_u64(emit, "peak_event", s->peak_event);
+    emit_fixed(emit, "peak_time_seconds", (double)s->peak_time_ns / NS_PER_SECOND, 6);
+    emit_ratio(emit, "mean_live_bytes", s->live_bytes_sum, (double)s->events, 0);
+    emit_u64(emit, "lower_bound_bytes", s->peak_live_bytes);
+    emit_string(emit, "lower_bound_method", "peak_live");
+    emit_u64(emit, "leaked_blocks", s->track.live_objects);
+    emit_u64(emit, "leaked_bytes", s->track.live_bytes);
+}
+
+static void emit_behaviour(struct emit *emit, const struct statistics *s)
+{
+    double seconds = (double)s->duration_ns / NS_PER_SECOND;
+    double allocations = (double)statistics_allocations(s);
+
+    emit_ratio(emit, "mean_size_bytes", (double)s->allocated_bytes, allocations, 1);
+    emit_ratio(emit, "allocations_per_second", allocations, seconds, 0);
+    emit_ratio(emit, "allocated_bytes_per_second", (double)s->allocated_bytes, seconds, 0);
+    emit_u64(emit, "temporary_blocks", s->temporary);
+    emit_share(emit, "temporary_share", (double)s->temporary, allocations);
+    emit_u64(emit, "lifetime_median_events", lifetime_quantile(&s->lifetimes.by_events, 0.5));
+    emit_u64(emit, "lifetime_p90_events", lifetime_quantile(&s->lifetimes.by_events, 0.9));
+    emit_u64(emit, "lifetime_median_bytes", lifetime_quantile(&s->lifetimes.by_bytes, 0.5));
+    emit_u64(emit, "lifetime_p90_bytes", lifetime_quantile(&s->lifetimes.by_bytes, 0.9));
+    emit_u64(emit, "lanes", s->lanes.count);
+    emit_u64(emit, "cross_lane_frees", s->cross_lane_frees);
+    emit_share(emit, "cross_lane_free_share", (double)s->cross_lane_frees, (double)s->ended);
+    emit_u64(emit, "reallocs_grew", s->reallocs.grew);
+    emit_u64(emit, "reallocs_shrank", s->reallocs.shrank);
+    emit_u64(emit, "reallocs_same", s->reallocs.same);
+    emit_u64(emit, "realloc_grown_bytes", s->reallocs.grown_bytes);
+    emit_u64(emit, "realloc_shrunk_bytes", s->reallocs.shrunk_bytes);
+    emit_u64(emit, "realloc_copied_bytes_max", s->reallocs.copied_bytes_max);
+}
+
+static void emit_top(struct emit *emit, const char *key, const struct statistics *s,
+                     enum size_order order, unsigned top)
+{
+    const struct size_entry *best[ANALYZE_TOP_MAX];
+    size_t count = size_table_top(&s->sizes, order, best, top);
+    double calls = (double)statistics_allocations(s) + (double)s->by_kind[TAPE_REALLOC];
+
+    emit_array(emit, key);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t blocks = size_entry_at_peak(&s->sizes, best[i]);
+        emit_object(emit, NULL);
+        emit_u64(emit, "size_bytes", best[i]->size);
+        emit_u64(emit, "allocations", best[i]->allocations);
+        emit_share(emit, "allocations_share", (double)best[i]->allocations, calls);
+        emit_u64(emit, "blocks_at_peak", blocks);
+        emit_u64(emit, "bytes_at_peak", blocks * best[i]->size);
+        emit_share(emit, "bytes_at_peak_share", (double)(blocks * best[i]->size),
+                   (double)s->peak_live_bytes);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+static void emit_sizes(struct emit *emit, const struct statistics *s)
+{
+    emit_array(emit, "sizes");
+    for (unsigned bin = 0; bin < SUMMARY_SIZE_BINS; bin++) {
+        if (!s->size_count[bin])
+            continue;
+        emit_object(emit, NULL);
+        emit_u64(emit, "size_low_bytes", summary_bin_low(bin));
+        emit_u64(emit, "size_high_bytes",
+                 bin + 1 < SUMMARY_SIZE_BINS ? summary_bin_low(bin + 1) - 1 : UINT64_MAX);
+        emit_u64(emit, "allocations", s->size_count[bin]);
+        emit_u64(emit, "allocated_bytes", s->size_bytes[bin]);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+/* Both clocks in one table, bin by bin, so that it is one CSV file. */
+static void emit_lifetimes(struct emit *emit, const struct statistics *s)
+{
+    const struct lifetime_histogram *events = &s->lifetimes.by_events;
+    const struct lifetime_histogram *bytes = &s->lifetimes.by_bytes;
+
+    emit_array(emit, "lifetimes");
+    for (unsigned bin = 0; bin < LIFETIME_BINS; bin++) {
+        if (!events->blocks[bin] && !bytes->blocks[bin])
+            continue;
+        emit_object(emit, NULL);
+        emit_u64(emit, "lifetime_low", lifetime_bin_low(bin));
+        emit_u64(emit, "lifetime_high", lifetime_bin_high(bin));
+        emit_u64(emit, "blocks_by_events", events->blocks[bin]);
+        emit_u64(emit, "bytes_by_events", events->bytes[bin]);
+        emit_u64(emit, "blocks_by_bytes", bytes->blocks[bin]);
+        emit_u64(emit, "bytes_by_bytes", bytes->bytes[bin]);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+static void emit_lanes(struct emit *emit, const struct statistics *s)
+{
+    emit_array(emit, "lane_table");
+    for (size_t i = 0; i < s->lanes.count; i++) {
+        const struct lane_stats *lane = &s->lanes.lanes[i];
+        if (!lane->events)
+            continue;
+        emit_object(emit, NULL);
+        emit_u64(emit, "lane", i);
+        emit_u64(emit, "events", lane->events);
+        emit_u64(emit, "allocations", lane->allocations);
+        emit_u64(emit, "allocated_bytes", lane->allocated_bytes);
+        emit_u64(emit, "frees", lane->frees);
+        emit_u64(emit, "frees_of_others", lane->frees_of_others);
+        emit_u64(emit, "freed_by_others", lane->freed_by_others);
+        emit_u64(emit, "temporary_blocks", lane->temporary);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+int analyze_emit(const struct analyze_output *output, const struct statistics *s,
+                 enum emit_format format)
+{
+    struct emit emit;
+
+    emit_begin(&emit, stdout, format);
+    emit_object(&emit, NULL);
+    if (format == EMIT_JSON)
+        emit_u64(&emit, "schema_version", 1);
+    if (output->parts & ANALYZE_SUMMARY) {
+        emit_counts(&emit, output, s);
+        emit_live(&emit, s);
+        emit_behaviour(&emit, s);
+    }
+    if (output->parts & ANALYZE_TOP) {
+        emit_bool(&emit, "top_sizes_exact", !s->sizes.rounded);
+        emit_top(&emit, "top_sizes_by_allocations", s, SIZE_BY_ALLOCATIONS, output->top);
+        emit_top(&emit, "top_sizes_at_peak", s, SIZE_BY_BYTES_AT_PEAK, output->top);
+    }
+    if (output->parts & ANALYZE_SIZES)
+        emit_sizes(&emit, s);
+    if (output->parts & ANALYZE_LIFETIMES)
+        emit_lifetimes(&emit, s);
+    if (output->parts & ANALYZE_LANES)
+        emit_lanes(&emit, s);
+    emit_end(&emit);
+    return emit_finish(&emit);
+}

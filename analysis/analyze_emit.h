@@ -1,0 +1,36 @@
+/* The statistics of a tape as `heaptape analyze` prints them. Keys are explained in METRICS.md. */
+#ifndef HEAPTAPE_ANALYSIS_ANALYZE_EMIT_H
+#define HEAPTAPE_ANALYSIS_ANALYZE_EMIT_H
+
+#include "analysis/statistics.h"
+#include "traces/emit.h"
+#include "traces/reader.h"
+
+/* Parts of the output: in CSV one at a time, since a CSV file is one table. */
+enum analyze_part {
+    ANALYZE_SUMMARY = 1,   /* every single figure */
+    ANALYZE_TOP = 2,       /* top sizes by calls and by bytes at the peak */
+    ANALYZE_SIZES = 4,     /* size histogram */
+    ANALYZE_LIFETIMES = 8, /* lifetime histograms by events and by bytes */
+    ANALYZE_LANES = 16,
+    ANALYZE_ALL = 31
+};
+
+struct analyze_output {
+    const char *path;
+    struct tape_reader_totals totals;
+    const char *program; /* may be NULL */
+    uint64_t damaged_blocks;
+    unsigned parts; /* set of enum analyze_part */
+    unsigned top;   /* entries in each list of top sizes, at most ANALYZE_TOP_MAX */
+};
+
+#define ANALYZE_TOP_MAX 1000u
+
+/* Word of --part ("summary", "top", ...) to its bit; 0 for anything else. */
+unsigned analyze_part_named(const char *word);
+/* 0, or -1 where stdout could not be written. */
+int analyze_emit(const struct analyze_output *output, const struct statistics *statistics,
+                 enum emit_format format);
+
+#endif

@@ -1,0 +1,59 @@
+# Heap growth: R, U, H and P over the replay, a panel for each allocator, all on one scale.
+# Take it and change it:
+#   gnuplot -p -e "names='libc jemalloc'; files='S/t.libc.csv S/t.jemalloc.csv'" growth.gp
+# Variables
+#   names    words: the allocators              files    words: their series CSV, in the same order
+#   colours  words: "#rrggbb" each (optional)   tape     title (optional)
+#   columns  panels beside each other (optional)
+#   plain    1 for a text terminal: lines are letters, few ticks (optional)
+# The terminal and output are the caller's: set terminal pngcairo ...; set output 'x.png' before.
+if (!exists("tape")) tape = ''
+if (!exists("plain")) plain = 0
+if (!exists("colours")) colours = ''
+if (!exists("columns")) columns = words(names) < 3 ? words(names) : 3
+colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
+
+set datafile separator ','
+set datafile missing ''
+largest = 1.0; last = 1.0
+do for [i = 1:words(names)] {
+    do for [c = 3:6] {
+        stats word(files, i) using 1:c skip 1 nooutput
+        if (STATS_records > 0) { largest = STATS_max_y > largest ? STATS_max_y : largest; last = STATS_max_x > last ? STATS_max_x : last }
+    }
+}
+bytes = largest >= 2**30 ? 2.0**30 : largest >= 2**20 ? 2.0**20 : 1024.0
+unit = largest >= 2**30 ? 'GiB' : largest >= 2**20 ? 'MiB' : 'KiB'
+calls = last >= 2e6 ? 1e6 : last >= 2e3 ? 1e3 : 1.0
+count = last >= 2e6 ? 'million operations' : last >= 2e3 ? 'thousand operations' : 'operations'
+
+set border 3; set tics nomirror; unset key
+set xrange [0:last / calls]; set yrange [0:1.05 * largest / bytes]
+if (plain) {
+    unset grid
+    heading = sprintf('Heap growth: %s.  P resident *   H held #   U usable $   R requested %%', tape)
+    set xtics 0, last / calls, last / calls; set ytics 0, largest / bytes, largest / bytes
+    set format '%.4g'
+} else {
+    set grid lc rgb '#dedee3' lt 1 lw 0.7
+    heading = sprintf('Heap growth: %s   (thick P resident, thin H held, dotted U usable, filled R requested)', tape)
+    set ylabel unit
+}
+set multiplot layout ceil(words(names) / (columns * 1.0)), columns title heading noenhanced
+do for [i = 1:words(names)] {
+    set title word(names, i) noenhanced textcolor rgb colour(i)
+    set xlabel plain ? sprintf('%s; top %.3g %s', count, largest / bytes, unit) : count
+    f = word(files, i)
+    if (plain) {
+        plot f using ($1 / calls):($3 / bytes) skip 1 with lines lt 4, \
+             f using ($1 / calls):($4 / bytes) skip 1 with lines lt 3, \
+             f using ($1 / calls):($5 / bytes) skip 1 with lines lt 2 lc rgb colour(i), \
+             f using ($1 / calls):($6 / bytes) skip 1 with lines lt 1 lc rgb colour(i)
+    } else {
+        plot f using ($1 / calls):($3 / bytes) skip 1 with filledcurves y1=0 fc rgb '#ececf0', \
+             f using ($1 / calls):($4 / bytes) skip 1 with lines lc rgb '#1c1c21' dt (2, 3) lw 1, \
+             f using ($1 / calls):($5 / bytes) skip 1 with lines lc rgb colour(i) lw 1, \
+             f using ($1 / calls):($6 / bytes) skip 1 with lines lc rgb colour(i) lw 2.6
+    }
+}
+unset multiplot

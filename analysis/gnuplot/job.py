@@ -1,0 +1,101 @@
+"""Prepares a chart for gnuplot: `job.py RESULTS CHART TAPE FOLDER` copies what the chart needs to FOLDER and
+writes FOLDER/job.gp, the variables of the scripts beside this file. Needs nothing but Python itself.
+
+Names from results are made plain words first, so that nothing in them can be read as gnuplot.
+"""
+
+import csv
+import pathlib
+import re
+import shutil
+import sys
+
+sys.path[0] = str(pathlib.Path(__file__).absolute().parent.parent)
+
+from report.fields import Fields, ResultsError, read_folder  # noqa: E402
+from report.palette import colours  # noqa: E402
+
+CHARTS = ("growth", "fragmentation", "time")
+EXIT_USAGE, EXIT_BAD_INPUT = 2, 3
+
+
+def plain(name: str) -> str:
+    """A word for gnuplot: no space, no quote, nothing that expands."""
+    return re.sub(r"[^A-Za-z0-9._+:@-]", "_", name) or "_"
+
+
+def choose_tape(top: Fields, wanted: str) -> str:
+    """The tape asked for, or the first one."""
+    found = list(dict.fromkeys(str(row.get("tape")) for row in top.objects("summary")))
+    if not found:
+        raise ResultsError("nothing was measured in this folder: run heaptape bench again")
+    if wanted and wanted not in found:
+        raise ResultsError(f"no tape {wanted} in these results: one of {', '.join(found)}")
+    return wanted or found[0]
+
+
+def rows_of(top: Fields, tape: str) -> list[Fields]:
+    rows = [Fields(v, f"results.json: summary[{i}]") for i, v in enumerate(top.objects("summary"))]
+    return [r for r in rows if r.text("tape") == tape and not r.truth("is_floor")]
+
+
+def series_job(folder: pathlib.Path, rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
+    """The series of every allocator that has one, copied as 1.csv, 2.csv, ..."""
+    names, files, chosen, upper = [], [], [], []
+    for row in rows:
+        name, source = row.text("allocator"), folder / (row.text("series_csv") or "none")
+        if row.text("status") != "ok" or folder.resolve() not in source.resolve().parents or not source.is_file():
+            print(f"heaptape plot: {name} has no memory curve ({row.text('status') or 'unknown'})", file=sys.stderr)
+            continue
+        shutil.copyfile(source, out / f"{len(files) + 1}.csv")
+        names.append(plain(name))
+        files.append(f"{len(files) + 1}.csv")
+        chosen.append(colour[name])
+        upper.append("H" if row.truth("held_known") else "P")
+    if not files:
+        raise ResultsError("no allocator left a memory curve on this tape: see its rows in results.json")
+    return [f"names = '{' '.join(names)}'", f"files = '{' '.join(files)}'", f"colours = '{' '.join(chosen)}'",
+            f"upper = '{' '.join(upper)}'"]
+
+
+def time_job(rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
+    """The table of times, fastest first, failures last with their reason."""
+    lines, floor = [], None
+    for row in rows:
+        ns = row.interval("ns_per_operation")
+        floor = row.number("floor_ns_per_operation") if floor is None else floor
+        note = "" if ns else plain(row.text("status") or "no_figure").replace("_", " ")
+        rgb = int(colour[row.text("allocator")].lstrip("#"), 16)
+        figures = [ns.median, ns.low, ns.high] if ns else ["", "", ""]
+        lines.append([plain(row.text("allocator")), *figures, rgb, note])
+    lines.sort(key=lambda l: (l[1] == "", l[1] or 0.0, l[0]))
+    if all(line[1] == "" for line in lines):
+        raise ResultsError("no allocator has a time on this tape: see its rows in results.json")
+    with (out / "time.csv").open("w", newline="") as table:
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["name", "median_ns", "low_ns", "high_ns", "rgb", "note"])
+        writer.writerows(lines)
+    return ["table = 'time.csv'"] + ([f"floor_ns = {floor!r}"] if floor is not None else [])
+
+
+def main(arguments: list[str]) -> int:
+    results, chart, wanted, out = pathlib.Path(arguments[0]), arguments[1], arguments[2], pathlib.Path(arguments[3])
+    try:
+        top = read_folder(results)
+        tape = choose_tape(top, wanted)
+        rows = rows_of(top, tape)
+        if not rows:
+            raise ResultsError(f"no allocator was measured on {tape}: run heaptape bench again")
+        every = list(dict.fromkeys(str(v.get("allocator")) for v in top.objects("summary")))
+        colour = colours(every)
+        job = time_job(rows, colour, out) if chart == "time" else series_job(results, rows, colour, out)
+    except ResultsError as error:
+        print(f"heaptape plot: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    (out / "job.gp").write_text("\n".join([f"tape = '{plain(tape)}'", *job]) + "\n")
+    (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

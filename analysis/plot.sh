@@ -1,0 +1,157 @@
+#!/bin/sh
+# heaptape plot: prepares a chart's data (job.py) and has gnuplot draw it in the terminal or to a file.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
+scripts=$root/share/heaptape/gnuplot
+readonly EXIT_USAGE=2 EXIT_ENVIRONMENT=4
+
+usage() {
+    cat <<'END'
+Examples:
+  heaptape plot results                               heap growth of the first tape, in the terminal
+  heaptape plot results --chart=time                  time per operation with intervals
+  heaptape plot results --chart=fragmentation -o f.png
+
+Usage: heaptape plot RESULTS [OPTIONS]
+
+Draws a quick chart with gnuplot from the folder that heaptape bench left. stdout gets the chart and nothing else.
+
+  --chart=CHART       growth (R, U, H and P over time), fragmentation (H/R - 1 over time) or time
+                      (per operation); default: growth
+  --tape=TAPE         which tape (default: the first)
+  -o, --output=FILE   write FILE.png or FILE.svg instead
+  --terminal[=KIND]   in the terminal: dumb (letters, the default) or sixel
+  --version           the version
+  --help              this text
+
+The scripts are plain gnuplot, to be taken and changed: share/heaptape/gnuplot/*.gp say how.
+Exit status: 0 ok, 2 usage, 3 the folder cannot be used, 4 environment.
+END
+}
+
+die() {
+    status=$1
+    shift
+    echo "heaptape plot: $*" >&2
+    exit "$status"
+}
+
+version() {
+    for file in "$root/share/heaptape/VERSION" "$(readlink -f -- "$scripts")/../../VERSION"; do
+        [ -f "$file" ] && { echo "heaptape $(cat "$file")" && return; }
+    done
+    echo 'heaptape unknown'
+}
+
+results='' chart=growth tape='' output='' terminal=''
+while [ $# -gt 0 ]; do
+    case $1 in
+    --chart | --tape | -o | --output)
+        [ $# -ge 2 ] || die $EXIT_USAGE "$1 needs a value; see heaptape plot --help"
+        case $1 in
+        --chart) chart=$2 ;;
+        --tape) tape=$2 ;;
+        *) output=$2 ;;
+        esac
+        shift
+        ;;
+    --chart=*) chart=${1#*=} ;;
+    --tape=*) tape=${1#*=} ;;
+    --output=*) output=${1#*=} ;;
+    --terminal) terminal=auto ;;
+    --terminal=*) terminal=${1#*=} ;;
+    --help | -h) usage && exit 0 ;;
+    --version) version && exit 0 ;;
+    -?*) die $EXIT_USAGE "unknown option $1; see heaptape plot --help" ;;
+    *)
+        [ -z "$results" ] || die $EXIT_USAGE "one results folder at a time; see heaptape plot --help"
+        results=$1
+        ;;
+    esac
+    shift
+done
+[ -n "$results" ] || die $EXIT_USAGE 'no results folder given; see heaptape plot --help'
+case $chart in growth | fragmentation | time) ;; *) die $EXIT_USAGE "--chart=$chart: growth, fragmentation or time; see heaptape plot --help" ;; esac
+case $terminal in '' | auto | dumb | sixel) ;; *) die $EXIT_USAGE "--terminal=$terminal: dumb or sixel; see heaptape plot --help" ;; esac
+[ -z "$output" ] || [ -z "$terminal" ] || die $EXIT_USAGE 'either -o or --terminal; see heaptape plot --help'
+case $output in '' | *.png | *.svg) ;; *) die $EXIT_USAGE "-o $output: the name must end in .png or .svg" ;; esac
+command -v gnuplot >/dev/null 2>&1 || die $EXIT_ENVIRONMENT 'no gnuplot: run: apt-get install gnuplot-nox'
+[ -f "$scripts/$chart.gp" ] || die $EXIT_ENVIRONMENT "its scripts are missing: $scripts: run make (or make install) again"
+
+python=
+for candidate in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3; do
+    [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && python=$candidate && break
+done
+[ -n "$python" ] || die $EXIT_ENVIRONMENT 'no python3 (3.9 or later): run: apt-get install python3'
+
+# The window's size; 100 x 30 where there is none.
+window() {
+    size=$(stty size 2>/dev/null </dev/tty) || size=
+    case $size in [1-9]*' '[1-9]*) ;; *) size="${LINES:-30} ${COLUMNS:-100}" ;; esac
+    lines=${size% *} columns=${size#* }
+    case $lines$columns in *[!0-9]*) lines=30 columns=100 ;; esac
+    [ "$columns" -ge 40 ] || columns=40
+    [ "$lines" -ge 12 ] || lines=12
+}
+
+# Terminals that are known to draw sixels say so in TERM.
+offers_sixel() {
+    [ -t 1 ] || return 1
+    case ${TERM:-} in foot* | mlterm* | yaft* | *sixel*) return 0 ;; esac
+    return 1
+}
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/heaptape-plot.XXXXXX") || die $EXIT_ENVIRONMENT "cannot make a folder in ${TMPDIR:-/tmp}"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+"$python" -B "$scripts/job.py" "$results" "$chart" "$tape" "$work" || exit
+panels=$(cat "$work/panels")
+
+if [ "$terminal" = auto ] || [ -z "$terminal$output" ]; then
+    terminal=dumb
+    offers_sixel && terminal=sixel
+fi
+width=1200 height=560 plain=0 across=3
+[ "$chart" != growth ] || height=$((110 + 300 * ((panels + 2) / 3)))
+[ "$chart" != time ] || height=$((150 + 50 * panels))
+case $terminal in
+dumb)
+    window
+    plain=1 across=$((columns / 50))
+    [ "$across" -ge 1 ] || across=1
+    [ "$across" -le "$panels" ] || across=$panels
+    height=$((lines - 2)) colour=mono
+    [ "$chart" != growth ] || height=$((2 + 15 * ((panels + across - 1) / across)))
+    [ "$chart" != time ] || height=$((7 + 3 * panels))
+    [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256
+    device="set terminal dumb size $columns, $height noenhanced $colour"
+    ;;
+sixel) device="set terminal sixelgd truecolor font 'DejaVu Sans,10' size $width, $height" ;;
+*)
+    case $output in
+    *.png) device="set terminal pngcairo enhanced font 'DejaVu Sans,10' size $width, $height" ;;
+    *) device="set terminal svg enhanced font 'DejaVu Sans,12' size $width, $height background rgb 'white'" ;;
+    esac
+    ;;
+esac
+
+cp "$scripts/$chart.gp" "$work/chart.gp"
+cat >"$work/run.gp" <<END
+$device
+${output:+set output 'chart.out'}
+plain = $plain
+columns = $across
+load 'job.gp'
+load 'chart.gp'
+set output
+END
+(cd "$work" && gnuplot run.gp) >"$work/stdout" 2>"$work/stderr" || {
+    grep -v '^$' "$work/stderr" | tail -n 2 | tr '\n' ' ' >&2
+    die $EXIT_ENVIRONMENT "gnuplot failed (above)"
+}
+if [ -n "$output" ]; then
+    cp "$work/chart.out" "$output" 2>/dev/null || die $EXIT_ENVIRONMENT "cannot write $output: choose another file with -o"
+else
+    cat "$work/stdout"
+fi

@@ -1,0 +1,58 @@
+/*
+ * Everything that `heaptape analyze` tells of a tape, gathered in one pass, an event at a time. The
+ * formulas are in METRICS.md. Memory: 64 MiB at most plus tables of the live set (40 bytes an
+ * object id). Not thread-safe; one tape each.
+ */
+#ifndef HEAPTAPE_ANALYSIS_STATISTICS_H
+#define HEAPTAPE_ANALYSIS_STATISTICS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analysis/lanes.h"
+#include "analysis/lifetime.h"
+#include "analysis/live.h"
+#include "analysis/sizes.h"
+#include "traces/event.h"
+#include "traces/summary.h"
+#include "traces/track.h"
+
+struct realloc_stats {
+    uint64_t grew, shrank, same;        /* calls by what they did to the size */
+    uint64_t grown_bytes, shrunk_bytes; /* sums of the differences */
+    uint64_t copied_bytes_max; /* sum of min(old, new): what would be copied if all moved */
+};
+
+struct statistics {
+    struct tape_track track;
+    struct size_table sizes;
+    struct lifetimes lifetimes;
+    struct lane_table lanes;
+    struct live_series series;
+    struct realloc_stats reallocs;
+    uint64_t events; /* on the tape, dropped ones included */
+    uint64_t by_kind[TAPE_EVENT_KIND_LIMIT];
+    uint64_t dropped;         /* events that named no live object: damage before them */
+    uint64_t allocated_bytes; /* sizes of allocations and growth by realloc */
+    uint64_t duration_ns;     /* time of the last event */
+    uint64_t blocks_at_peak;  /* live when the live bytes peaked */
+    uint64_t peak_time_ns;
+    uint64_t peak_live_bytes, peak_event;
+    double live_bytes_sum; /* of R after each event: over `events` it is the mean */
+    uint64_t temporary, cross_lane_frees, ended;
+    uint64_t size_count[SUMMARY_SIZE_BINS], size_bytes[SUMMARY_SIZE_BINS];
+};
+
+/* False where there is no memory. statistics_end() may be called in any case. */
+bool statistics_init(struct statistics *statistics);
+void statistics_end(struct statistics *statistics);
+/* The next event of the tape. False where there is no memory. */
+bool statistics_event(struct statistics *statistics, const struct tape_event *event);
+/* After the last event. */
+void statistics_finish(struct statistics *statistics);
+
+/* Calls by family, counted as summary.h does. */
+uint64_t statistics_allocations(const struct statistics *statistics);
+uint64_t statistics_frees(const struct statistics *statistics);
+
+#endif
