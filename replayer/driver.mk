@@ -1,7 +1,8 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
-DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators engine_run interrupt machine noise options preload probe process statistics)
-DRIVER_COMMANDS := allocators run
+DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators bench_table engine_run interrupt machine \
+	noise options output preload probe process progress results schedule series statistics summary tapes)
+DRIVER_COMMANDS := allocators bench replay run
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
 PROGRAMS += $(DRIVER_PROGRAMS)

@@ -34,6 +34,11 @@ uint64_t engine_default_memory_bytes(void)
     return machine_available_bytes() / 5 * 4;
 }
 
+uint64_t engine_run_progress(const struct engine_run *run)
+{
+    return atomic_load_explicit(&run->result.progress, memory_order_relaxed);
+}
+
 /* The last line that the engine or the allocator printed, without control characters. */
 static void last_words(int fd, char *line, size_t bytes)
 {
@@ -65,8 +70,7 @@ static void where(const struct engine_run *run, char *text, size_t bytes)
     else if (phase >= ENGINE_DONE)
         snprintf(text, bytes, "after its last operation");
     else
-        snprintf(text, bytes, "at about operation %" PRIu64,
-                 atomic_load_explicit(&result->progress, memory_order_relaxed));
+        snprintf(text, bytes, "at about operation %" PRIu64, engine_run_progress(run));
 }
 
 static void judge_ended(struct engine_run *run, const char *place, const char *words)
@@ -165,7 +169,10 @@ void engine_run(const char *tape, const struct allocator *allocator, bool memory
     };
     struct process_result process;
     request.error = request.output;
-    snprintf(touch, sizeof touch, "--touch=%s", settings->touch);
+    snprintf(touch, sizeof touch, "--touch=%s",
+             settings->touch ? settings->touch
+             : memory_mode   ? "page"
+                             : "first");
     snprintf(order, sizeof order, "--order=%s", settings->order);
     snprintf(fd_text, sizeof fd_text, "%d", result_fd);
     process_run(&request, &process);

@@ -12,13 +12,15 @@
 #include "replayer/engine/result.h"
 
 struct engine_settings {
-    const char *touch, *order; /* one of options_touch_words, options_order_words */
-    uint64_t timeout_ns;       /* 0: by the tape's length, engine_timeout_ns() */
-    uint64_t memory_bytes;     /* resident at most */
+    const char *touch;   /* one of options_touch_words; NULL: "first" for time, "page" for memory */
+    const char *order;   /* one of options_order_words */
+    uint64_t timeout_ns; /* 0: by the tape's length, engine_timeout_ns() */
+    uint64_t memory_bytes; /* resident at most */
 };
 
-#define ENGINE_DEFAULT_TOUCH "page"
 #define ENGINE_DEFAULT_ORDER "causal"
+/* What is written where touch is NULL, for results and people. */
+#define ENGINE_TOUCH_BY_MODE "first for time, page for memory"
 
 enum run_status {
     RUN_OK,
@@ -44,6 +46,9 @@ struct engine_run {
 /* Runs TAPE on `allocator`; `memory_mode` samples memory, else time is measured. */
 void engine_run(const char *tape, const struct allocator *allocator, bool memory_mode,
                 const struct engine_settings *settings, struct engine_run *ret_run);
+
+/* Operations done, as far as it is known. */
+uint64_t engine_run_progress(const struct engine_run *run);
 
 /* The default limits: a minute and a microsecond for each event; four fifths of the free memory. */
 uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events);

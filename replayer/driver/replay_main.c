@@ -1,6 +1,5 @@
 /* heaptape replay: one run for time, one for memory, one for the floor. */
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,8 +57,8 @@ static void parse(int argc, char **argv, struct replay_options *options)
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"format", required_argument, NULL, OPTION_FORMAT},
         OPTIONS_COMMON};
-    *options = (struct replay_options){
-        .spec = ALLOCATOR_LIBC, .engine = {ENGINE_DEFAULT_TOUCH, ENGINE_DEFAULT_ORDER, 0, 0}};
+    *options =
+        (struct replay_options){.spec = ALLOCATOR_LIBC, .engine.order = ENGINE_DEFAULT_ORDER};
     for (int option; (option = options_next(argc, argv, ":a:h", table, usage)) != -1;) {
         if (option == 'a')
             options->spec = optarg;
@@ -110,9 +109,7 @@ static void emit_time(struct emit *emit, const struct engine_run *time, double f
     const struct engine_result *result = &time->result;
     bool ok = time->status == RUN_OK;
     emit_bytes(emit, "operations", ok, result->operations);
-    emit_bytes(emit, "operations_done", true,
-               ok ? result->operations
-                  : atomic_load(&((struct engine_run *)time)->result.progress));
+    emit_bytes(emit, "operations_done", true, ok ? result->operations : engine_run_progress(time));
     emit_fixed(emit, "ns_per_operation", per_operation(time), 3);
     emit_fixed(emit, "floor_ns_per_operation", floor_ns, 3);
     emit_fixed(emit, "net_ns_per_operation", per_operation(time) - floor_ns, 3);
@@ -152,7 +149,8 @@ static int print(const struct replay_options *options, const struct allocator *a
     emit_string(&emit, "detail", worst->detail);
     emit_time(&emit, time, floor_ns);
     emit_memory(&emit, memory);
-    emit_string(&emit, "touch", options->engine.touch);
+    emit_string(&emit, "touch",
+                options->engine.touch ? options->engine.touch : ENGINE_TOUCH_BY_MODE);
     emit_string(&emit, "order", options->engine.order);
     emit_bool(&emit, "damaged", time->result.damaged);
     emit_end(&emit);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define INSERTION_MAX 32
+
 _Static_assert(STATISTICS_RESAMPLES >= 1000, "2.5 % tails need resamples on either side");
 
 const struct interval interval_unknown = {NAN, NAN, NAN, NAN, NAN};
@@ -40,6 +42,18 @@ static int compare_doubles(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
+/* Insertion sort: a bootstrap sorts thousands of samples of a few rounds. */
+static void sort_few(double *values, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        double value = values[i];
+        size_t at = i;
+        for (; at && values[at - 1] > value; at--)
+            values[at] = values[at - 1];
+        values[at] = value;
+    }
+}
+
 static double middle(const double *sorted, size_t count)
 {
     return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
@@ -49,7 +63,10 @@ double statistics_median(double *values, size_t count)
 {
     if (!count)
         return NAN;
-    qsort(values, count, sizeof *values, compare_doubles);
+    if (count > INSERTION_MAX)
+        qsort(values, count, sizeof *values, compare_doubles);
+    else
+        sort_few(values, count);
     return middle(values, count);
 }
 

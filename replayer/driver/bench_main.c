@@ -1,0 +1,237 @@
+/* heaptape bench: tapes on allocators, again and again, into a results folder. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "replayer/driver/allocators.h"
+#include "replayer/driver/bench_table.h"
+#include "replayer/driver/interrupt.h"
+#include "replayer/driver/noise.h"
+#include "replayer/driver/options.h"
+#include "replayer/driver/results.h"
+#include "replayer/driver/schedule.h"
+#include "replayer/driver/tapes.h"
+#include "traces/cli.h"
+
+#define DEFAULT_FOLDER        "heaptape-results"
+#define DEFAULT_SEED          1
+#define QUICK_ROUNDS          3
+#define DEFAULT_MEMORY_ROUNDS 3
+#define ENOUGH_ROUNDS         5
+
+static const char usage[] =
+    "Examples:\n"
+    "  heaptape bench app.tape\n"
+    "  heaptape bench app.tape -a libc -a jemalloc -a mine=./libmine.so -n 9 -o results\n"
+    "  heaptape bench traces/corpus/*.tape --quick --format=csv\n"
+    "\n"
+    "Usage: heaptape bench [OPTIONS] TAPE...\n"
+    "\n"
+    "Replays each TAPE on every allocator, each run in a fresh process, in rounds of a random "
+    "order, and\n"
+    "leaves RESULTS/results.json and RESULTS/series/*.csv for heaptape report and heaptape plot. "
+    "The table\n"
+    "on stdout gives medians with 95 % intervals; \"no difference shown\" where the interval of "
+    "the ratio\n"
+    "to libc holds 1. libc (the baseline) and null (the floor: the replay's own cost) always run.\n"
+    "\n"
+    "  -a ALLOCATOR      run this one (again for more; default: every one found): a name of "
+    "heaptape\n"
+    "                    allocators, NAME=PATH or NAME=PATH,ENV=VALUE\n"
+    "  -n ROUNDS         runs for time of each (default: 5, up to 15 while they are short)\n"
+    "  -o RESULTS        folder for the results (default " DEFAULT_FOLDER
+    "); an earlier bench's results\n"
+    "                    there are replaced, any other folder is refused\n"
+    "  --quick           3 rounds: a first look\n"
+    "  --seed=NUMBER     of the order and the intervals (default 1)\n"
+    "  --touch=WORD      what of a new block is written: none, first (byte; the default for time), "
+    "page\n"
+    "                    (a byte of each page; the default for memory) or full\n"
+    "  --order=WORD      causal (threads wait for what they depend on, the default) or strict "
+    "(the\n"
+    "                    recorded order)\n"
+    "  --timeout=TIME    for each run (default: 60s and 1us for each event)\n"
+    "  --memory-limit=SIZE  resident at most (default: four fifths of the free memory)\n"
+    "  --strict          exit 1 where an allocator crashed, hung or ran out of memory\n"
+    "  --format=WORD     of the summary on stdout: table (default), json or csv\n"
+    "  --help, --version\n"
+    "\n"
+    "An allocator that crashes, hangs or runs out of memory is a row saying so; after a second "
+    "failure (a\n"
+    "first time-out) on a tape it is not run there again. Ctrl-C keeps what was measured.\n"
+    "\n"
+    "Exit status: 0 ok, 1 with --strict, 2 usage, 3 not a tape, 4 environment, 130 interrupted.\n";
+
+struct bench_options {
+    struct options_texts allocators;
+    struct schedule_options schedule;
+    enum emit_format format;
+    bool strict;
+};
+
+static void parse(int argc, char **argv, struct bench_options *options, struct results *results)
+{
+    static const struct option table[] = {
+        {"allocator", required_argument, NULL, 'a'},
+        {"rounds", required_argument, NULL, 'n'},
+        {"output", required_argument, NULL, 'o'},
+        {"quick", no_argument, NULL, OPTION_QUICK},
+        {"seed", required_argument, NULL, OPTION_SEED},
+        {"touch", required_argument, NULL, OPTION_TOUCH},
+        {"order", required_argument, NULL, OPTION_ORDER},
+        {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+        {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+        {"strict", no_argument, NULL, OPTION_STRICT},
+        {"format", required_argument, NULL, OPTION_FORMAT},
+        OPTIONS_COMMON};
+    options->schedule.folder = DEFAULT_FOLDER;
+    options->schedule.memory_rounds = DEFAULT_MEMORY_ROUNDS;
+    for (int option; (option = options_next(argc, argv, ":a:n:o:h", table, usage)) != -1;) {
+        if (option == 'a')
+            options_collect(&options->allocators, "-a", optarg);
+        else if (option == 'n')
+            options->schedule.rounds = options_number("-n", optarg, STATISTICS_VALUES);
+        else if (option == 'o')
+            options->schedule.folder = optarg;
+        else if (option == OPTION_QUICK)
+            options->schedule.rounds = QUICK_ROUNDS;
+        else if (option == OPTION_SEED)
+            results->seed = cli_count("--seed", optarg);
+        else if (option == OPTION_STRICT)
+            options->strict = true;
+        else if (option == OPTION_FORMAT)
+            options->format = options_format(optarg);
+        else
+            options_engine(option, optarg, &results->settings);
+    }
+    if (optind == argc)
+        cli_die_usage("no tape given; heaptape record -o app.tape -- PROGRAM makes one");
+    unsigned rounds = options->schedule.rounds;
+    if (rounds && rounds < options->schedule.memory_rounds)
+        options->schedule.memory_rounds = rounds;
+    results->rounds = rounds;
+}
+
+/* The command as a person would type it again. */
+static void keep_command(struct results *results, int argc, char **argv)
+{
+    const char **command = calloc((size_t)argc + 2, sizeof *command);
+    if (!command)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    command[0] = "heaptape";
+    command[1] = "bench";
+    for (int i = 1; i < argc; i++)
+        command[i + 1] = argv[i];
+    results->command = command;
+}
+
+static void describe(struct results *results)
+{
+    time_t now = time(NULL);
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(results->created_utc, sizeof results->created_utc, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    machine_describe(&results->machine);
+    if (!results->settings.memory_bytes)
+        results->settings.memory_bytes = engine_default_memory_bytes();
+}
+
+static void choose_allocators(struct results *results, const struct options_texts *specs)
+{
+    if (!specs->count) {
+        allocators_find(&results->allocators);
+        return;
+    }
+    allocators_add(&results->allocators, ALLOCATOR_LIBC);
+    for (size_t i = 0; i < specs->count; i++)
+        allocators_add(&results->allocators, specs->items[i]);
+    allocators_add(&results->allocators, ALLOCATOR_NULL);
+}
+
+/* What of the surroundings changes the figures and may not be meant to. */
+static void warn_environment(struct results *results)
+{
+    static const char *const variables[] = {"MALLOC_CONF",           "GLIBC_TUNABLES",
+                                            "MALLOC_ARENA_MAX",      "MALLOC_TRIM_THRESHOLD_",
+                                            "MALLOC_PERTURB_",       "MALLOC_TOP_PAD_",
+                                            "MIMALLOC_VERBOSE",      "MIMALLOC_LARGE_OS_PAGES",
+                                            "HTMALLOC_OPTIONS",      "TCMALLOC_RELEASE_RATE",
+                                            "MALLOC_MMAP_THRESHOLD_"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+        if (getenv(variables[i]))
+            results_warn(results, "environment", "unset it, or name it with -a NAME=PATH,ENV=VALUE",
+                         "%s is set and applies to every run", variables[i]);
+    if (results->machine.governor[0] && strcmp(results->machine.governor, "performance") != 0)
+        results_warn(results, "governor", "cpupower frequency-set -g performance",
+                     "the CPU's frequency governor is %s", results->machine.governor);
+    if (results->rounds && results->rounds < ENOUGH_ROUNDS)
+        results_warn(results, "few_rounds", "use -n 5 or more",
+                     "%u rounds give intervals that are too narrow, and under 3 none",
+                     results->rounds);
+}
+
+static void warn_noise(struct results *results, const struct noise *noise)
+{
+    double percent = noise_percent(noise);
+    if (percent >= NOISE_WARN_PERCENT)
+        results_warn(results, "noisy_machine",
+                     "close other programs or use more rounds, for example -n 15",
+                     "the same computation varied by %.0f %% during the bench", percent);
+}
+
+static void print(const struct results *results, const struct bench_options *options)
+{
+    struct emit emit;
+    if (options->format == EMIT_TABLE) {
+        bench_table_print(stdout, results, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+    } else {
+        emit_begin(&emit, stdout, options->format);
+        emit_object(&emit, NULL);
+        emit_u64(&emit, "schema_version", RESULTS_SCHEMA_VERSION);
+        emit_bool(&emit, "complete", results->complete);
+        results_emit_summary(&emit, results);
+        emit_end(&emit);
+        emit_finish(&emit);
+    }
+    fflush(stdout);
+    for (unsigned i = 0; i < results->warning_count; i++)
+        cli_warn("%s; %s", results->warnings[i].message, results->warnings[i].hint);
+}
+
+static bool any_failed(const struct results *results)
+{
+    for (size_t i = 0; i < results->run_count; i++)
+        if (results->runs[i].status != RUN_OK)
+            return true;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    static struct results results = {.seed = DEFAULT_SEED, .settings.order = ENGINE_DEFAULT_ORDER};
+    static struct bench_options options;
+    static struct noise noise;
+    cli_begin("bench");
+    keep_command(&results, argc, argv);
+    parse(argc, argv, &options, &results);
+    describe(&results);
+    tapes_load(&results, argv + optind, (unsigned)(argc - optind));
+    interrupt_begin();
+    choose_allocators(&results, &options.allocators);
+    results_open_folder(options.schedule.folder);
+    results_write_sizes(&results, options.schedule.folder);
+    warn_environment(&results);
+    noise_sample(&noise, 10);
+    results.complete = schedule_run(&results, &options.schedule, &noise);
+    warn_noise(&results, &noise);
+    results_summarize(&results);
+    results_write(&results, options.schedule.folder);
+    print(&results, &options);
+    if (!results.complete) {
+        cli_warn("interrupted; what was measured is in %s", options.schedule.folder);
+        return interrupt_exit_status();
+    }
+    return cli_end(options.strict && any_failed(&results) ? HEAPTAPE_EXIT_CHECK_FAILED
+                                                          : HEAPTAPE_EXIT_OK);
+}

@@ -1,0 +1,129 @@
+/*
+ * A bench in memory: what was asked, what was run, and what it comes to. results.c writes it as
+ * results.json, series.c its CSV files; the format is described in analysis/METRICS.md and is what
+ * the report reads. Everything is kept until the tool ends.
+ */
+#ifndef HEAPTAPE_REPLAYER_DRIVER_RESULTS_H
+#define HEAPTAPE_REPLAYER_DRIVER_RESULTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "replayer/driver/allocators.h"
+#include "replayer/driver/engine_run.h"
+#include "replayer/driver/machine.h"
+#include "replayer/driver/statistics.h"
+#include "traces/emit.h"
+#include "traces/summary.h"
+
+#define RESULTS_SCHEMA_VERSION 1
+#define RESULTS_FILE           "results.json"
+#define RESULTS_SERIES         "series"
+#define RESULTS_WARNINGS       64
+#define RESULTS_NAME_MAX       128
+
+struct results_tape {
+    char name[RESULTS_NAME_MAX]; /* of the file without .tape, unique, only [A-Za-z0-9._-] */
+    const char *path;            /* as given */
+    char *program, *arguments, *recorded_allocator; /* "" where the tape does not tell */
+    struct tape_summary summary;
+    uint64_t file_bytes;
+    bool complete;
+    unsigned time_rounds, memory_rounds; /* planned */
+    uint64_t timeout_ns;
+};
+
+/* One run. Figures of the other mode, and all of a run that is not RUN_OK, are no figures. */
+struct results_run {
+    unsigned tape, allocator; /* indices */
+    bool memory;              /* mode */
+    unsigned round, order_in_round;
+    enum run_status status;
+    int signal, exit_code;
+    char detail[512];
+    uint64_t operations_done, operations;
+    double timed_seconds, wall_seconds, ns_per_operation;
+    uint64_t minor_faults, major_faults, waits, wait_spins, failed_calls;
+    uint64_t startup_resident_bytes, peak_requested_bytes, peak_usable_bytes, peak_held_bytes,
+        peak_resident_bytes;
+    bool held_known, damaged;
+    struct engine_sample *series; /* of memory mode */
+    uint32_t series_count;
+};
+
+/* Johnstone and Wilson's four as H/R - 1, and sum H / sum R. NAN where unknown. */
+struct results_fragmentation {
+    double mean_over_time, at_peak_requested, at_peak_held, max_held_over_max_requested, area_ratio;
+};
+
+/* What all runs of one allocator on one tape come to. NAN where unknown. */
+struct results_summary {
+    /* RUN_OK only if every run was; RUN_INTERRUPTED where a mode has no run yet (no row then) */
+    enum run_status status;
+    const char *detail;
+    unsigned rounds_ok, rounds; /* of time mode */
+    struct interval ns_per_operation, net_ns_per_operation, relative_time;
+    double floor_ns_per_operation;
+    struct interval peak_resident_bytes, relative_peak_resident;
+    double peak_requested_bytes, peak_usable_bytes, peak_held_bytes, startup_resident_bytes;
+    bool held_known, is_baseline;
+    struct results_fragmentation fragmentation;
+    const struct results_run *median_memory; /* the run whose series is kept; NULL = none */
+};
+
+struct results_warning {
+    char code[32], message[256], hint[256];
+};
+
+struct results {
+    char created_utc[32];
+    const char *const *command; /* NULL at the end */
+    bool complete;
+    struct machine machine;
+    struct engine_settings settings;
+    unsigned rounds; /* -n, or the most of any tape */
+    uint64_t seed;
+    struct allocator_list allocators;
+    struct results_tape *tapes;
+    unsigned tape_count;
+    struct results_run *runs;
+    size_t run_count, run_capacity;
+    struct results_summary *summary; /* [tape * allocators.count + allocator] */
+    struct results_warning warnings[RESULTS_WARNINGS];
+    unsigned warning_count;
+};
+
+/* A new run at the end of the list, zeroed. Dies without memory. */
+struct results_run *results_add_run(struct results *results);
+/* Once for each code and message; those beyond RESULTS_WARNINGS are left out. */
+void results_warn(struct results *results, const char *code, const char *hint, const char *format,
+                  ...) __attribute__((format(printf, 4, 5)));
+
+/* Computes `summary` anew from the runs there are (summary.c). */
+void results_summarize(struct results *results);
+const struct results_summary *results_summary_of(const struct results *results, unsigned tape,
+                                                 unsigned allocator);
+
+/* "faster", "slower", "no difference shown", "baseline"; NULL where nothing was measured. */
+const char *results_time_verdict(const struct results_summary *summary);
+/* "less", "more", ... likewise. */
+const char *results_memory_verdict(const struct results_summary *summary);
+
+/*
+ * Makes FOLDER ready: it is created, or is empty, or holds an earlier bench whose files go.
+ * Anything else ends the tool with 4, so that no one's files are lost.
+ */
+void results_open_folder(const char *folder);
+/* Writes the size histogram of every tape. Once. */
+void results_write_sizes(const struct results *results, const char *folder);
+/*
+ * Writes results.json and the series of memory runs, each to a new file that then takes the old
+ * one's place, so that a reader or a kill never sees half of one. Ends the tool with 4 where it
+ * cannot.
+ */
+void results_write(const struct results *results, const char *folder);
+/* The rows of `summary` alone, as a table's rows, JSON or CSV. */
+void results_emit_summary(struct emit *emit, const struct results *results);
+
+#endif

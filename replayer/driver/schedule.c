@@ -1,0 +1,193 @@
+#include "replayer/driver/schedule.h"
+#include <stdlib.h>
+#include <string.h>
+#include "replayer/driver/interrupt.h"
+#include "traces/cli.h"
+
+/* Without -n: at least ROUNDS_MIN, more while a round's run stays short, so that the runs of one
+ * allocator on one tape come to about ROUNDS_SECONDS. */
+#define ROUNDS_MIN     5
+#define ROUNDS_MAX     15
+#define ROUNDS_SECONDS 2.0
+
+_Static_assert(ROUNDS_MIN >= STATISTICS_MIN, "intervals need rounds");
+_Static_assert(ROUNDS_MAX <= STATISTICS_VALUES, "rounds fit in the statistics");
+
+struct schedule {
+    struct results *results;
+    const struct schedule_options *options;
+    struct random_source random;
+    struct progress progress;
+    unsigned *failures; /* [tape * allocators + allocator] */
+    unsigned *order;    /* of allocators */
+    struct engine_run run;
+};
+
+static void keep_series(struct results_run *row, const struct engine_result *result)
+{
+    uint32_t count = result->series_count;
+    if (count > ENGINE_SERIES_MAX)
+        count = ENGINE_SERIES_MAX;
+    row->series = malloc((count ? count : 1) * sizeof *row->series);
+    if (!row->series)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    memcpy(row->series, result->series, count * sizeof *row->series);
+    row->series_count = count;
+}
+
+static void keep_result(struct results_run *row, const struct engine_run *run)
+{
+    const struct engine_result *result = &run->result;
+    row->status = run->status;
+    row->signal = run->signal;
+    row->exit_code = run->exit_code;
+    memcpy(row->detail, run->detail, sizeof row->detail);
+    row->operations_done = run->status == RUN_OK ? result->operations : engine_run_progress(run);
+    row->operations = result->operations;
+    row->timed_seconds = (double)result->timed_ns / 1e9;
+    row->wall_seconds = (double)result->wall_ns / 1e9;
+    row->ns_per_operation =
+        result->operations ? (double)result->timed_ns / (double)result->operations : 0;
+    row->minor_faults = result->minor_faults;
+    row->major_faults = result->major_faults;
+    row->waits = result->waits;
+    row->wait_spins = result->wait_spins;
+    row->failed_calls = result->failed_calls;
+    row->startup_resident_bytes = result->startup_resident_bytes;
+    row->peak_requested_bytes = result->peak_requested_bytes;
+    row->peak_usable_bytes = result->peak_usable_bytes;
+    row->peak_held_bytes = result->peak_held_bytes;
+    row->peak_resident_bytes = result->peak_resident_bytes;
+    row->held_known = result->held_known != 0;
+    row->damaged = result->damaged != 0;
+    if (row->memory && row->status == RUN_OK)
+        keep_series(row, result);
+}
+
+/* One run; false where it was interrupted, and then leaves no row. */
+static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator, bool memory,
+                    unsigned round, unsigned order_in_round)
+{
+    struct results *results = schedule->results;
+    struct results_tape *on = &results->tapes[tape];
+    const struct allocator *with = &results->allocators.items[allocator];
+    unsigned *failures = &schedule->failures[tape * results->allocators.count + allocator];
+    struct engine_settings settings = results->settings;
+    if (*failures >= SCHEDULE_FAILURES_MAX) {
+        progress_done(&schedule->progress);
+        return true;
+    }
+    settings.timeout_ns = on->timeout_ns;
+    progress_step(&schedule->progress, "%s: %s, %s %u of %u", on->name, with->name,
+                  memory ? "memory" : "time", round + 1,
+                  memory ? on->memory_rounds : on->time_rounds);
+    engine_run(on->path, with, memory, &settings, &schedule->run);
+    if (schedule->run.status == RUN_INTERRUPTED || interrupt_seen())
+        return false;
+    struct results_run *row = results_add_run(results);
+    row->tape = tape;
+    row->allocator = allocator;
+    row->memory = memory;
+    row->round = round;
+    row->order_in_round = order_in_round;
+    keep_result(row, &schedule->run);
+    if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY)
+        *failures = SCHEDULE_FAILURES_MAX;
+    else if (row->status != RUN_OK)
+        ++*failures;
+    progress_done(&schedule->progress);
+    return true;
+}
+
+static bool run_all_allocators(struct schedule *schedule, unsigned tape, bool memory,
+                               unsigned round)
+{
+    unsigned count = (unsigned)schedule->results->allocators.count;
+    random_order(&schedule->random, schedule->order, count);
+    for (unsigned i = 0; i < count; i++)
+        if (!run_one(schedule, tape, schedule->order[i], memory, round, i))
+            return false;
+    return true;
+}
+
+/* Decides a tape's rounds from what the runs of the first one took. */
+static void plan_rounds(struct schedule *schedule, unsigned tape)
+{
+    struct results *results = schedule->results;
+    double seconds = 0;
+    unsigned runs = 0;
+    for (size_t i = 0; i < results->run_count; i++)
+        if (results->runs[i].tape == tape && !results->runs[i].memory) {
+            seconds += results->runs[i].wall_seconds;
+            runs++;
+        }
+    double mean = runs ? seconds / runs : 0;
+    double rounds = mean > 0 ? ROUNDS_SECONDS / mean : ROUNDS_MAX;
+    unsigned planned = rounds < ROUNDS_MIN   ? ROUNDS_MIN
+                       : rounds > ROUNDS_MAX ? ROUNDS_MAX
+                                             : (unsigned)rounds;
+    unsigned before = results->tapes[tape].time_rounds;
+    results->tapes[tape].time_rounds = planned;
+    schedule->progress.all += (planned - before) * (unsigned)results->allocators.count;
+    if (planned > results->rounds)
+        results->rounds = planned;
+}
+
+static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
+{
+    struct results *results = schedule->results;
+    *ret_any = false;
+    for (unsigned tape = 0; tape < results->tape_count; tape++) {
+        struct results_tape *on = &results->tapes[tape];
+        bool time = round < on->time_rounds, memory = round < on->memory_rounds;
+        if (time && !run_all_allocators(schedule, tape, false, round))
+            return false;
+        if (memory && !run_all_allocators(schedule, tape, true, round))
+            return false;
+        if (round == 0 && !schedule->options->rounds)
+            plan_rounds(schedule, tape);
+        *ret_any |= time || memory;
+    }
+    return true;
+}
+
+static void save(struct schedule *schedule)
+{
+    results_summarize(schedule->results);
+    results_write(schedule->results, schedule->options->folder);
+}
+
+bool schedule_run(struct results *results, const struct schedule_options *options,
+                  struct noise *noise)
+{
+    struct schedule *schedule = calloc(1, sizeof *schedule);
+    unsigned allocators = (unsigned)results->allocators.count, steps = 0;
+    bool any = true, going = true;
+    if (schedule) {
+        schedule->failures = calloc(results->tape_count * allocators, sizeof(unsigned));
+        schedule->order = calloc(allocators, sizeof(unsigned));
+    }
+    if (!schedule || !schedule->failures || !schedule->order)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    schedule->results = results;
+    schedule->options = options;
+    schedule->random.state = results->seed;
+    for (unsigned i = 0; i < results->tape_count; i++) {
+        results->tapes[i].time_rounds = options->rounds ? options->rounds : ROUNDS_MIN;
+        results->tapes[i].memory_rounds = options->memory_rounds;
+        steps += (results->tapes[i].time_rounds + options->memory_rounds) * allocators;
+    }
+    progress_begin(&schedule->progress, steps);
+    save(schedule); /* a folder that cannot be written to is told before anything runs */
+    for (unsigned round = 0; going && any; round++) {
+        going = run_round(schedule, round, &any);
+        noise_sample(noise, 4);
+        if (any || !going)
+            save(schedule);
+    }
+    progress_clear(&schedule->progress);
+    free(schedule->failures);
+    free(schedule->order);
+    free(schedule);
+    return going;
+}

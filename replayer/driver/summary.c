@@ -1,0 +1,274 @@
+/* From runs to figures: medians, intervals, ratios to libc, fragmentation. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "replayer/driver/results.h"
+#include "traces/cli.h"
+
+/* Seeds of the intervals of one row: apart, and the same for the same row. */
+enum { SEED_TIME = 1, SEED_RATIO, SEED_RESIDENT, SEED_RESIDENT_RATIO };
+
+struct selection {
+    const struct results *results;
+    unsigned tape, allocator;
+    bool memory;
+};
+
+static bool is_of(const struct results_run *run, const struct selection *of)
+{
+    return run->tape == of->tape && run->allocator == of->allocator && run->memory == of->memory;
+}
+
+static double figure(const struct results_run *run)
+{
+    return run->memory ? (double)run->peak_resident_bytes : run->ns_per_operation;
+}
+
+/* The figure of each good run into values; how many. */
+static size_t collect(const struct selection *of, double values[STATISTICS_VALUES])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < of->results->run_count && count < STATISTICS_VALUES; i++) {
+        const struct results_run *run = &of->results->runs[i];
+        if (is_of(run, of) && run->status == RUN_OK)
+            values[count++] = figure(run);
+    }
+    return count;
+}
+
+static const struct results_run *run_of_round(const struct selection *of, unsigned round)
+{
+    for (size_t i = 0; i < of->results->run_count; i++) {
+        const struct results_run *run = &of->results->runs[i];
+        if (is_of(run, of) && run->round == round && run->status == RUN_OK)
+            return run;
+    }
+    return NULL;
+}
+
+/* The ratio to the baseline of each round that both ended well. */
+static size_t collect_ratios(const struct selection *of, unsigned baseline,
+                             double values[STATISTICS_VALUES])
+{
+    struct selection base = *of;
+    size_t count = 0;
+    base.allocator = baseline;
+    for (size_t i = 0; i < of->results->run_count && count < STATISTICS_VALUES; i++) {
+        const struct results_run *run = &of->results->runs[i];
+        if (!is_of(run, of) || run->status != RUN_OK)
+            continue;
+        const struct results_run *other = run_of_round(&base, run->round);
+        if (other && figure(other) > 0)
+            values[count++] = figure(run) / figure(other);
+    }
+    return count;
+}
+
+/* The run whose peak resident is the median's, or next below it. */
+static const struct results_run *median_run(const struct selection *of)
+{
+    const struct results_run *runs[STATISTICS_VALUES];
+    size_t count = 0;
+    for (size_t i = 0; i < of->results->run_count && count < STATISTICS_VALUES; i++) {
+        const struct results_run *run = &of->results->runs[i];
+        if (!is_of(run, of) || run->status != RUN_OK)
+            continue;
+        size_t at = count++;
+        while (at && runs[at - 1]->peak_resident_bytes > run->peak_resident_bytes) {
+            runs[at] = runs[at - 1];
+            at--;
+        }
+        runs[at] = run;
+    }
+    return count ? runs[(count - 1) / 2] : NULL;
+}
+
+static double over(uint64_t held, uint64_t requested)
+{
+    return requested ? (double)held / (double)requested - 1 : NAN;
+}
+
+/*
+ * Each sample counts for the operations up to the next one. Johnstone and Wilson, The Memory
+ * Fragmentation Problem: Solved?, 1998, with their maxima taken over all samples.
+ */
+static struct results_fragmentation fragmentation(const struct results_run *run)
+{
+    struct results_fragmentation result = {NAN, NAN, NAN, NAN, NAN};
+    const struct engine_sample *top_requested = run->series, *top_held = run->series;
+    double weights = 0, ratios = 0, held = 0, requested = 0;
+    if (!run->held_known || !run->series_count)
+        return result;
+    for (uint32_t i = 0; i < run->series_count; i++) {
+        const struct engine_sample *at = &run->series[i];
+        uint64_t next = i + 1 < run->series_count ? at[1].operation : run->operations;
+        double weight = next > at->operation ? (double)(next - at->operation) : 0;
+        if (at->requested_bytes > top_requested->requested_bytes)
+            top_requested = at;
+        if (at->held_bytes > top_held->held_bytes)
+            top_held = at;
+        if (!at->requested_bytes)
+            continue;
+        weights += weight;
+        ratios += weight * over(at->held_bytes, at->requested_bytes);
+        held += weight * (double)at->held_bytes;
+        requested += weight * (double)at->requested_bytes;
+    }
+    result.mean_over_time = weights > 0 ? ratios / weights : NAN;
+    result.area_ratio = requested > 0 ? held / requested : NAN;
+    result.at_peak_requested = over(top_requested->held_bytes, top_requested->requested_bytes);
+    result.at_peak_held = over(top_held->held_bytes, top_held->requested_bytes);
+    result.max_held_over_max_requested = over(run->peak_held_bytes, run->peak_requested_bytes);
+    return result;
+}
+
+/* Counts rounds and takes the first failure, if there is one. */
+static void judge(const struct results *results, unsigned tape, unsigned allocator,
+                  struct results_summary *summary)
+{
+    bool any[2] = {false, false}; /* by mode */
+    for (size_t i = 0; i < results->run_count; i++) {
+        const struct results_run *run = &results->runs[i];
+        if (run->tape != tape || run->allocator != allocator)
+            continue;
+        any[run->memory] = true;
+        summary->rounds += !run->memory;
+        summary->rounds_ok += !run->memory && run->status == RUN_OK;
+        if (run->status != RUN_OK && summary->status == RUN_OK) {
+            summary->status = run->status;
+            summary->detail = run->detail;
+        }
+    }
+    if (summary->status == RUN_OK && !(any[0] && any[1]))
+        summary->status = RUN_INTERRUPTED;
+}
+
+static void forget_figures(struct results_summary *summary)
+{
+    struct results_summary empty = {
+        .status = summary->status,
+        .detail = summary->detail ? summary->detail : "",
+        .rounds = summary->rounds,
+        .rounds_ok = summary->rounds_ok,
+        .is_baseline = summary->is_baseline,
+        .ns_per_operation = interval_unknown,
+        .net_ns_per_operation = interval_unknown,
+        .relative_time = interval_unknown,
+        .floor_ns_per_operation = NAN,
+        .peak_resident_bytes = interval_unknown,
+        .relative_peak_resident = interval_unknown,
+        .peak_requested_bytes = NAN,
+        .peak_usable_bytes = NAN,
+        .peak_held_bytes = NAN,
+        .startup_resident_bytes = NAN,
+        .fragmentation = {NAN, NAN, NAN, NAN, NAN},
+    };
+    *summary = empty;
+}
+
+static void time_figures(const struct selection *of, int baseline, uint64_t seed,
+                         struct results_summary *summary)
+{
+    double values[STATISTICS_VALUES];
+    size_t count = collect(of, values);
+    summary->ns_per_operation = statistics_interval(values, count, seed + SEED_TIME);
+    if (baseline >= 0) {
+        count = collect_ratios(of, (unsigned)baseline, values);
+        summary->relative_time = statistics_interval(values, count, seed + SEED_RATIO);
+    }
+}
+
+static void memory_figures(const struct selection *of, int baseline, uint64_t seed,
+                           struct results_summary *summary)
+{
+    double values[STATISTICS_VALUES];
+    size_t count = collect(of, values);
+    const struct results_run *run = summary->median_memory = median_run(of);
+    summary->peak_resident_bytes = statistics_interval(values, count, seed + SEED_RESIDENT);
+    if (baseline >= 0) {
+        count = collect_ratios(of, (unsigned)baseline, values);
+        summary->relative_peak_resident =
+            statistics_interval(values, count, seed + SEED_RESIDENT_RATIO);
+    }
+    if (!run)
+        return;
+    summary->peak_requested_bytes = (double)run->peak_requested_bytes;
+    summary->peak_usable_bytes = (double)run->peak_usable_bytes;
+    summary->startup_resident_bytes = (double)run->startup_resident_bytes;
+    summary->held_known = run->held_known;
+    if (run->held_known)
+        summary->peak_held_bytes = (double)run->peak_held_bytes;
+    summary->fragmentation = fragmentation(run);
+}
+
+static void subtract_floor(struct results_summary *summary, double floor_ns)
+{
+    struct interval net = summary->ns_per_operation;
+    summary->floor_ns_per_operation = floor_ns;
+    net.median -= floor_ns;
+    net.ci_low -= floor_ns;
+    net.ci_high -= floor_ns;
+    net.min -= floor_ns;
+    net.max -= floor_ns;
+    summary->net_ns_per_operation = net;
+}
+
+static int index_of(const struct results *results, const char *name)
+{
+    const struct allocator *found = allocators_named(&results->allocators, name);
+    return found ? (int)(found - results->allocators.items) : -1;
+}
+
+void results_summarize(struct results *results)
+{
+    size_t columns = results->allocators.count, count = columns * results->tape_count;
+    int baseline = index_of(results, ALLOCATOR_LIBC), null = index_of(results, ALLOCATOR_NULL);
+    if (!results->summary)
+        results->summary = calloc(count, sizeof *results->summary);
+    if (!results->summary)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        struct results_summary *summary = &results->summary[i];
+        struct selection of = {results, (unsigned)(i / columns), (unsigned)(i % columns), false};
+        memset(summary, 0, sizeof *summary);
+        judge(results, of.tape, of.allocator, summary);
+        summary->is_baseline = (int)of.allocator == baseline;
+        forget_figures(summary);
+        if (summary->status != RUN_OK)
+            continue;
+        time_figures(&of, baseline, results->seed, summary);
+        of.memory = true;
+        memory_figures(&of, baseline, results->seed, summary);
+    }
+    for (size_t i = 0; i < count && null >= 0; i++) {
+        const struct results_summary *floor = &results->summary[i - i % columns + (size_t)null];
+        subtract_floor(&results->summary[i], floor->ns_per_operation.median);
+    }
+}
+
+const struct results_summary *results_summary_of(const struct results *results, unsigned tape,
+                                                 unsigned allocator)
+{
+    return &results->summary[tape * results->allocators.count + allocator];
+}
+
+static const char *verdict(const struct results_summary *summary, const struct interval *ratio,
+                           const char *below, const char *above)
+{
+    if (summary->status != RUN_OK || isnan(ratio->median))
+        return NULL;
+    if (summary->is_baseline)
+        return "baseline";
+    int differs = statistics_differs(ratio);
+    return differs < 0 ? below : differs > 0 ? above : "no difference shown";
+}
+
+const char *results_time_verdict(const struct results_summary *summary)
+{
+    return verdict(summary, &summary->relative_time, "faster", "slower");
+}
+
+const char *results_memory_verdict(const struct results_summary *summary)
+{
+    return verdict(summary, &summary->relative_peak_resident, "less", "more");
+}
