@@ -209,7 +209,7 @@ static void tables_grow(struct replay *replay, const struct plan *plan)
         replay->blocks = pages_reserve(&blocks, plan->slots * sizeof(struct replay_block));
 }
 
-static void run_windows(struct plan *plan, struct replay *replay)
+static void run_windows(struct plan *plan, struct replay *replay, struct proc_footprint startup)
 {
     bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
     bool first = true;
@@ -217,7 +217,7 @@ static void run_windows(struct plan *plan, struct replay *replay)
         tables_grow(replay, plan);
         threads_prepare(&plan->window);
         if (memory && first)
-            sampler_open(replay, tape_reader_totals(plan->reader).events);
+            sampler_open(replay, tape_reader_totals(plan->reader).events, startup);
         if (memory)
             sampler_resume();
         atomic_store(&engine_result->phase, ENGINE_REPLAYING);
@@ -229,7 +229,7 @@ static void run_windows(struct plan *plan, struct replay *replay)
         first = false;
     }
     if (memory && first) {
-        sampler_open(replay, 0);
+        sampler_open(replay, 0, startup);
         sampler_resume();
     }
 }
@@ -242,7 +242,9 @@ int main(int argc, char **argv)
     cli_begin("engine");
     struct options options = options_parse(argc, argv);
     bool memory = options.settings.mode == ENGINE_MODE_MEMORY;
-    uint64_t startup = memory ? proc_allocator_resident() : 0;
+    struct proc_footprint startup = {0};
+    if (memory)
+        startup = proc_allocator_footprint();
     result_open(options.result_fd);
     if (memory)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
@@ -252,14 +254,14 @@ int main(int argc, char **argv)
     threads_open(&replay, plan.several ? &plan.lanes : NULL);
     crash_open(&replay);
     atomic_store(&engine_result->phase, ENGINE_PLANNED);
-    run_windows(&plan, &replay);
+    run_windows(&plan, &replay, startup);
     threads_close();
     engine_result->operations = plan.calls;
     engine_result->skipped = plan.skipped;
     engine_result->peak_requested_bytes = plan.peak_bytes;
     engine_result->lanes = plan.several ? plan.lanes.count : 1;
     if (memory)
-        sampler_close(startup);
+        sampler_close();
     engine_result->wall_ns = engine_now_ns() - began;
     atomic_store(&engine_result->phase, ENGINE_DONE);
     if (options.print)

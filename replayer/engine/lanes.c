@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include "replayer/engine/engine.h"
+#include "traces/track.h"
 
 #define LANES_MAX (UINT32_C(1) << 22)
 
@@ -21,11 +22,21 @@ static void lanes_extend(struct lanes *lanes, uint32_t lane)
         *lane_of(lanes, lanes->count) = (struct lane){0, LANES_NONE};
 }
 
-void lanes_open(struct lanes *lanes, struct tape_reader *reader)
+static void lanes_see(struct lanes *lanes, struct tape_track *track,
+                      const struct tape_event *events, size_t count, uint64_t index)
 {
-    memset(lanes, 0, sizeof(*lanes));
-    lanes_extend(lanes, 0);
-    lane_of(lanes, 0)->thread = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (ENGINE_UNLIKELY(events[i].lane >= lanes->count))
+            lanes_extend(lanes, events[i].lane);
+        lane_of(lanes, events[i].lane)->last_event = index + i;
+        if (track && tape_track_event(track, &events[i], NULL) == TAPE_TRACK_NO_MEMORY)
+            engine_fail(HEAPTAPE_EXIT_ENVIRONMENT,
+                        "no memory for the table of live objects: raise the memory limit");
+    }
+}
+
+static void lanes_survey(struct lanes *lanes, struct tape_reader *reader, struct tape_track *track)
+{
     uint64_t index = 0;
     for (;;) {
         const struct tape_event *events;
@@ -33,16 +44,29 @@ void lanes_open(struct lanes *lanes, struct tape_reader *reader)
         struct tape_error error;
         enum tape_status status = tape_reader_next(reader, &events, &count, &error);
         if (status == TAPE_END)
-            break;
+            return;
         if (status == TAPE_DAMAGED)
             continue;
         if (status != TAPE_OK)
             engine_fail_tape(&error);
-        for (size_t i = 0; i < count; i++, index++) {
-            if (ENGINE_UNLIKELY(events[i].lane >= lanes->count))
-                lanes_extend(lanes, events[i].lane);
-            lane_of(lanes, events[i].lane)->last_event = index;
-        }
+        lanes_see(lanes, track, events, count, index);
+        index += count;
+    }
+}
+
+void lanes_open(struct lanes *lanes, struct tape_reader *reader, bool peak)
+{
+    struct tape_track track;
+    memset(lanes, 0, sizeof(*lanes));
+    lanes_extend(lanes, 0);
+    lane_of(lanes, 0)->thread = 0;
+    lanes->peak_event = UINT64_MAX;
+    if (peak)
+        tape_track_init(&track);
+    lanes_survey(lanes, reader, peak ? &track : NULL);
+    if (peak) {
+        lanes->peak_event = track.peak_event;
+        tape_track_end(&track);
     }
     tape_reader_rewind(reader);
     lanes->threads[0] = (struct lanes_thread){.state = LANES_RUNNING, .last_event = UINT64_MAX};

@@ -43,8 +43,9 @@ struct lane {
 };
 
 struct lanes {
-    struct pages table;             /* struct lane */
-    uint32_t count;                 /* lanes of the tape */
+    struct pages table;  /* struct lane */
+    uint32_t count;      /* lanes of the tape */
+    uint64_t peak_event; /* the first event at which R is highest; UINT64_MAX: not asked for */
     uint32_t ended[WINDOW_THREADS]; /* threads that end in this window, not awaited; oldest first */
     uint32_t ended_first, ended_count;
     uint32_t last_thread; /* of the event before, in this window; LANES_NONE = none yet */
@@ -53,10 +54,10 @@ struct lanes {
 };
 
 /*
- * Reads the whole tape once to learn when each lane ends, and rewinds. Ends the run on a tape that
- * cannot be read at all.
+ * Reads the whole tape once to learn when each lane ends, and with `peak` where R is highest, and
+ * rewinds. Ends the run on a tape that cannot be read at all.
  */
-void lanes_open(struct lanes *lanes, struct tape_reader *reader);
+void lanes_open(struct lanes *lanes, struct tape_reader *reader, bool peak);
 /* A window begins: threads whose lanes have ended are free again. */
 void lanes_window(struct lanes *lanes);
 /*

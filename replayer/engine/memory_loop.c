@@ -47,10 +47,10 @@ static void run_call(struct replay *replay, struct replay_thread *self, const st
     if (call.kind <= PLAN_SIDE_REALLOC)
         account(replay, self, slot, call.kind == PLAN_SIDE_REALLOC, true, call.size);
     add(&self->operations, 1);
+    if (ENGINE_UNLIKELY(call.flags & PLAN_SIDE_SAMPLE))
+        sampler_peak(); /* others may be waiting for this very operation: before they go on */
     if (call.flags & PLAN_SIDE_PUBLISH)
         replay_publish(replay, self, op);
-    if (ENGINE_UNLIKELY(call.flags & PLAN_SIDE_SAMPLE))
-        sampler_peak();
 }
 
 void replay_memory(struct replay *replay, struct replay_thread *self)

@@ -33,10 +33,37 @@ static void wait_for(struct order *order, uint32_t thread, struct order_use use)
     window_put(order->window, thread, plan_op_make(PLAN_WAIT, use.thread, position));
 }
 
-void order_event(struct order *order, uint32_t thread)
+void order_drift(struct order *order, uint32_t events)
 {
-    if (order->strict)
+    order->meet_stride = events;
+}
+
+/* The operation to be put waits for the latest one of every other thread. */
+static void meet(struct order *order, uint32_t thread)
+{
+    for (uint32_t other = 0; other < order->window->threads; other++)
+        wait_for(order, thread, order->latest[other]);
+    order->since_meeting = 0;
+    order->meetings++;
+    order->met_by[thread] = order->meetings;
+    order->meeting = true;
+}
+
+void order_event(struct order *order, uint32_t thread, bool peak)
+{
+    if (order->strict) {
         wait_for(order, thread, order->previous);
+        return;
+    }
+    if (!order->meet_stride)
+        return;
+    uint32_t stride = order->meet_stride + 16 * order->window->threads;
+    if (++order->since_meeting >= stride || peak) {
+        meet(order, thread);
+    } else if (order->met_by[thread] != order->meetings) {
+        wait_for(order, thread, order->met);
+        order->met_by[thread] = order->meetings;
+    }
 }
 
 /* ---- slots -------------------------------------------------------------------------------------
@@ -138,7 +165,10 @@ uint32_t order_old(struct order *order, uint32_t thread, uint32_t object)
 void order_done(struct order *order, uint32_t thread, uint32_t object, uint32_t index, bool ends)
 {
     struct order_use use = {order->window_number, thread, index};
-    order->previous = use;
+    order->previous = order->latest[thread] = use;
+    if (order->meeting)
+        order->met = use;
+    order->meeting = false;
     if (!object)
         return;
     struct order_object *it = object_of(order, object);

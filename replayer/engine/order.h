@@ -8,6 +8,11 @@
  * blocks costs one wait. Waits point to earlier events of the tape only, hence no circle and no
  * deadlock.
  *
+ * Drift. Lanes that share no object may drift apart in replay, and then the live set at a moment is
+ * not the recorded one. In memory mode, where that matters and time does not, all lanes meet every
+ * so many events of the tape (order_drift()): one operation waits for the latest of each, and each
+ * goes on only after that one.
+ *
  * Slots. Ids of objects are used again by whoever allocates next; taken as slots they would make
  * lanes wait for each other without cause. So a slot that was freed stays with the thread that
  * freed it, which may use it again without waiting. Where a thread has freed very many (it consumes
@@ -46,10 +51,16 @@ struct order {
     struct window *window;
     uint32_t window_number; /* from 1 */
     bool strict;
-    struct order_use previous; /* strict: the event before */
-    struct pages objects;      /* struct order_object by object id */
-    struct pages next;         /* uint32_t by slot */
-    struct pages batches;      /* ring of struct order_batch, oldest first */
+    struct order_use previous;           /* strict: the event before */
+    uint32_t meet_stride, since_meeting; /* events; stride 0 = never */
+    uint32_t meetings;
+    bool meeting;                            /* the operation to be put is one */
+    struct order_use met;                    /* the latest one */
+    uint32_t met_by[WINDOW_THREADS];         /* the latest one that the thread waited for */
+    struct order_use latest[WINDOW_THREADS]; /* each thread's latest operation */
+    struct pages objects;                    /* struct order_object by object id */
+    struct pages next;                       /* uint32_t by slot */
+    struct pages batches;                    /* ring of struct order_batch, oldest first */
     uint32_t batch_first, batch_count, batch_capacity;
     uint32_t slots; /* given so far: the size of the slot table */
     struct order_slots freed[WINDOW_THREADS];
@@ -57,14 +68,17 @@ struct order {
 };
 
 void order_open(struct order *order, struct window *window, bool strict);
+/* All threads meet every `events` of them, the more the more threads there are. */
+void order_drift(struct order *order, uint32_t events);
 /* A window begins: everything before it is done. */
 void order_window(struct order *order);
 /*
- * Before an event of `thread` is put: strict order's wait for the event before it.
- * order_new: a slot for the object that the event begins. order_old: the slot of the object that it
- * uses. Both may put waits.
+ * Before an event of `thread` is put: strict order's wait for the event before it, or a meeting (in
+ * memory mode always for the event at which R has its `peak`, so that R, U, H and P are of that
+ * moment). order_new: a slot for the object that the event begins. order_old: the slot of the
+ * object that it uses. Both may put waits.
  */
-void order_event(struct order *order, uint32_t thread);
+void order_event(struct order *order, uint32_t thread, bool peak);
 uint32_t order_new(struct order *order, uint32_t thread, uint32_t object);
 uint32_t order_old(struct order *order, uint32_t thread, uint32_t object);
 /* After its operation was put at `index`. `object` 0 = it has none; `ends`: it freed the object. */

@@ -4,6 +4,7 @@
 #include "replayer/engine/sampler.h"
 
 #define PROGRESS_STRIDE 65536 /* in time mode */
+#define MEET_STRIDE     64    /* in memory mode: see "Drift" in order.h */
 
 void plan_open(struct plan *plan, const struct engine_settings *settings)
 {
@@ -21,10 +22,12 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     plan->slots = 1;
     if (!plan->several)
         return;
-    lanes_open(&plan->lanes, plan->reader);
+    lanes_open(&plan->lanes, plan->reader, memory);
     plan->several = plan->lanes.count > 1;
     if (plan->several)
         order_open(&plan->order, &plan->window, settings->order == ENGINE_ORDER_STRICT);
+    if (plan->several && memory)
+        order_drift(&plan->order, MEET_STRIDE);
 }
 
 /* The next event, or NULL at the end of the tape. It stays until plan->events moves on. */
@@ -174,7 +177,7 @@ static void plan_event(struct plan *plan, uint32_t thread, const struct tape_eve
         return;
     }
     if (plan->several)
-        order_event(&plan->order, thread);
+        order_event(&plan->order, thread, plan->event == plan->lanes.peak_event);
     if (action == TAPE_TRACK_FREE_FIRST)
         put_lost_free(plan, thread, event->object);
     uint32_t index = put_event(plan, thread, event, before.size);

@@ -118,6 +118,7 @@ static char *lines_next(struct lines *lines)
 
 struct mapping {
     uint64_t start, end;
+    bool writable;  /* and private */
     char path[512]; /* "" = anonymous; cut where longer */
 };
 
@@ -135,6 +136,8 @@ static bool mapping_parse(const char *line, struct mapping *ret)
     for (int fields = 0; fields < 4 && *at; fields++) {
         while (*at == ' ')
             at++;
+        if (fields == 0)
+            ret->writable = at[0] && at[1] == 'w' && at[2] && at[3] == 'p';
         while (*at && *at != ' ')
             at++;
     }
@@ -175,33 +178,44 @@ static bool is_foreign(const struct mapping *mapping, const char *engine)
     return mapping->path[0] == '[' || !strcmp(mapping->path, engine) || is_libc(mapping->path);
 }
 
-uint64_t proc_allocator_resident(void)
+/* Whether the mapping is the allocator's; `previous` is the one before, `previous_foreign` its
+ * answer. */
+static bool is_allocators(const struct mapping *mapping, const char *engine, uint64_t previous_end,
+                          bool previous_foreign, bool *ret_bss)
+{
+    uint64_t thread = (uint64_t)__builtin_thread_pointer();
+    /* Anonymous memory right behind a file is that file's .bss. */
+    *ret_bss = !mapping->path[0] && mapping->start == previous_end;
+    /* The loader's block of thread-local memory, unless the kernel merged it into more. */
+    bool tls = mapping->start <= thread && thread < mapping->end &&
+               mapping->end - mapping->start <= TLS_BYTES;
+    return !((*ret_bss && previous_foreign) || tls || is_foreign(mapping, engine));
+}
+
+struct proc_footprint proc_allocator_footprint(void)
 {
     static struct lines lines;
     static struct mapping mapping;
     static char engine[512];
+    struct proc_footprint total = {0};
     ssize_t length = readlink("/proc/self/exe", engine, sizeof(engine) - 1);
     engine[length > 0 ? length : 0] = 0;
-    uint64_t total = 0, previous_end = 0, thread = (uint64_t)__builtin_thread_pointer();
-    bool ours = false,
-         foreign = true; /* of the mapping that the lines belong to; of the one before */
+    uint64_t file_end = 0; /* of the mapping before, where it is a file's */
+    bool ours = false;
     if (!lines_open(&lines, "/proc/self/smaps"))
-        return 0;
+        return total;
     for (char *line; (line = lines_next(&lines));) {
         if (mapping_parse(line, &mapping)) {
-            /* Anonymous memory right behind a file is that file's .bss. */
-            bool bss = !mapping.path[0] && mapping.start == previous_end && foreign;
-            /* The loader's block of thread-local memory, unless the kernel merged it into more. */
-            bool tls = mapping.start <= thread && thread < mapping.end &&
-                       mapping.end - mapping.start <= TLS_BYTES;
-            foreign = bss || tls || is_foreign(&mapping, engine);
-            ours = !foreign;
-            previous_end = mapping.end;
+            bool bss;
+            ours = is_allocators(&mapping, engine, file_end, !ours, &bss);
+            if (ours && !bss && mapping.writable && mapping.path[0] != '/')
+                total.held_bytes += mapping.end - mapping.start;
+            file_end = mapping.path[0] == '/' ? mapping.end : 0;
         } else if (ours && !strncmp(line, "Rss:", 4)) {
             const char *at = line + 4;
             while (*at == ' ')
                 at++;
-            total += number(&at, 10) << 10;
+            total.resident_bytes += number(&at, 10) << 10;
         }
     }
     close(lines.fd);

@@ -20,13 +20,20 @@ uint64_t proc_rollup_resident(void);
 /* Sets the high-water mark of resident memory to what is resident now. Needs no permission. */
 void proc_reset_high_water(void);
 
-/*
- * Bytes resident in mappings that are neither the engine's (its executable), nor libc's, the
- * loader's, the kernel's or a stack: the allocator's code and data, those of the libraries that it
- * brought along, and the memory that it has taken so far. Call it before the engine maps anything
- * of its own.
- */
-uint64_t proc_allocator_resident(void);
+/* What the allocator has before the first operation. */
+struct proc_footprint {
+    /*
+     * Resident in mappings that are neither the engine's (its executable), nor libc's, the
+     * loader's, the kernel's or a stack: the allocator's code and data, those of the libraries that
+     * it brought along, and the memory that it has taken so far.
+     */
+    uint64_t resident_bytes;
+    /* Private, writable and of no file, .bss apart: what it has mapped to give blocks from. */
+    uint64_t held_bytes;
+};
+
+/* Call it before the engine maps anything of its own. */
+struct proc_footprint proc_allocator_footprint(void);
 /* Whether both addresses lie in the same file's mappings. */
 bool proc_same_file(const void *a, const void *b);
 

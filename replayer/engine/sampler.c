@@ -9,10 +9,12 @@
 #include "replayer/engine/engine.h"
 #include "replayer/engine/proc.h"
 
-#define TIME_STEP_NS    UINT64_C(100000)
-#define SERIES_AIM      2048                  /* points wanted of a tape whose length is known */
-#define SLOW_SHARE      50                    /* a slow sample may take 1/50 of the time */
-#define HWM_SLACK_BYTES ((uint64_t)512 << 10) /* the kernel's high-water mark is that coarse */
+#define TIME_STEP_NS            UINT64_C(100000)
+#define SERIES_AIM              2048 /* points wanted of a tape whose length is known */
+#define SLOW_SHARE              50   /* a slow sample may take 1/50 of the time */
+#define HELD_SLACK_BYTES        ((uint64_t)4 << 20)
+#define HELD_SLACK_THREAD_BYTES ((uint64_t)2 << 20)
+#define HWM_SLACK_BYTES         ((uint64_t)512 << 10) /* the kernel's high-water mark is that coarse */
 
 struct memory {
     uint64_t held_bytes, resident_bytes;
@@ -22,6 +24,7 @@ static struct {
     struct replay *replay;
     atomic_flag busy;
     bool exact_statm;
+    struct proc_footprint startup;
     struct memory baseline, pause; /* of the whole process */
     uint64_t running_ns, resumed_at_ns;
     uint64_t operation_step, time_step_ns;
@@ -77,8 +80,9 @@ uint32_t sampler_stride(uint64_t operations)
     return stride < 16 ? 16 : stride > 256 ? 256 : (uint32_t)stride;
 }
 
-void sampler_open(struct replay *replay, uint64_t operations)
+void sampler_open(struct replay *replay, uint64_t operations, struct proc_footprint startup)
 {
+    sampler.startup = startup;
     sampler.replay = replay;
     sampler.operation_step = operations / SERIES_AIM ? operations / SERIES_AIM : 1;
     sampler.time_step_ns = TIME_STEP_NS;
@@ -87,6 +91,7 @@ void sampler_open(struct replay *replay, uint64_t operations)
     proc_reset_high_water();
     memory_now(); /* touches what a sample touches */
     sampler.baseline = sampler.pause = memory_now();
+    sampler.baseline.held_bytes -= startup.held_bytes;
 }
 
 void sampler_pause(void)
@@ -216,7 +221,7 @@ static uint64_t peak_resident(uint64_t sampled)
  * Whether H means something. An allocator that maps writable memory long before it uses it
  * (segments or arenas given out by the kernel only when touched) holds nothing by having it. The
  * rule: at the highest R, H is more than twice what is resident or usable (whichever is more; with
- * --touch=none nothing need be resident) and 4 MiB. Then P stands in for H.
+ * --touch=none nothing need be resident) plus 4 MiB and 2 MiB a thread. Then P stands in for H.
  */
 static bool held_is_known(void)
 {
@@ -224,10 +229,11 @@ static bool held_is_known(void)
         return true;
     const struct engine_sample *at = &engine_result->series[sampler.peak_r];
     uint64_t used = at->resident_bytes > at->usable_bytes ? at->resident_bytes : at->usable_bytes;
-    return at->held_bytes <= 2 * used + ((uint64_t)4 << 20);
+    return at->held_bytes <=
+           2 * used + HELD_SLACK_BYTES + sampler.replay->thread_count * HELD_SLACK_THREAD_BYTES;
 }
 
-void sampler_close(uint64_t startup_resident_bytes)
+void sampler_close(void)
 {
     struct engine_result *result = engine_result;
     take();
@@ -243,7 +249,7 @@ void sampler_close(uint64_t startup_resident_bytes)
         if (at->resident_bytes > result->peak_resident_bytes)
             result->peak_resident_bytes = at->resident_bytes;
     }
-    result->startup_resident_bytes = startup_resident_bytes;
+    result->startup_resident_bytes = sampler.startup.resident_bytes;
     result->peak_resident_bytes =
-        startup_resident_bytes + peak_resident(result->peak_resident_bytes);
+        sampler.startup.resident_bytes + peak_resident(result->peak_resident_bytes);
 }

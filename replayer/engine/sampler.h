@@ -19,10 +19,14 @@
 #define HEAPTAPE_REPLAYER_SAMPLER_H
 
 #include <stdint.h>
+#include "replayer/engine/proc.h"
 #include "replayer/engine/replay.h"
 
-/* Opens what it reads; `operations` is the expected number of operations (0: not known). */
-void sampler_open(struct replay *replay, uint64_t operations);
+/*
+ * Opens what it reads; `operations` is the expected number of operations (0: not known), `startup`
+ * what the allocator had before the engine did anything.
+ */
+void sampler_open(struct replay *replay, uint64_t operations, struct proc_footprint startup);
 /* The engine's own work between windows: nothing that happens in between counts. */
 void sampler_pause(void);
 void sampler_resume(void);
@@ -31,7 +35,7 @@ void sampler_check(void);
 /* Samples whatever the grids say: R is at its peak. */
 void sampler_peak(void);
 /* The last sample, and peaks and series into engine_result. */
-void sampler_close(uint64_t startup_resident_bytes);
+void sampler_close(void);
 /* How many operations apart sampler_check() should be called for a tape of so many. */
 uint32_t sampler_stride(uint64_t operations);
 
