@@ -2,7 +2,7 @@
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,allocators bench_table engine_run interrupt machine \
 	noise options output preload probe process progress results schedule series statistics summary tapes)
-DRIVER_COMMANDS := allocators bench replay run
+DRIVER_COMMANDS := allocators bench doctor replay run stats
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
 PROGRAMS += $(DRIVER_PROGRAMS)
