@@ -11,7 +11,8 @@ $(TAPE_LIB): $(TAPE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,trace_main trace_info trace_resolve)
+TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
+	trace_main trace_info trace_resolve trace_synth synth/synth)
 PROGRAMS += $(LIBEXEC)/heaptape-trace
 
 $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
@@ -27,3 +28,15 @@ $(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS)): $(TESTS)/%: $(OBJ)/tests/unit/%.o $
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $< $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/tape_bench
+$(TESTS)/tape_bench: $(OBJ)/traces/tape_bench.o $(OBJ)/traces/synth/synth.o $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+# make bench-tape [TAPES="a.tape b.raw"]
+BENCHES += bench-tape
+.PHONY: bench-tape
+bench-tape: $(TESTS)/tape_bench
+	@traces/bench.sh $(TESTS)/tape_bench $(or $(TAPES),$(wildcard traces/corpus/*.tape))

@@ -28,6 +28,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } subcommands[] = {
     {"info", trace_info},
+    {"synth", trace_synth},
     {"resolve", trace_resolve},
 };
 
