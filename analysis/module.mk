@@ -33,3 +33,10 @@ $(TESTS)/analysis_%_test: $(OBJ)/tests/unit/analysis_%_test.o $(ANALYZE_LIB) $(T
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
+
+TEST_PROGRAMS += $(TESTS)/make_tape
+
+$(TESTS)/make_tape: $(OBJ)/tests/analysis/make_tape.o $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)

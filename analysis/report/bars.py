@@ -11,6 +11,7 @@ from .palette import INK, MUTED, PAPER, letters
 from .fields import Interval
 
 ROW_HEIGHT, WIDTH = 0.36, 6.4  # inches
+OUTLIER = 1.5  # an interval may stretch the axis to this multiple of the longest bar; beyond it has an arrow
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,17 @@ def sheet(title: str, subtitle: str, footer: str, bars: list[Bar]) -> tuple[Canv
 def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
     """Draws from the top down; returns the axis' end: all intervals fit, and at least `least`."""
     ends = [max([b.value.high, *b.dots]) for b in bars if b.value]
-    end = max([*ends, least]) * 1.03 or 1.0
+    longest = max([b.value.median for b in bars if b.value] + [least])
+    end = min(max([*ends, least]), longest * OUTLIER) * 1.03 or 1.0
     for i, bar in enumerate(bars):
         if bar.value is None:
             axes.text(end * 0.012, i, f"✕ {shorten(bar.words, 52)}", va="center", size=TEXT - 0.6, color=INK)
             continue
         axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
-        axes.plot(bar.dots, [i + 0.42] * len(bar.dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
-        draw_interval(axes, bar.value, i)
-        axes.annotate(bar.words, (max([bar.value.high, *bar.dots]), i), xytext=(5, 0), textcoords="offset points", va="center",
+        dots = [d for d in bar.dots if d <= end]
+        axes.plot(dots, [i + 0.42] * len(dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
+        draw_interval(axes, bar.value, i, end)
+        axes.annotate(bar.words, (min(max([bar.value.high, *dots]), end), i), xytext=(5, 0), textcoords="offset points", va="center",
                       size=TEXT - 0.6, color=INK, annotation_clip=False)
     axes.set_ylim(len(bars) - 0.45, -0.55)
     axes.set_xlim(0, end)
@@ -58,12 +61,18 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
     return end
 
 
-def draw_interval(axes: Axes, value: Interval, row: int) -> None:
-    """The interval with its two ends, on a halo of paper so that it shows on a dark bar as well."""
+def draw_interval(axes: Axes, value: Interval, row: int, end: float) -> None:
+    """The interval with its two ends, on a halo of paper so that it shows on a dark bar as well.
+
+    One that goes on beyond the axis has an arrow there instead of an end.
+    """
     for colour, width in ((PAPER, 2.6), (INK, 1.1)):
-        axes.plot([value.low, value.high], [row, row], color=colour, lw=width, zorder=5)
+        axes.plot([value.low, min(value.high, end)], [row, row], color=colour, lw=width, zorder=5)
         for x in (value.low, value.high):
-            axes.plot([x, x], [row - 0.14, row + 0.14], color=colour, lw=width, zorder=5)
+            if x <= end:
+                axes.plot([x, x], [row - 0.14, row + 0.14], color=colour, lw=width, zorder=5)
+    if value.high > end:
+        axes.plot([end], [row], marker=">", ms=4.5, color=INK, zorder=6, clip_on=False)
 
 
 def mark_line(axes: Axes, x: float, words: str, rows: int) -> None:

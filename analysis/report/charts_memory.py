@@ -8,7 +8,7 @@ from .context import Chart, Context
 from .curves import tick_plainly
 from .fields import Interval
 from .results import Row, Tape
-from .units import as_bytes, byte_unit, figures
+from .units import as_bytes, as_change, byte_unit, figures
 
 READING = (
     "The most memory that the allocator had resident at any moment of the replay, its own start-up included, as a multiple of "
@@ -25,7 +25,8 @@ def relative_bar(context: Context, row: Row) -> bars.Bar:
     if value is None:
         return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
     peak = as_bytes(row.peak_resident.median) if row.peak_resident else ""
-    return bars.Bar(row.allocator, colour, value, f"{value.median:.2f}×  {peak}")
+    change = "libc = 1" if value.verdict == "baseline" else as_change(value.median)
+    return bars.Bar(row.allocator, colour, value, f"{change}   {peak}")
 
 
 def absolute_bar(context: Context, row: Row, factor: float) -> bars.Bar:
@@ -57,6 +58,6 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel("peak resident, multiple of libc's" if relative else f"peak resident, {unit}")
     if relative:
-        bars.mark_line(axes, 1.0, "libc = 1", len(drawn))
+        bars.mark_line(axes, 1.0, "libc", len(drawn))
     said = "; ".join(f"{b.name}: {b.words}" for b in drawn)
     return Chart("peak_resident", title, READING if relative else READING_ABSOLUTE, said + ".", canvas)

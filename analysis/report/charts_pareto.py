@@ -9,6 +9,7 @@ from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
+from .fields import Interval
 from .palette import GRID, INK, MUTED, letters
 from .results import Row, Tape
 from .units import as_bytes, as_ns, byte_unit
@@ -31,9 +32,15 @@ def front(points: list[tuple[float, float]]) -> list[int]:
     return chosen
 
 
-def limits(lows: list[float], highs: list[float]) -> tuple[float, float]:
-    """An axis around the values with room for labels; zero only where it is near."""
-    low, high = min(lows), max(highs)
+def limits(values: list[Interval], factor: float = 1.0) -> tuple[float, float]:
+    """An axis around the intervals with room for labels; zero only where it is near.
+
+    A very long interval does not press all points into a corner: it leaves the chart.
+    """
+    medians = [v.median / factor for v in values]
+    reach = (max(medians) - min(medians)) or 0.5 * max(medians)
+    low = max(min(v.low / factor for v in values), min(medians) - reach)
+    high = min(max(v.high / factor for v in values), max(medians) + 0.5 * reach)
     room = 0.16 * (high - low) or 0.1 * high or 1.0
     return (max(0.0, low - room), high + room)
 
@@ -84,8 +91,8 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     footer = context.footer("Axes do not begin at zero", "Without figures: " + ", ".join(f"{r.allocator} ({r.failure})" for r in failed) if failed else "")
     canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.name, 40)}", "Lower left is better; filled points are on the Pareto front.", footer)
     axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
-    axes.set_xlim(*limits([r.ns.low for r in rows], [r.ns.high for r in rows]))
-    axes.set_ylim(*limits([r.peak_resident.low / factor for r in rows], [r.peak_resident.high / factor for r in rows]))
+    axes.set_xlim(*limits([r.ns for r in rows]))
+    axes.set_ylim(*limits([r.peak_resident for r in rows], factor))
     base = tape.baseline
     if base and base.ns and base.peak_resident:
         axes.axvline(base.ns.median, color=GRID, lw=1.6, zorder=1)

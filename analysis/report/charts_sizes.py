@@ -57,7 +57,9 @@ def label_sizes(axes, low: float, high: float) -> None:
 
 def mark_halves(axes, calls: float, size: float) -> None:
     """A dot where each curve passes one half, and its name beside: calls always lie left of bytes."""
-    for x, name, dot, colour, side in ((calls, "calls", BLUE, BLUE, -1), (size, "bytes", RUST, letters(RUST), 1)):
+    low, high = axes.get_xlim()
+    near_end = size > high / (high / low) ** 0.12
+    for x, name, dot, colour, side in ((calls, "calls", BLUE, BLUE, -1), (size, "bytes", RUST, letters(RUST), -1 if near_end else 1)):
         axes.plot([x], [50], marker="o", ms=5.5, color=dot, zorder=6)
         axes.annotate(name, (x, 50), xytext=(8 * side, -3 * side), textcoords="offset points", va="center",
                       ha="right" if side < 0 else "left", size=TEXT, color=colour, weight="bold", zorder=7)

@@ -35,7 +35,7 @@ class Context:
         machine = self.results.machine
         cores = machine.get("cores")
         where = [str(machine.get("cpu_model") or "unknown CPU"), f"{cores} cores" if cores else "",
-                 str(machine.get("libc") or ""), f"Linux {machine['kernel']}" if machine.get("kernel") else ""]
+                 str(machine.get("libc") or ""), str(machine.get("kernel") or "")]
         return ", ".join(w for w in where if w)
 
     def footer(self, *notes: str) -> str:
@@ -50,6 +50,6 @@ class Context:
             f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}" + (f" ({method})" if method else "")
         )
         parts.append(self.machine())
-        parts.append(f"touch {settings.get('touch')}" if settings.get("touch") else "")
+        parts.append(f"Blocks touched: {settings.get('touch')}" if settings.get("touch") else "")
         return ". ".join(p.rstrip(".") for p in parts if p) + "."
 

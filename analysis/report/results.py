@@ -98,6 +98,7 @@ STATUS_WORDS = {
     "timeout": "timed out",
     "out_of_memory": "out of memory",
     "error": "failed",
+    "interrupted": "not measured, the bench was interrupted",
 }
 
 

@@ -191,7 +191,7 @@ def make(folder, tapes=(("tape-a", "synthetic-program"),), allocators=("libc", "
         "created_utc": "2026-01-02T03:04:05Z",
         "command": ["heaptape", "bench", *(f"{t}.tape" for t, _ in tapes)], "complete": True,
         "machine": {"cpu_model": "Synthetic CPU (fixture, nothing was measured)", "cores": 2,
-                    "memory_bytes": 8 << 30, "kernel": "6.1.0", "os": "Fixture OS 12", "libc": "glibc 2.36",
+                    "memory_bytes": 8 << 30, "kernel": "Linux 6.1.0", "os": "Fixture OS 12", "libc": "glibc 2.36",
                     "thp": "madvise", "page_bytes": 4096},
         "settings": {"rounds": rounds, "seed": seed, "touch": "first", "order": "lanes", "pace": "asap",
                      "timeout_seconds": 60, "memory_limit_bytes": 4 << 30, "confidence": 0.95,
