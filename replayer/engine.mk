@@ -1,5 +1,5 @@
-# heaptape-engine: one binary for every allocator. See time_loop.c for its flags. The executable's own calloc
-# must be visible to the loader: see thread_tls.h.
+# heaptape-engine: one binary for every allocator. See time_loop.c for its flags. The executable's own calloc and
+# free must be visible to the loader: see thread_tls.h.
 PROGRAMS += $(LIBEXEC)/heaptape-engine
 
 ENGINE_SOURCES := engine_main plan window order lanes threads thread_tls wait pages proc sampler crash print call \
@@ -12,4 +12,15 @@ $(ENGINE_OBJECTS): BASE_CFLAGS += $(ENGINE_CFLAGS)
 $(LIBEXEC)/heaptape-engine: $(ENGINE_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -pthread -Wl,-z,now -Wl,--export-dynamic-symbol=calloc $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread -Wl,-z,now -Wl,--export-dynamic-symbol=calloc -Wl,--export-dynamic-symbol=free $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+# What the engine's tests need: random tapes with known counts, and a preload that counts.
+TEST_PROGRAMS += $(TESTS)/engine_tape $(TESTS)/engine_count.so
+
+$(TESTS)/engine_tape: $(OBJ)/tests/stress/engine_tape.o $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+$(TESTS)/engine_count.so: $(OBJ)/tests/stress/engine_count.pic.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@

@@ -22,7 +22,7 @@ static void *call_new(const struct plan_side *side)
 {
     switch (side->kind) {
     case PLAN_SIDE_CALLOC:
-        return thread_tls_calloc(1, side->size);
+        return replay_calloc(1, side->size);
     case PLAN_SIDE_ALIGNED:
         return call_aligned(side);
     case PLAN_SIDE_REALLOC_NEW:
@@ -79,15 +79,15 @@ void replay_call(struct replay *replay, struct replay_thread *self, const struct
         /* Some allocators give a smallest block instead of freeing; the program saw NULL. */
         void *block = realloc(*slot, 0);
         if (block)
-            free(block);
+            replay_free(block);
         *slot = NULL;
         break;
     }
     case PLAN_SIDE_FREE:
-        free(*slot);
+        replay_free(*slot);
         break;
     case PLAN_SIDE_FREE_NULL:
-        free(NULL);
+        replay_free(NULL);
         break;
     case PLAN_SIDE_USABLE_SIZE:
         __asm__ volatile("" ::"r"(malloc_usable_size(*slot)));

@@ -22,6 +22,7 @@ struct replay;
 /* A thread of the replay. It alone writes to it while a window runs, but for `started`. */
 struct replay_thread {
     _Alignas(64) _Atomic uint32_t published; /* see "Positions" in op.h; 0 at the window's start */
+    _Atomic uint32_t sleepers;               /* crowded: threads that sleep until it is published */
     _Alignas(64) _Atomic uint32_t started;   /* futex: enum replay_started */
     _Alignas(64) const struct plan_op *volatile position; /* about here, for the crash handler */
     const struct plan_op *first;                          /* NULL: nothing to do in this window */
@@ -72,11 +73,16 @@ void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded);
 void replay_count_down(_Atomic uint32_t *remaining);
 void replay_wait_none(_Atomic uint32_t *remaining);
 
+/* Wakes who sleeps on the thread's `published`. */
+void replay_wake(struct replay_thread *self);
+
 /* `op` is done: whoever waits for it may go on. */
 static inline void replay_publish(struct replay *replay, struct replay_thread *self,
                                   const struct plan_op *op)
 {
     atomic_store_explicit(&self->published, (uint32_t)(op - replay->ops) + 1, memory_order_release);
+    if (ENGINE_UNLIKELY(replay->crowded))
+        replay_wake(self);
 }
 
 #endif

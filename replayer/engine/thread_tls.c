@@ -14,7 +14,8 @@ static _Alignas(64) char table[TABLE_BYTES];
 static size_t table_used; /* one thread makes all threads */
 static __thread bool wanted;
 
-void *(*thread_tls_calloc)(size_t count, size_t size);
+void *(*replay_calloc)(size_t count, size_t size);
+void (*replay_free)(void *block);
 
 static void *from_table(size_t count, size_t size)
 {
@@ -29,20 +30,21 @@ static void *from_table(size_t count, size_t size)
 static void resolve(void)
 {
     wanted = true; /* should the lookup itself ask */
-    void *next = dlsym(RTLD_NEXT, "calloc");
+    void *next_calloc = dlsym(RTLD_NEXT, "calloc"), *next_free = dlsym(RTLD_NEXT, "free");
     wanted = false;
-    if (!next)
+    if (!next_calloc || !next_free)
         abort();
-    memcpy(&thread_tls_calloc, &next, sizeof(next));
+    memcpy(&replay_calloc, &next_calloc, sizeof(next_calloc));
+    memcpy(&replay_free, &next_free, sizeof(next_free));
 }
 
 __attribute__((constructor)) static void thread_tls_init(void)
 {
-    if (!thread_tls_calloc)
+    if (!replay_calloc)
         resolve();
 }
 
-/* Not `static`, and in the dynamic symbol table: the loader and libc find it first. */
+/* These two are in the dynamic symbol table: the loader and libc find them first. */
 void *calloc(size_t count, size_t size)
 {
     if (wanted) {
@@ -50,9 +52,18 @@ void *calloc(size_t count, size_t size)
         if (block)
             return block;
     }
-    if (!thread_tls_calloc)
+    if (!replay_calloc)
         resolve();
-    return thread_tls_calloc(count, size);
+    return replay_calloc(count, size);
+}
+
+void free(void *block)
+{
+    if (!block || ((char *)block >= table && (char *)block < table + TABLE_BYTES))
+        return;
+    if (!replay_free)
+        resolve();
+    replay_free(block);
 }
 
 void thread_tls_begin(void)

@@ -10,8 +10,8 @@
 #include "replayer/engine/thread_tls.h"
 
 /*
- * All stacks together stay below libc's cache of stacks (40 MiB), so that libc keeps them, with the
- * table of thread.tls.c in them, for the next thread and never frees either.
+ * All stacks together stay below what libc keeps of them (40 MiB): it uses them, and the table of
+ * thread_tls.c in them, again for the next thread, so that table does not run out.
  */
 #define STACK_BYTES   ((size_t)128 << 10)
 #define STACK_TOUCHED ((size_t)12 << 10) /* made resident before its first operation */

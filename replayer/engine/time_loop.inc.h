@@ -25,7 +25,7 @@
         SLOT(i) = block;                                                                           \
         GIVEN(block, 0, op[i].size);                                                               \
     } while (0)
-#define DO_1(i) free(SLOT(i))
+#define DO_1(i) replay_free(SLOT(i))
 
 #define NEXT(n)                                                                                    \
     do {                                                                                           \
@@ -113,7 +113,7 @@ one_free:
     NEXT(1);
 one_calloc : {
     FETCH(0);
-    char *block = thread_tls_calloc(1, op->size);
+    char *block = replay_calloc(1, op->size);
     SLOT(0) = block;
     GIVEN(block, 0, op->size);
     NEXT(1);
@@ -141,7 +141,7 @@ one_realloc : {
     NEXT(1);
 }
 one_free_null:
-    free(NULL);
+    replay_free(NULL);
     NEXT(1);
 one_usable_size:
     __asm__ volatile("" ::"r"(malloc_usable_size(SLOT(0))));

@@ -1,7 +1,10 @@
 /*
  * Waiting. First the cheapest way, a spin, in case the other is about to be done; then the
  * processor is given away; then a short sleep, since the other thread may need the core for long.
- * With more threads than cores the spin is short: what it waits for may not even be running.
+ *
+ * With more threads than cores, what is waited for is often not even running. There the spin is
+ * short, then the waiter sleeps on the other's `published`, and who publishes looks for sleepers: a
+ * fence and a load on each publication, which only then are paid.
  */
 #include <linux/futex.h>
 #include <sched.h>
@@ -9,10 +12,16 @@
 #include <unistd.h>
 #include "replayer/engine/replay.h"
 
-#define SPINS         2000 /* some tens of microseconds */
-#define SPINS_CROWDED 50
-#define YIELDS        50
-#define SLEEP_NS      20000
+#define SPINS          2000 /* some tens of microseconds */
+#define SPINS_CROWDED  50
+#define YIELDS         50
+#define YIELDS_CROWDED 20
+#define SLEEP_NS       20000
+
+static void futex(_Atomic uint32_t *word, int operation, uint32_t value)
+{
+    syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
+}
 
 static void pause_a_little(bool crowded, uint64_t tried)
 {
@@ -27,14 +36,35 @@ static void pause_a_little(bool crowded, uint64_t tried)
     }
 }
 
+/* Sleeps until `other` publishes something, unless it has published enough. */
+static void sleep_on(struct replay_thread *other, uint32_t position)
+{
+    atomic_fetch_add(&other->sleepers, 1);
+    uint32_t seen = atomic_load(&other->published);
+    if (seen < position)
+        futex(&other->published, FUTEX_WAIT_PRIVATE, seen);
+    atomic_fetch_sub(&other->sleepers, 1);
+}
+
 void replay_wait(struct replay *replay, struct replay_thread *self, struct replay_thread *other,
                  uint32_t position)
 {
     uint64_t tried = 0;
-    while (atomic_load_explicit(&other->published, memory_order_acquire) < position)
-        pause_a_little(replay->crowded, tried++);
+    for (; atomic_load_explicit(&other->published, memory_order_acquire) < position; tried++) {
+        if (replay->crowded && tried >= SPINS_CROWDED + YIELDS_CROWDED)
+            sleep_on(other, position);
+        else
+            pause_a_little(replay->crowded, tried);
+    }
     self->waits++;
     self->wait_spins += tried;
+}
+
+void replay_wake(struct replay_thread *self)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load(&self->sleepers))
+        futex(&self->published, FUTEX_WAKE_PRIVATE, INT32_MAX);
 }
 
 void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded)
@@ -42,11 +72,6 @@ void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded)
     uint64_t tried = 0;
     while (atomic_load_explicit(word, memory_order_acquire) != value)
         pause_a_little(crowded, tried++);
-}
-
-static void futex(_Atomic uint32_t *word, int operation, uint32_t value)
-{
-    syscall(SYS_futex, word, operation, value, NULL, NULL, 0);
 }
 
 void replay_start(struct replay_thread *other, enum replay_started how)
