@@ -33,8 +33,8 @@ struct touch {
 enum { TOUCHES = 2 * EVENTS_MAX };
 
 struct encoder {
-    ZSTD_CCtx *zstd;
-    uint32_t next_id; /* the highest id so far, plus one */
+    ZSTD_CCtx *zstd, *quick; /* at the level asked for; at the quickest */
+    uint32_t next_id;        /* the highest id so far, plus one */
     uint32_t epoch;
     uint64_t blocks;
     enum format_reference reference; /* the better one when both were tried last */
@@ -45,25 +45,36 @@ struct encoder {
     struct touch touches[TOUCHES];
     struct columns columns;
     uint8_t planes[8][EVENTS_MAX];
+    uint64_t differences[EVENTS_MAX];
     unsigned char delta_try[FORMAT_PAYLOAD_MAX];
     unsigned char payloads[2][FORMAT_PAYLOAD_MAX];
 };
+
+/* Frames without magic number, size and checksum: the block has all of that. */
+static ZSTD_CCtx *new_context(int level)
+{
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    if (!zstd ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_format, ZSTD_f_zstd1_magicless)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 0)) ||
+        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level))) {
+        ZSTD_freeCCtx(zstd);
+        return NULL;
+    }
+    return zstd;
+}
 
 struct encoder *encoder_new(int level)
 {
     struct encoder *encoder = calloc(1, sizeof *encoder);
     if (!encoder)
         return NULL;
-    encoder->zstd = ZSTD_createCCtx();
+    encoder->zstd = new_context(level ? level : CODEC_LEVEL_DEFAULT);
+    encoder->quick = new_context(1);
     encoder->next_id = 1;
     encoder->reference = FORMAT_BY_AGE;
-    ZSTD_CCtx *zstd = encoder->zstd;
-    if (!zstd ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_format, ZSTD_f_zstd1_magicless)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 0)) ||
-        ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel,
-                                            level ? level : CODEC_LEVEL_DEFAULT))) {
+    if (!encoder->zstd || !encoder->quick) {
         encoder_free(encoder);
         return NULL;
     }
@@ -72,8 +83,10 @@ struct encoder *encoder_new(int level)
 
 void encoder_free(struct encoder *encoder)
 {
-    if (encoder)
+    if (encoder) {
         ZSTD_freeCCtx(encoder->zstd);
+        ZSTD_freeCCtx(encoder->quick);
+    }
     free(encoder);
 }
 
@@ -96,19 +109,44 @@ static void put(struct sink *sink, const void *data, size_t bytes)
     sink->used += bytes;
 }
 
+/* All bytes about equally frequent: so says Pearson's statistic, with its mean at 255. */
+static bool looks_random(const uint8_t *plane, uint32_t count)
+{
+    uint32_t uses[2][256] = {{0}};
+    double squares = 0;
+    if (count < 4096)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        uses[i & 1][plane[i]]++;
+    for (unsigned i = 0; i < 256; i++) {
+        double both = (double)uses[0][i] + uses[1][i];
+        squares += both * both;
+    }
+    return squares * 256 / count - count < 2048;
+}
+
+/* No larger than raw: zstd fails where its output does not fit. 0: it does not help. */
+static size_t compress(ZSTD_CCtx *zstd, const uint8_t *plane, uint32_t count, struct sink *sink)
+{
+    size_t room = FORMAT_PAYLOAD_MAX - sink->used, limit = count - 1;
+    size_t bytes =
+        ZSTD_compress2(zstd, sink->bytes + sink->used, limit < room ? limit : room, plane, count);
+    return ZSTD_isError(bytes) ? 0 : bytes;
+}
+
 /* Stores one plane in the shortest of the three ways; returns its plane word. */
 static uint32_t put_plane(struct encoder *encoder, const uint8_t *plane, uint32_t count,
                           struct sink *sink)
 {
-    if (count && !memcmp(plane, plane + 1, count - 1)) {
+    if (!memcmp(plane, plane + 1, count - 1)) {
         put(sink, plane, 1);
         return FORMAT_PLANE_CONSTANT | 1;
     }
-    /* No larger than raw: zstd fails where its output does not fit. */
-    size_t room = FORMAT_PAYLOAD_MAX - sink->used, limit = count ? count - 1 : 0;
-    size_t bytes = ZSTD_compress2(encoder->zstd, sink->bytes + sink->used,
-                                  limit < room ? limit : room, plane, count);
-    if (!ZSTD_isError(bytes)) {
+    /* Random bytes take the longest and give nothing; a quick look tells them from a regular
+     * pattern. */
+    bool hopeless = looks_random(plane, count) && !compress(encoder->quick, plane, count, sink);
+    size_t bytes = hopeless ? 0 : compress(encoder->zstd, plane, count, sink);
+    if (bytes) {
         sink->used += bytes;
         return FORMAT_PLANE_ZSTD | (uint32_t)bytes;
     }
@@ -128,29 +166,34 @@ static uint64_t zigzag(uint64_t difference, unsigned bits)
     return (difference << 1 ^ sign) & mask;
 }
 
-/* The i-th value of a column that holds values of `bytes` bytes. */
-static inline uint64_t value_at(const void *values, unsigned bytes, uint32_t i)
+static void as_delta_32(uint32_t *out, const uint32_t *values, uint32_t count)
 {
-    return bytes == 8   ? ((const uint64_t *)values)[i]
-           : bytes == 4 ? ((const uint32_t *)values)[i]
-                        : ((const uint8_t *)values)[i];
+    for (uint32_t i = 0, before = 0; i < count; before = values[i++])
+        out[i] = (uint32_t)zigzag(values[i] - before, 32);
 }
 
-/* Splits a column in planes; returns their number. */
-static unsigned split(struct encoder *encoder, const void *values, unsigned bytes, uint32_t count,
-                      bool delta)
+static void as_delta_64(uint64_t *out, const uint64_t *values, uint32_t count)
 {
-    uint64_t all_bits = 0, before = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t value = value_at(values, bytes, i), stored = value;
-        if (delta)
-            stored = zigzag(value - before, 8 * bytes);
-        before = value;
-        all_bits |= stored;
-        for (unsigned plane = 0; plane < bytes; plane++)
-            encoder->planes[plane][i] = (uint8_t)(stored >> (8 * plane));
+    uint64_t before = 0;
+    for (uint32_t i = 0; i < count; before = values[i++])
+        out[i] = zigzag(values[i] - before, 64);
+}
+
+/* Splits a column of 4 or 8 byte values in planes; returns their number. */
+static unsigned split(struct encoder *encoder, const void *values, unsigned bytes, uint32_t count)
+{
+    const uint32_t *narrow = values;
+    const uint64_t *wide = values;
+    uint64_t all_bits = 0;
+    for (uint32_t i = 0; i < count; i++)
+        all_bits |= bytes == 8 ? wide[i] : narrow[i];
+    unsigned width = width_of(all_bits);
+    for (unsigned plane = 0; plane < width; plane++) {
+        uint8_t *out = encoder->planes[plane];
+        for (uint32_t i = 0; i < count; i++)
+            out[i] = (uint8_t)((bytes == 8 ? wide[i] : narrow[i]) >> (8 * plane));
     }
-    return width_of(all_bits);
+    return width;
 }
 
 /* One column in `sink`: plane words first, then planes, so that the caller can place them apart. */
@@ -163,12 +206,23 @@ struct stored_column {
 static void store_as(struct encoder *encoder, const void *values, unsigned bytes, uint32_t count,
                      bool delta, struct sink *sink, struct stored_column *stored)
 {
-    stored->head.width = (uint8_t)split(encoder, values, bytes, count, delta);
     stored->head.transform = delta ? FORMAT_DELTA : FORMAT_PLAIN;
     stored->head.count = count;
     stored->data = sink->used;
-    for (unsigned plane = 0; plane < stored->head.width; plane++)
-        stored->words[plane] = put_plane(encoder, encoder->planes[plane], count, sink);
+    if (delta && bytes == 8)
+        as_delta_64((uint64_t *)encoder->differences, values, count);
+    else if (delta)
+        as_delta_32((uint32_t *)encoder->differences, values, count);
+    if (delta)
+        values = encoder->differences;
+    if (bytes == 1) { /* is its own plane */
+        stored->head.width = 1;
+        stored->words[0] = put_plane(encoder, values, count, sink);
+    } else {
+        stored->head.width = (uint8_t)split(encoder, values, bytes, count);
+        for (unsigned plane = 0; plane < stored->head.width; plane++)
+            stored->words[plane] = put_plane(encoder, encoder->planes[plane], count, sink);
+    }
     stored->data_bytes = sink->used - stored->data;
 }
 
@@ -267,9 +321,7 @@ static void make_value_columns(struct encoder *encoder, uint32_t count, enum for
     uint32_t sizes = 0, references = 0, new_ids = 0, foreign = 0;
     for (uint32_t i = 0; i < count; i++) {
         const struct shape_key *key = &encoder->keys[i];
-        unsigned token = shapes_token(&encoder->shapes, encoder->keys, i);
-        uint8_t flags = encoder->shapes.flags[token];
-        columns->tokens[i] = (uint8_t)token;
+        uint8_t flags = encoder->shapes.flags[columns->tokens[i]];
         if (flags & FORMAT_SHAPE_SIZE)
             columns->sizes[sizes++] = key->size;
         if (flags & FORMAT_SHAPE_REFERENCE && tape_kind_allocates(key->kind))
@@ -376,7 +428,7 @@ static size_t encode_as(struct encoder *encoder, const struct tape_event *events
                         enum format_reference how, uint32_t *ret_next_id, unsigned char *payload)
 {
     *ret_next_id = make_keys(encoder, events, count, how);
-    shapes_choose(&encoder->shapes, encoder->keys, count);
+    shapes_choose(&encoder->shapes, encoder->keys, count, encoder->columns.tokens);
     make_value_columns(encoder, count, how);
     struct format_events head = {
         .next_id = encoder->next_id, .reference = (uint8_t)how, .time_ns = events[0].time_ns};

@@ -8,6 +8,9 @@
 /* A shape must stand for so many events to be worth its entry, and for so large a share of them. */
 enum { LEAST_EVENTS = 4, LEAST_SHARE = 2048 };
 
+/* In place of a token: there is none; a plain one will be needed. */
+enum { NO_TOKEN = -1, MARKED = -2 };
+
 static bool is_candidate(const struct shape_key *key)
 {
     /* An id that was not predicted is a one-off. */
@@ -77,13 +80,19 @@ static int by_count(const void *a, const void *b)
     return x->first < y->first ? -1 : x->first > y->first;
 }
 
-/* Counts every key; lists those that are frequent enough. */
+/*
+ * Counts every key; lists those that are frequent enough. Marks the plain shapes that occur at all:
+ * so much of the dictionary is kept free for them.
+ */
 static uint32_t count_keys(struct shape_counter *shapes, const struct shape_key *keys,
-                           uint32_t count, struct candidate *candidates)
+                           uint32_t count, struct candidate *candidates, uint32_t *ret_plain)
 {
     uint32_t least = count / LEAST_SHARE > LEAST_EVENTS ? count / LEAST_SHARE : LEAST_EVENTS;
-    uint32_t found = 0;
+    uint32_t found = 0, plain_found = 0;
     for (uint32_t i = 0; i < count; i++) {
+        int16_t *plain = plain_of(shapes, &keys[i]);
+        plain_found += *plain == NO_TOKEN;
+        *plain = MARKED;
         if (!is_candidate(&keys[i])) {
             shapes->slot_of[i] = SHAPE_SLOTS;
             continue;
@@ -91,43 +100,36 @@ static uint32_t count_keys(struct shape_counter *shapes, const struct shape_key 
         uint32_t at = shapes->slot_of[i] = find(shapes, &keys[i]);
         struct shape_slot *slot = &shapes->slots[at];
         if (slot->epoch != shapes->epoch)
-            *slot = (struct shape_slot){keys[i], shapes->epoch, 0, -1, i};
+            *slot = (struct shape_slot){keys[i], shapes->epoch, 0, NO_TOKEN, i};
         if (++slot->count == least)
             candidates[found++].first = slot->first;
     }
     for (uint32_t i = 0; i < found; i++)
         candidates[i].count = shapes->slots[shapes->slot_of[candidates[i].first]].count;
+    *ret_plain = plain_found;
     return found;
 }
 
-/* The plain shapes that occur at all: so much of the dictionary is kept free for them. */
-static uint32_t count_plain(struct shape_counter *shapes, const struct shape_key *keys,
-                            uint32_t count)
+static void begin(struct shape_counter *shapes)
 {
-    uint32_t found = 0;
-    memset(shapes->plain, 0xff, sizeof shapes->plain);
-    memset(shapes->plain_aligned, 0xff, sizeof shapes->plain_aligned);
-    for (uint32_t i = 0; i < count; i++) {
-        int16_t *plain = plain_of(shapes, &keys[i]);
-        found += *plain == -1;
-        *plain = 0;
-    }
-    memset(shapes->plain, 0xff, sizeof shapes->plain);
-    memset(shapes->plain_aligned, 0xff, sizeof shapes->plain_aligned);
-    return found;
-}
-
-void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count)
-{
-    /* At most one candidate for every LEAST_EVENTS events. */
-    struct candidate candidates[FORMAT_BLOCK_EVENTS_MAX / LEAST_EVENTS];
     if (++shapes->epoch == 0) { /* slots of an epoch long ago must not come alive again */
         memset(shapes->slots, 0, sizeof shapes->slots);
         shapes->epoch = 1;
     }
     shapes->count = 0;
-    uint32_t room = FORMAT_SHAPES_MAX - count_plain(shapes, keys, count);
-    uint32_t found = count_keys(shapes, keys, count, candidates);
+    memset(shapes->plain, 0xff, sizeof shapes->plain);
+    memset(shapes->plain_aligned, 0xff, sizeof shapes->plain_aligned);
+}
+
+void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count,
+                   uint8_t *tokens)
+{
+    /* At most one candidate for every LEAST_EVENTS events. */
+    struct candidate candidates[FORMAT_BLOCK_EVENTS_MAX / LEAST_EVENTS];
+    uint32_t plain_found;
+    begin(shapes);
+    uint32_t found = count_keys(shapes, keys, count, candidates, &plain_found);
+    uint32_t room = FORMAT_SHAPES_MAX - plain_found;
     qsort(candidates, found, sizeof *candidates, by_count);
     for (uint32_t i = 0; i < found && i < room; i++) {
         const struct shape_key *key = &keys[candidates[i].first];
@@ -135,21 +137,16 @@ void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, u
         add_shape(shapes, key->kind, key);
     }
     for (uint32_t i = 0; i < count; i++) {
-        int16_t *plain = plain_of(shapes, &keys[i]);
-        bool chosen =
-            shapes->slot_of[i] < SHAPE_SLOTS && shapes->slots[shapes->slot_of[i]].token >= 0;
-        if (chosen || *plain >= 0)
-            continue;
-        *plain = (int16_t)shapes->count;
-        add_shape(shapes, plain_flags(&keys[i]), &keys[i]);
+        uint32_t slot = shapes->slot_of[i];
+        int32_t token = slot < SHAPE_SLOTS ? shapes->slots[slot].token : NO_TOKEN;
+        if (token < 0) {
+            int16_t *plain = plain_of(shapes, &keys[i]);
+            if (*plain < 0) {
+                *plain = (int16_t)shapes->count;
+                add_shape(shapes, plain_flags(&keys[i]), &keys[i]);
+            }
+            token = *plain;
+        }
+        tokens[i] = (uint8_t)token;
     }
-}
-
-unsigned shapes_token(const struct shape_counter *shapes, const struct shape_key *keys,
-                      uint32_t index)
-{
-    uint32_t slot = shapes->slot_of[index];
-    if (slot < SHAPE_SLOTS && shapes->slots[slot].token >= 0)
-        return (unsigned)shapes->slots[slot].token;
-    return (unsigned)*plain_of((struct shape_counter *)shapes, &keys[index]);
 }

@@ -37,18 +37,18 @@ struct shape_counter {
     uint8_t flags[FORMAT_SHAPES_MAX], aligns[FORMAT_SHAPES_MAX];
     uint64_t sizes[FORMAT_SHAPES_MAX];
     uint32_t references[FORMAT_SHAPES_MAX];
-    /* Plain shapes: -1, or the token. [kind][1: allocation with its id apart], aligned ones by
-     * alignment. */
+    /* Plain shapes: negative, or the token. [kind][1: allocation with its id apart], aligned ones
+     * by alignment. */
     int16_t plain[TAPE_EVENT_KIND_LIMIT][2], plain_aligned[64][2];
     uint32_t slot_of[FORMAT_BLOCK_EVENTS_MAX];
     struct shape_slot slots[SHAPE_SLOTS];
 };
 
-/* Chooses the dictionary for these events. The counter begins zeroed and is used again for each
- * block. */
-void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count);
-/* The token of the event at `index` of those that were chosen for. */
-unsigned shapes_token(const struct shape_counter *shapes, const struct shape_key *keys,
-                      uint32_t index);
+/*
+ * Chooses the dictionary for these events and gives the token of each. The counter begins zeroed
+ * and is used again for each block.
+ */
+void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count,
+                   uint8_t *tokens);
 
 #endif
