@@ -24,3 +24,11 @@ $(TESTS)/engine_tape: $(OBJ)/tests/stress/engine_tape.o $(TAPE_LIB)
 $(TESTS)/engine_count.so: $(OBJ)/tests/stress/engine_count.pic.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/engine_plan_test
+SANITIZE_PROGRAMS += $(TESTS)/engine_plan_test
+
+$(TESTS)/engine_plan_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_plan_test \
+		$(addprefix replayer/engine/,plan window order lanes pages)) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@

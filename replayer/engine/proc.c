@@ -52,20 +52,37 @@ struct proc_statm proc_statm(void)
     return (struct proc_statm){fields[1] * page, fields[5] * page};
 }
 
-uint64_t proc_rollup_resident(void)
+/* The kilobytes behind `key` in a file of "key: number kB" lines, as bytes; 0 where there is none.
+ */
+static uint64_t kilobytes(int fd, const char *key)
 {
     char text[4096];
-    ssize_t got = pread(rollup_fd, text, sizeof(text) - 1, 0);
+    ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
     if (got <= 0)
         return 0;
     text[got] = 0;
-    const char *at = strstr(text, "\nRss:");
+    const char *at = strstr(text, key);
     if (!at)
         return 0;
-    at += 5;
-    while (*at == ' ')
+    at += strlen(key);
+    while (*at == ' ' || *at == '\t')
         at++;
     return number(&at, 10) << 10;
+}
+
+uint64_t proc_rollup_resident(void)
+{
+    return kilobytes(rollup_fd, "\nRss:");
+}
+
+uint64_t proc_high_water(void)
+{
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    uint64_t bytes = kilobytes(fd, "\nVmHWM:");
+    close(fd);
+    return bytes;
 }
 
 void proc_reset_high_water(void)

@@ -19,6 +19,11 @@ struct proc_statm proc_statm(void);
 uint64_t proc_rollup_resident(void);
 /* Sets the high-water mark of resident memory to what is resident now. Needs no permission. */
 void proc_reset_high_water(void);
+/*
+ * VmHWM. Not getrusage's ru_maxrss: that one remembers what the process was before exec. 0 where it
+ * cannot be read.
+ */
+uint64_t proc_high_water(void);
 
 /* What the allocator has before the first operation. */
 struct proc_footprint {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "replayer/engine/engine.h"
 #include "replayer/engine/proc.h"
@@ -26,6 +25,7 @@ static struct {
     bool exact_statm;
     struct proc_footprint startup;
     struct memory baseline, pause; /* of the whole process */
+    uint64_t high_water;           /* the kernel's own peak of P, over the windows so far */
     uint64_t running_ns, resumed_at_ns;
     uint64_t operation_step, time_step_ns;
     _Atomic uint64_t next_operation, next_time_ns; /* the grids; read without the lock */
@@ -88,7 +88,6 @@ void sampler_open(struct replay *replay, uint64_t operations, struct proc_footpr
     sampler.time_step_ns = TIME_STEP_NS;
     proc_open();
     sampler.exact_statm = statm_is_exact();
-    proc_reset_high_water();
     memory_now(); /* touches what a sample touches */
     sampler.baseline = sampler.pause = memory_now();
     sampler.baseline.held_bytes -= startup.held_bytes;
@@ -98,6 +97,9 @@ void sampler_pause(void)
 {
     sampler.running_ns = running_ns(engine_now_ns());
     sampler.pause = memory_now();
+    uint64_t high_water = saturating_minus(proc_high_water(), sampler.baseline.resident_bytes);
+    if (high_water > sampler.high_water)
+        sampler.high_water = high_water;
 }
 
 void sampler_resume(void)
@@ -105,6 +107,7 @@ void sampler_resume(void)
     struct memory now = memory_now();
     sampler.baseline.held_bytes += now.held_bytes - sampler.pause.held_bytes;
     sampler.baseline.resident_bytes += now.resident_bytes - sampler.pause.resident_bytes;
+    proc_reset_high_water();
     sampler.resumed_at_ns = engine_now_ns();
 }
 
@@ -204,17 +207,12 @@ void sampler_peak(void)
 }
 
 /*
- * Peaks between two samples. The kernel's high-water mark sees them, but only to some pages, and it
- * cannot tell the engine's work between windows apart; so it counts only where it is clearly
- * higher.
+ * Peaks between two samples. The kernel's high-water mark of each window sees them, but only to
+ * some pages, so it counts only where it is clearly higher.
  */
 static uint64_t peak_resident(uint64_t sampled)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    uint64_t high_water =
-        saturating_minus((uint64_t)usage.ru_maxrss << 10, sampler.baseline.resident_bytes);
-    return high_water > sampled + HWM_SLACK_BYTES ? high_water : sampled;
+    return sampler.high_water > sampled + HWM_SLACK_BYTES ? sampler.high_water : sampled;
 }
 
 /*
