@@ -97,6 +97,7 @@ void results_open_folder(const char *folder)
     if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: is not a folder; choose another with -o", folder);
     bool ours = access(output_path(folder, RESULTS_FILE, file), F_OK) == 0 ||
+                access(output_path(folder, "live.json", series), F_OK) == 0 ||
                 access(output_path(folder, "tapes", series), F_OK) == 0;
     if (!ours && !is_empty(folder))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
