@@ -5,14 +5,14 @@ TAPE_LDLIBS := -l:libzstd.a -lm
 
 TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
 	error event text cli emit target crc32c meta block_input block_output decode encode shapes \
-	writer reader raw_writer track summary address_map merge raw_clock resolve)
+	writer reader raw_writer track summary address_map merge raw_clock resolve check)
 
 $(TAPE_LIB): $(TAPE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
-	trace_main trace_info trace_resolve trace_synth synth/synth)
+	trace_main trace_info trace_dump trace_check trace_slice trace_resolve trace_synth synth/synth)
 PROGRAMS += $(LIBEXEC)/heaptape-trace
 
 $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)

@@ -253,6 +253,44 @@ void tape_reader_rewind(struct tape_reader *reader)
     reader->input.damage = 0;
 }
 
+/* The offset of the block that holds `event`, by way of the chain of INDEX blocks; 0 where it
+ * cannot be told. */
+static uint64_t find_block(struct tape_reader *reader, uint64_t event)
+{
+    unsigned char *buffer = reader->input.window + BLOCK_WINDOW_BYTES;
+    const size_t capacity =
+        sizeof(struct format_index) + FORMAT_INDEX_MAX * sizeof(struct format_index_entry);
+    struct block block;
+    struct format_index head;
+    struct format_index_entry entry, found = {0};
+    uint64_t at = reader->have_footer ? reader->footer.index_offset : 0;
+    while (at && !found.offset) {
+        if (!block_peek(&reader->input, at, &block, buffer, capacity) ||
+            block.header.kind != FORMAT_INDEX || block.header.encoding != 1 ||
+            block.header.payload_bytes < sizeof head)
+            return 0;
+        memcpy(&head, block.payload, sizeof head);
+        for (size_t used = sizeof head; used + sizeof entry <= block.header.payload_bytes;
+             used += sizeof entry) {
+            memcpy(&entry, block.payload + used, sizeof entry);
+            if (entry.first_event <= event)
+                found = entry;
+        }
+        if (head.previous >= at) /* a chain only ever goes back */
+            break;
+        at = head.previous;
+    }
+    return found.offset < reader->input.file_bytes ? found.offset : 0;
+}
+
+void tape_reader_seek(struct tape_reader *reader, uint64_t event)
+{
+    uint64_t offset = find_block(reader, event);
+    tape_reader_rewind(reader);
+    if (offset)
+        block_seek(&reader->input, offset, NULL);
+}
+
 /* ---- what is known of the whole ----------------------------------------------------------------
  */
 

@@ -39,6 +39,12 @@ void tape_reader_close(struct tape_reader *reader);
  */
 enum tape_status tape_reader_next(struct tape_reader *reader, const struct tape_event **ret_events,
                                   size_t *ret_count, struct tape_error *error);
+/*
+ * Goes to the block that holds the event with this index: the next batch begins at or before it
+ * (tape_reader_batch_event() tells where). Where the tape has no sound index, goes to the first
+ * event.
+ */
+void tape_reader_seek(struct tape_reader *reader, uint64_t event);
 /* Back to the first event. */
 void tape_reader_rewind(struct tape_reader *reader);
 /* Claims of the end block; counts are never to be trusted for memory safety. */

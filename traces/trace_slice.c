@@ -1,0 +1,228 @@
+/*
+ * heaptape trace slice: a stretch of events as a tape of its own. It stays whole: what was live
+ * where the stretch begins is allocated first, with the size it had then, so every later event
+ * finds its object.
+ */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "traces/cli.h"
+#include "traces/reader.h"
+#include "traces/trace.h"
+#include "traces/track.h"
+#include "traces/writer.h"
+
+static const char usage[] =
+    "Examples:\n"
+    "  heaptape trace slice --events=1M:1100k -o middle.tape app.tape\n"
+    "  heaptape trace slice --events=:50k -o start.tape app.tape\n"
+    "\n"
+    "Usage: heaptape trace slice --events=FROM:TO -o SLICE TAPE\n"
+    "\n"
+    "Writes events FROM up to but without TO as a tape of their own. It begins with an allocation "
+    "for each\n"
+    "object that was live at FROM, oldest first, with its size then; their number is in the "
+    "metadata\n"
+    "(slice_preamble_events).\n"
+    "\n"
+    "  --events=FROM:TO    either may be left out\n"
+    "  -o, --output=SLICE  where to write\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit status: 0 ok, 1 the tape is damaged (the slice holds the rest), 2 usage, 3 bad input,\n"
+    "4 environment.\n";
+
+struct slice {
+    const char *input, *output;
+    uint64_t from, to;
+    struct tape_reader *reader;
+    struct tape_writer *writer;
+    struct tape_track track;
+    uint64_t base_ns; /* time of the first event kept */
+    bool begun, damaged;
+};
+
+static void put(struct slice *slice, struct tape_event event)
+{
+    struct tape_error error;
+    event.time_ns = event.time_ns > slice->base_ns ? event.time_ns - slice->base_ns : 0;
+    if (tape_writer_put(slice->writer, &event, &error) != TAPE_OK)
+        cli_die_error(&error);
+}
+
+/* ---- the live set at the beginning -------------------------------------------------------------
+ */
+
+struct born {
+    uint64_t event;
+    uint32_t object;
+};
+
+static int by_birth(const void *a, const void *b)
+{
+    const struct born *x = a, *y = b;
+    return x->event < y->event ? -1 : x->event > y->event;
+}
+
+static uint64_t put_live_set(struct slice *slice)
+{
+    const struct tape_track *track = &slice->track;
+    struct born *born = calloc(track->live_objects + 1, sizeof *born);
+    uint64_t count = 0;
+    if (!born)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no memory for the live set", slice->input);
+    for (uint64_t id = 1; id < track->capacity; id++) {
+        if (track->objects[id].kind)
+            born[count++] = (struct born){track->objects[id].born_event, (uint32_t)id};
+    }
+    qsort(born, count, sizeof *born, by_birth);
+    for (uint64_t i = 0; i < count; i++) {
+        const struct tape_track_object *object = &track->objects[born[i].object];
+        put(slice, (struct tape_event){.size = object->size,
+                                       .object = born[i].object,
+                                       .lane = object->lane,
+                                       .kind = object->kind,
+                                       .align_log2 = object->align_log2});
+    }
+    free(born);
+    return count;
+}
+
+/* ---- the events --------------------------------------------------------------------------------
+ */
+
+static void take_event(struct slice *slice, uint64_t index, const struct tape_event *event,
+                       uint64_t *preamble)
+{
+    if (index >= slice->from && !slice->begun) {
+        slice->begun = true;
+        slice->base_ns = event->time_ns;
+        *preamble = put_live_set(slice);
+    }
+    enum tape_track_action action = tape_track_event(&slice->track, event, NULL);
+    if (action == TAPE_TRACK_NO_MEMORY)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no memory for the live set", slice->input);
+    if (!slice->begun || action == TAPE_TRACK_DROP)
+        return;
+    if (action == TAPE_TRACK_FREE_FIRST)
+        put(slice, (struct tape_event){.kind = TAPE_FREE,
+                                       .object = event->object,
+                                       .lane = event->lane,
+                                       .time_ns = event->time_ns});
+    put(slice, *event);
+}
+
+static uint64_t take_events(struct slice *slice)
+{
+    const struct tape_event *events;
+    struct tape_error error;
+    size_t count;
+    enum tape_status status;
+    uint64_t preamble = 0, index = 0;
+    while (index < slice->to &&
+           (status = tape_reader_next(slice->reader, &events, &count, &error)) != TAPE_END) {
+        if (status == TAPE_DAMAGED) {
+            slice->damaged = true;
+            cli_warn("%s: %s", slice->input, error.message);
+            continue;
+        }
+        if (status != TAPE_OK)
+            cli_die_error(&error);
+        index = tape_reader_batch_event(slice->reader);
+        for (size_t i = 0; i < count && index < slice->to; i++, index++)
+            take_event(slice, index, &events[i], &preamble);
+    }
+    return preamble;
+}
+
+static void cut(struct slice *slice)
+{
+    struct tape_error error;
+    struct tape_meta meta[64];
+    size_t count = 0;
+    char range[64], preamble[32];
+    snprintf(range, sizeof range, "%" PRIu64 ":%" PRIu64, slice->from, slice->to);
+    while (count < 60 &&
+           tape_reader_meta_at(slice->reader, count, &meta[count].key, &meta[count].value))
+        count++;
+    meta[count++] = (struct tape_meta){"slice_of", slice->input};
+    meta[count++] = (struct tape_meta){"slice_events", range};
+    if (tape_writer_open(slice->output, meta, count, NULL, &slice->writer, &error) != TAPE_OK)
+        cli_die_error(&error);
+    snprintf(preamble, sizeof preamble, "%" PRIu64, take_events(slice));
+    const struct tape_meta last[] = {{"slice_preamble_events", preamble}};
+    bool complete = tape_reader_totals(slice->reader).complete && !slice->damaged;
+    if (tape_writer_close(slice->writer, complete, last, 1, &error) != TAPE_OK)
+        cli_die_error(&error);
+    if (!slice->begun)
+        cli_warn("%s has no event %" PRIu64 ": the slice is empty", slice->input, slice->from);
+}
+
+/* ---- options -----------------------------------------------------------------------------------
+ */
+
+static void take_range(struct slice *slice, const char *text)
+{
+    char from[64];
+    const char *colon = strchr(text, ':');
+    if (!colon || (size_t)(colon - text) >= sizeof from)
+        cli_die_usage("--events=%s: FROM:TO is needed", text);
+    memcpy(from, text, (size_t)(colon - text));
+    from[colon - text] = 0;
+    slice->from = from[0] ? cli_count("--events", from) : 0;
+    slice->to = colon[1] ? cli_count("--events", colon + 1) : UINT64_MAX;
+    if (slice->from >= slice->to)
+        cli_die_usage("--events=%s: FROM must be less than TO", text);
+}
+
+static void take_options(int argc, char **argv, struct slice *slice)
+{
+    static const struct option options[] = {{"events", required_argument, NULL, 'e'},
+                                            {"output", required_argument, NULL, 'o'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {0}};
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":o:h", options, NULL)) != -1;) {
+        switch (option) {
+        case 'h':
+            cli_help(usage);
+        case 'V':
+            cli_version();
+        case 'e':
+            take_range(slice, optarg);
+            break;
+        case 'o':
+            slice->output = optarg;
+            break;
+        default:
+            cli_die_usage("bad option %s", argv[optind - 1]);
+        }
+    }
+    if (argc - optind != 1 || !slice->output)
+        cli_die_usage("one tape and -o SLICE are needed");
+    slice->input = argv[optind];
+}
+
+int trace_slice(int argc, char **argv)
+{
+    struct slice slice = {.to = UINT64_MAX};
+    struct tape_error error;
+    struct stat in, out;
+    cli_begin("trace slice");
+    take_options(argc, argv, &slice);
+    if (stat(slice.input, &in) == 0 && stat(slice.output, &out) == 0 && in.st_dev == out.st_dev &&
+        in.st_ino == out.st_ino)
+        cli_die_usage("%s: cannot be sliced onto itself", slice.input);
+    if (tape_reader_open(slice.input, &slice.reader, &error) != TAPE_OK)
+        cli_die_error(&error);
+    tape_track_init(&slice.track);
+    cut(&slice);
+    tape_track_end(&slice.track);
+    tape_reader_close(slice.reader);
+    return cli_end(slice.damaged ? HEAPTAPE_EXIT_CHECK_FAILED : HEAPTAPE_EXIT_OK);
+}
