@@ -13,7 +13,7 @@ fi
 for python in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3 /usr/local/bin/python3; do
     [ -n "$python" ] && command -v "$python" >/dev/null 2>&1 || continue
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue
-    "$python" -c 'import numpy, matplotlib, jinja2' 2>/dev/null || continue
+    "$python" -c 'import sys; sys.path[:] = filter(None, sys.path); import numpy, matplotlib, jinja2' 2>/dev/null || continue
     exec "$python" -B "$report" "$@"
 done
 echo "heaptape report: no python3 with numpy, matplotlib and jinja2: run:" \

@@ -1,0 +1,137 @@
+"""heaptape analyze, end to end, on tapes whose figures are counted by hand."""
+
+import csv
+import io
+import json
+import subprocess
+
+import pytest
+
+from conftest import BUILD
+
+
+@pytest.fixture
+def tape(tmp_path):
+    """make("malloc 1 10 0", ...) -> path of a tape with those events, a millisecond apart."""
+    def make(*events, name="t.tape"):
+        path = tmp_path / name
+        subprocess.run([BUILD / "tests" / "make_tape", path, "prog"], input="\n".join(events) + "\n", text=True, check=True)
+        return path
+    return make
+
+
+EVENTS = (
+    "malloc 1 100 0", "calloc 2 50 0", "free 1 0 1", "malloc 3 200 1", "realloc 3 400 1", "free 2 0 0", "free(NULL) 0 0 0",
+    "failed 0 9999 0",
+)
+
+
+def analyzed(heaptape, path, *options):
+    result = heaptape("analyze", path, "--format=json", *options)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_figures_by_hand(heaptape, tape):
+    found = analyzed(heaptape, tape(*EVENTS))
+    expected = dict(
+        events=8, allocations=3, frees=3, reallocs=1, failed=1, allocated_bytes=550, peak_live_bytes=450, peak_live_blocks=2,
+        blocks_at_peak_bytes=2, peak_event=4, lower_bound_bytes=450, lower_bound_method="peak_live", leaked_blocks=1,
+        leaked_bytes=400, lanes=2, cross_lane_frees=1, cross_lane_free_share=0.5, temporary_blocks=1, reallocs_grew=1,
+        realloc_grown_bytes=200, realloc_copied_bytes_max=200, duration_seconds=0.007, complete=True, damaged_blocks=0,
+        dropped_events=0, program="prog",
+    )
+    assert {k: found[k] for k in expected} == expected
+    # R after each event: 100, 150, 50, 250, 450, 400, 400, 400.
+    assert found["mean_live_bytes"] == 275
+    assert found["allocated_bytes_per_second"] == pytest.approx(550 / 0.007, abs=1)
+
+
+def test_top_sizes_and_lanes(heaptape, tape):
+    found = analyzed(heaptape, tape(*EVENTS))
+    assert [(t["size_bytes"], t["blocks_at_peak"], t["bytes_at_peak"]) for t in found["top_sizes_at_peak"]] == [(400, 1, 400), (50, 1, 50)]
+    assert sum(s["allocations"] for s in found["sizes"]) == 4, "three allocations and a realloc's new size"
+    lanes = {l["lane"]: l for l in found["lane_table"]}
+    assert lanes[1]["frees_of_others"] == 1 and lanes[0]["freed_by_others"] == 1
+    assert sum(l["blocks_by_events"] for l in found["lifetimes"]) == 2
+
+
+def test_agrees_with_trace_info(heaptape, tape):
+    path = tape(*EVENTS)
+    info = json.loads(heaptape("trace", "info", "--format=json", path).stdout)
+    found = analyzed(heaptape, path)
+    for key in ("events", "allocations", "frees", "reallocs", "failed", "lanes", "peak_live_bytes", "complete"):
+        assert info[key] == found[key], key
+    assert info["live_at_end_bytes"] == found["leaked_bytes"]
+
+
+def test_an_empty_tape(heaptape, tape):
+    found = analyzed(heaptape, tape())
+    assert found["events"] == 0 and found["peak_live_bytes"] == 0 and found["mean_live_bytes"] is None
+    assert found["sizes"] == [] and found["lane_table"] == []
+
+
+def test_series(heaptape, tape, tmp_path):
+    assert heaptape("analyze", tape(*EVENTS), f"--series={tmp_path}/s.csv").returncode == 0
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert [int(r["live_bytes"]) for r in rows] == [100, 150, 50, 250, 450, 400, 400, 400]
+    assert [int(r["event"]) for r in rows] == list(range(1, 9))
+    assert rows[4]["time_seconds"] == "0.004000000"
+
+
+@pytest.mark.parametrize("part, header", [("summary", "tape"), ("sizes", "size_low_bytes"), ("lifetimes", "lifetime_low"), ("lanes", "lane")])
+def test_csv_of_each_part(heaptape, tape, part, header):
+    result = heaptape("analyze", tape(*EVENTS), "--format=csv", f"--part={part}")
+    rows = list(csv.reader(io.StringIO(result.stdout)))
+    assert rows[0][0] == header and len(rows) >= 2
+    assert all(len(r) == len(rows[0]) for r in rows)
+
+
+def test_table_has_the_same_figures(heaptape, tape):
+    result = heaptape("analyze", tape(*EVENTS))
+    assert any(line.split() == ["peak_live_bytes", "450"] for line in result.stdout.splitlines())
+    assert result.stderr == "", "progress belongs on a terminal only"
+
+
+@pytest.mark.parametrize("arguments, status, word", [
+    ((), 2, "no tape given"), (("a", "b"), 2, "one tape"), (("--format=xml", "a"), 2, "--format"), (("--part=x", "a"), 2, "--part"),
+    (("--top=0", "a"), 2, "--top"), (("/nonexistent.tape",), 3, "/nonexistent.tape"), (("/etc/passwd",), 3, "not a tape"),
+    (("--format=csv", "--part=all", "a"), 2, "one --part"),
+])
+def test_errors_are_one_line(heaptape, arguments, status, word):
+    result = heaptape("analyze", *arguments)
+    assert result.returncode == status and word in result.stderr
+    assert result.stderr.startswith("heaptape analyze: ") and result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_help_begins_with_examples(heaptape):
+    result = heaptape("analyze", "--help")
+    assert result.returncode == 0 and result.stdout.startswith("Examples:")
+    assert heaptape("analyze", "--version").stdout.strip()
+
+
+def test_full_disk(heaptape, tape):
+    with open("/dev/full", "w") as full:
+        result = heaptape("analyze", tape(*EVENTS), capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 4 and result.stderr.count("\n") == 1
+    result = heaptape("analyze", tape(*EVENTS), "--series=/nonexistent/s.csv")
+    assert result.returncode == 4 and "/nonexistent/s.csv" in result.stderr
+
+
+def test_damage_is_told_and_survived(heaptape, tape, tmp_path):
+    path = tape(*(f"malloc {i} {i * 7} 0" for i in range(1, 3000)))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    path.write_bytes(data)
+    result = heaptape("analyze", path, "--format=json")
+    found = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert found["damaged_blocks"] >= 1 and result.stderr.startswith("heaptape analyze: ")
+
+
+@pytest.mark.parametrize("keep", [1, 20, 60, 200])
+def test_a_torn_tape_never_crashes(heaptape, tape, keep):
+    path = tape(*EVENTS)
+    path.write_bytes(path.read_bytes()[:keep])
+    assert heaptape("analyze", path).returncode in (0, 3)

@@ -1,0 +1,112 @@
+"""heaptape plot: gnuplot's charts in the terminal and as files."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "analysis"))
+from make_results import EVERY, KINDS, make  # noqa: E402
+
+CHARTS = ("growth", "fragmentation", "time")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many results")  # with a space in its name
+    make(folder, **{**KINDS["many"], "points": 120})
+    return folder
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_in_the_terminal(heaptape, many, chart):
+    result = heaptape("plot", many, f"--chart={chart}")
+    assert result.returncode == 0 and result.stderr == "", result.stderr
+    assert "\x1b" not in result.stdout, "no colour where stdout is no terminal"
+    assert all(name in result.stdout for name in EVERY if name != "null")
+    assert len(result.stdout.splitlines()) > 15 and max(map(len, result.stdout.splitlines())) <= 130
+
+
+def test_time_shows_the_figures_and_the_floor(heaptape, many):
+    out = heaptape("plot", many, "--chart=time").stdout
+    assert "19.8 ns [19.4, 20.2]" in out and "floor 4.00 ns" in out
+    assert out.index("htmalloc") < out.index("mimalloc") < out.index("libc"), "fastest first"
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("ending", ["png", "svg"])
+def test_to_a_file(heaptape, many, tmp_path, chart, ending):
+    path = tmp_path / f"a b.{ending}"
+    result = heaptape("plot", many, f"--chart={chart}", "-o", path)
+    assert result.returncode == 0 and result.stdout == "" and result.stderr == "", result.stderr
+    data = path.read_bytes()
+    assert data.startswith(b"\x89PNG" if ending == "png" else b"<?xml") and len(data) > 8000
+
+
+def test_sized_to_the_window(heaptape, many, tmp_path):
+    """In a pseudo-terminal of 72 columns no line is longer, and colours are used."""
+    command = f"stty cols 72 rows 30; TERM=xterm-256color {ROOT}/heaptape plot '{many}' --chart=fragmentation"
+    out = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True).stdout
+    bare = re.sub(r"\x1b\[[0-9;]*m", "", out)
+    assert "\x1b[" in out and max(len(l.rstrip()) for l in bare.splitlines()) <= 72
+
+
+def test_failures_are_named(heaptape, tmp_path):
+    make(tmp_path, **{**KINDS["failures"], "points": 30})
+    growth = heaptape("plot", tmp_path)
+    assert growth.returncode == 0 and "tcmalloc" in growth.stderr and "tcmalloc" not in growth.stdout
+    assert "crashed" in heaptape("plot", tmp_path, "--chart=time").stdout
+
+
+def test_choosing_a_tape(heaptape, tmp_path):
+    make(tmp_path, tapes=(("tape-a", "p"), ("tape-b", "q")), allocators=EVERY[:3], points=30)
+    assert "tape-b" in heaptape("plot", tmp_path, "--tape=tape-b", "--chart=time").stdout
+    wrong = heaptape("plot", tmp_path, "--tape=nope")
+    assert wrong.returncode == 3 and "tape-a, tape-b" in wrong.stderr
+
+
+def test_names_run_nothing(heaptape, tmp_path):
+    mark = tmp_path / "ran"
+    name = f"`touch {mark}`'.system('touch {mark}').'"
+    make(tmp_path / "r", tapes=(("t", name),), allocators=("libc", name, "null"), points=20)
+    for chart in CHARTS:
+        assert heaptape("plot", tmp_path / "r", f"--chart={chart}").returncode == 0
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("arguments, status, word", [
+    ((), 2, "no results folder"), (("a", "b"), 2, "one results"), (("a", "--chart=pie"), 2, "--chart"), (("a", "-o", "x.pdf"), 2, ".png or .svg"),
+    (("a", "--terminal=vt52"), 2, "--terminal"), (("a", "-o", "x.png", "--terminal"), 2, "either"), (("a", "--nope"), 2, "unknown"),
+    (("/nonexistent",), 3, "no such folder"),
+])
+def test_errors_are_one_line(heaptape, arguments, status, word):
+    result = heaptape("plot", *arguments)
+    assert result.returncode == status and word in result.stderr
+    assert result.stderr.startswith("heaptape plot: ") and result.stderr.count("\n") == 1 and result.stdout == ""
+
+
+def test_unwritable_file(heaptape, many):
+    result = heaptape("plot", many, "-o", "/nonexistent/x.png")
+    assert result.returncode == 4 and "/nonexistent/x.png" in result.stderr
+
+
+def test_the_scripts_work_alone(many, tmp_path):
+    """As their headings promise."""
+    series = many / "series"
+    (tmp_path / "a.csv").write_bytes((series / "tape-a.libc.csv").read_bytes())
+    for script in ("growth", "fragmentation"):
+        out = subprocess.run(["gnuplot", "-e", "set terminal dumb; names='libc'; files='a.csv'; plain=1", ROOT / "analysis" / "gnuplot" / f"{script}.gp"],
+                             cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert "libc" in out.stdout
+    (tmp_path / "t.csv").write_text("name,median_ns,low_ns,high_ns,rgb,note\nlibc,30,29,31,0,\n")
+    out = subprocess.run(["gnuplot", "-e", "set terminal dumb; table='t.csv'; plain=1", ROOT / "analysis" / "gnuplot" / "time.gp"],
+                         cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "30.0 ns [29.0, 31.0]" in out.stdout
+
+
+def test_help_begins_with_examples(heaptape):
+    assert heaptape("plot", "--help").stdout.startswith("Examples:")
+    assert re.fullmatch(r"heaptape \S+\n", heaptape("plot", "--version").stdout)

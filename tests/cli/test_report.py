@@ -1,0 +1,269 @@
+"""heaptape report, end to end, on synthetic results (tests/analysis/make_results.py)."""
+
+import html.parser
+import os
+import pathlib
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "tests" / "analysis"))
+from make_results import EVERY, KINDS, make  # noqa: E402
+
+PER_TAPE = ("time", "peak_resident", "time_memory", "sizes", "growth", "fragmentation")
+
+
+def report(heaptape, folder, *options):
+    result = heaptape("report", folder, *options)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result
+
+
+def png_pixels(path: pathlib.Path) -> tuple[int, int, int]:
+    """(width, height, distinct bytes in the picture's data) of a PNG, its structure checked on the way."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    at, picture, size = 8, b"", (0, 0)
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + length]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0]
+        if kind == b"IHDR":
+            size = struct.unpack(">II", body[:8])
+        if kind == b"IDAT":
+            picture += body
+        assert kind != b"tIME"
+        at += 12 + length
+    return (*size, len(set(zlib.decompress(picture))))
+
+
+class Page(html.parser.HTMLParser):
+    """Collects what a page would fetch or run, its ids and its text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.fetched, self.tags, self.ids, self.links, self.words = [], [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        for key, value in attributes:
+            if key in ("src", "srcset", "data", "poster", "action") or (key == "href" and tag in ("link", "image", "use")):
+                self.fetched.append(value)
+            elif key == "href" and tag == "a":
+                self.links.append(value)
+            elif key == "id":
+                self.ids.append(value)
+            assert not key.startswith("on"), (tag, key)
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def many(heaptape, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("many")
+    make(folder, **KINDS["many"])
+    start = time.monotonic()
+    report(heaptape, folder)
+    assert time.monotonic() - start < 20
+    return folder
+
+
+def test_every_chart_is_there_and_not_blank(many):
+    for chart in [f"tape-a.{c}" for c in PER_TAPE] + ["live"]:
+        width, height, distinct = png_pixels(many / "charts" / f"{chart}.png")
+        assert width >= 900 and height >= 300 and distinct > 50, chart
+        svg = (many / "charts" / f"{chart}.svg").read_text()
+        assert svg.count("<path") + svg.count("<use") > 5 and "<text" in svg, chart
+
+
+def test_paths_go_to_stdout(heaptape, many, tmp_path):
+    lines = report(heaptape, many, "-o", tmp_path / "elsewhere").stdout.splitlines()
+    assert lines[0] == str(tmp_path / "elsewhere" / "report.html")
+    assert len(lines) == 1 + 2 * (len(PER_TAPE) + 1)
+    assert all(pathlib.Path(line).is_file() for line in lines)
+
+
+def test_the_page_needs_no_network(many):
+    text = (many / "report.html").read_text()
+    page = Page(text)
+    assert all(f.startswith("#") for f in page.fetched), page.fetched
+    assert "@import" not in text and "url(http" not in text and "fetch(" not in text
+    foreign = set(re.findall(r"https?://[^\"'<> )]+", text)) - {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert not foreign
+    assert len(page.ids) == len(set(page.ids)), "ids are unique"
+    assert all((many / link).exists() for link in page.links if not link.startswith("#"))
+    assert all(link[1:] in page.ids for link in page.links if link.startswith("#"))
+
+
+def test_the_page_says_what_was_measured(many):
+    words = " ".join(Page((many / "report.html").read_text()).words).replace("\N{NO-BREAK SPACE}", " ")
+    for expected in ("34 % less time", "14 to 16 %", "no difference in time shown", "htmalloc is fastest", "95 % interval",
+                     "heaptape bench tape-a.tape", "Synthetic CPU", "percentile bootstrap", "synthetic-program", "made up by the test suite"):
+        assert expected in words, expected
+
+
+def test_failures_are_failures_and_never_zero(heaptape, tmp_path):
+    make(tmp_path, **KINDS["failures"])
+    report(heaptape, tmp_path)
+    words = " ".join(Page((tmp_path / "report.html").read_text()).words)
+    assert words.count("crashed: SIGSEGV at operation 4242") >= 3, "verdict, table and charts"
+    assert "timed out" in words and "out of memory" in words
+    time_svg = (tmp_path / "charts" / "tape-a.time.svg").read_text()
+    assert "✕ crashed" in time_svg and "0.00 ns" not in time_svg
+
+
+def test_names_are_text(heaptape, tmp_path):
+    make(tmp_path, **KINDS["hostile"])
+    report(heaptape, tmp_path)
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.tags.count("script") == 1 and "img" not in page.tags
+    words = "".join(page.words)
+    assert "<script>alert(1)</script>" in words and "<img src=x onerror=alert(2)>" in words
+    assert "a$b_{c}^d" in (tmp_path / "charts" / "script.time.svg").read_text(), "not a formula"
+
+
+def test_the_same_input_gives_the_same_bytes(heaptape, tmp_path):
+    for name in ("one", "two"):
+        make(tmp_path / name, tapes=(("tape-a", "p"), ("tape-b", "q")), allocators=EVERY[:4], live=True, points=50)
+        report(heaptape, tmp_path / name)
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert len(files) > 25
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("kind", ["one", "nolibc", "several"])
+def test_other_kinds_of_results(heaptape, tmp_path, kind):
+    make(tmp_path, **{**KINDS[kind], "points": 30})
+    report(heaptape, tmp_path)
+    assert (tmp_path / "charts" / "overview.png").exists() == (kind == "several")
+    assert "Traceback" not in (tmp_path / "report.html").read_text()
+
+
+def test_all_failed(heaptape, tmp_path):
+    make(tmp_path, allocators=("libc", "mimalloc"), failures={(None, "libc"): ("crashed", "x"), (None, "mimalloc"): ("error", "y")})
+    report(heaptape, tmp_path)
+    assert "No allocator got through" in (tmp_path / "report.html").read_text()
+
+
+def test_an_interrupted_bench_says_so(heaptape, tmp_path):
+    import json
+    results = make(tmp_path, points=20)
+    results["complete"] = False
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    report(heaptape, tmp_path)
+    assert "interrupted" in (tmp_path / "report.html").read_text()
+
+
+def test_long_series_stay_quick_and_small(heaptape, tmp_path):
+    make(tmp_path, allocators=EVERY, points=4096)
+    start = time.monotonic()
+    report(heaptape, tmp_path)
+    assert time.monotonic() - start < 20
+    assert (tmp_path / "report.html").stat().st_size < 2_000_000
+
+
+def test_formats(heaptape, tmp_path):
+    make(tmp_path / "r", points=20)
+    report(heaptape, tmp_path / "r", "--format=svg", "-o", tmp_path / "o")
+    assert {p.suffix for p in (tmp_path / "o").rglob("*") if p.is_file()} == {".svg"}
+    report(heaptape, tmp_path / "r", "--format=html", "-o", tmp_path / "h")
+    assert [p.name for p in (tmp_path / "h").iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("prepare, status, word", [
+    (lambda f: None, 3, "no results.json"),
+    (lambda f: shutil.rmtree(f), 3, "no such folder"),
+    (lambda f: (f / "results.json").write_text('{"schema_version": 1, "su'), 3, "torn"),
+    (lambda f: (f / "results.json").write_text('{"schema_version": 99}'), 3, "schema_version 99"),
+    (lambda f: (f / "results.json").write_text('{"schema_version": 1}'), 3, "nothing was measured"),
+])
+def test_folders_that_cannot_be_used(heaptape, tmp_path, prepare, status, word):
+    folder = tmp_path / "r"
+    folder.mkdir()
+    prepare(folder)
+    result = heaptape("report", folder)
+    assert result.returncode == status and word in result.stderr
+    assert result.stderr.startswith("heaptape report: ") and result.stderr.count("\n") == 1 and result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--nope", "a"), ("a", "--format=pdf"), ("a", "-o")])
+def test_usage_errors(heaptape, arguments):
+    result = heaptape("report", *arguments)
+    assert result.returncode == 2 and result.stderr.count("\n") == 1 and "--help" in result.stderr
+
+
+def test_unwritable_output(heaptape, tmp_path):
+    make(tmp_path / "r", points=10)
+    (tmp_path / "file").write_text("")
+    result = heaptape("report", tmp_path / "r", "-o", tmp_path / "file" / "x")
+    assert result.returncode == 4 and result.stderr.count("\n") == 1 and "cannot write" in result.stderr
+
+
+def test_help_begins_with_examples(heaptape):
+    assert heaptape("report", "--help").stdout.startswith("Examples:")
+    assert re.fullmatch(r"heaptape \S+\n", heaptape("report", "--version").stdout)
+
+
+def test_no_python_that_can(heaptape, build, tmp_path):
+    """With no python3 in sight but one that lacks everything, one line says what to install."""
+    (tmp_path / "bin").mkdir()
+    for tool in ("sh", "dirname", "readlink"):
+        (tmp_path / "bin" / tool).symlink_to(shutil.which(tool))
+    script = (build / "libexec" / "heaptape" / "heaptape-report").read_text()
+    script = re.sub(r"/usr/(local/)?bin/python3", "/nonexistent/python3", script)
+    copy = tmp_path / "r" / "libexec" / "heaptape" / "heaptape-report"
+    copy.parent.mkdir(parents=True)
+    copy.write_text(script)
+    share = tmp_path / "r" / "share" / "heaptape"
+    share.mkdir(parents=True)
+    (share / "report").symlink_to(ROOT / "analysis" / "report")
+    result = subprocess.run(["/bin/sh", copy, "x"], env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True, check=False)
+    assert result.returncode == 4 and "apt-get install" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_a_file_called_report_in_the_way_is_not_run(heaptape, tmp_path):
+    make(tmp_path / "r", points=10)
+    (tmp_path / "report.py").write_text("raise SystemExit(99)\n")
+    (tmp_path / "numpy.py").write_text("raise SystemExit(98)\n")
+    result = heaptape("report", tmp_path / "r", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs chromium")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_in_a_browser(many, tmp_path, width):
+    """The page as a browser builds it: no error on its console, all drawings there, sorting works, nothing overflows."""
+    probe = tmp_path / "probe.html"
+    page = (many / "report.html").read_text()
+    check = """<script>
+      addEventListener("load", () => {
+        const table = document.querySelector("table.summary"), names = () => [...table.tBodies[0].rows].map(r => r.cells[0].textContent.trim());
+        const heads = table.tHead.rows[0].cells;
+        heads[0].firstElementChild.click(); const up = names().join(); heads[0].firstElementChild.click(); const down = names().join();
+        document.title = "charts=" + document.querySelectorAll("figure svg").length + ";up=" + up + ";down=" + down +
+          ";overflow=" + (document.documentElement.scrollWidth > innerWidth);
+      });</script>"""
+    framed = page.replace("</body>", check + "</body>")
+    probe.write_text(framed)
+    result = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr",
+         f"--window-size={width},2000", "--dump-dom", f"file://{probe}"],
+        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)})
+    assert "CONSOLE" not in result.stderr
+    title = re.search(r"<title>(.*?)</title>", result.stdout)[1]
+    assert "charts=13" in title, title
+    assert "up=first-fit,htmalloc,jemalloc,libc,mimalloc,tbbmalloc,tcmalloc;down=tcmalloc" in title
+    assert "overflow=false" in title
