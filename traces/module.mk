@@ -20,11 +20,11 @@ $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
-TAPE_TESTS := tape_roundtrip
-TEST_PROGRAMS += $(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS))
-SANITIZE_PROGRAMS += $(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS))
+TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip resolve)
+TEST_PROGRAMS += $(TAPE_TESTS)
+SANITIZE_PROGRAMS += $(TAPE_TESTS)
 
-$(patsubst %,$(TESTS)/%_test,$(TAPE_TESTS)): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
+$(TAPE_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $< $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@

@@ -237,6 +237,8 @@ enum tape_status tape_reader_next(struct tape_reader *reader, const struct tape_
         }
         if (status == TAPE_OK)
             status = take_block(reader, &block, error);
+        if (status == TAPE_END && !reader->totals.file_bytes)
+            reader->totals.file_bytes = reader->input.offset; /* of a pipe it is known only now */
         if (status != TAPE_OK)
             return status;
     }

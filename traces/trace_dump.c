@@ -46,6 +46,13 @@ static void tell_damage(struct dump *dump, const struct tape_error *error)
     cli_warn("%s: %s", dump->path, error->message);
 }
 
+/* Nothing is printed before it is known that there is something to print. */
+static void begin_output(struct dump *dump)
+{
+    if (dump->format != EMIT_TABLE)
+        emit_array(&dump->emit, NULL);
+}
+
 /* ---- a tape ------------------------------------------------------------------------------------
  */
 
@@ -94,6 +101,7 @@ static void dump_tape(struct dump *dump, struct tape_reader *reader)
     size_t count;
     uint64_t given = 0;
     enum tape_status status = TAPE_END;
+    begin_output(dump);
     if (dump->from)
         tape_reader_seek(reader, dump->from);
     while (given < dump->count && !ferror(stdout) &&
@@ -185,6 +193,7 @@ static void dump_raw(struct dump *dump, struct block_input *input)
     struct tape_error error;
     uint64_t given = 0, next = 0;
     enum tape_status status = TAPE_END;
+    begin_output(dump);
     while (given < dump->count && !ferror(stdout) &&
            (status = block_next(input, &block, &error)) != TAPE_END) {
         if (status == TAPE_OK)
@@ -256,8 +265,6 @@ int trace_dump(int argc, char **argv)
     take_options(argc, argv, &dump);
     enum tape_status status = tape_reader_open(dump.path, &reader, &error);
     emit_begin(&dump.emit, stdout, dump.format);
-    if (dump.format != EMIT_TABLE)
-        emit_array(&dump.emit, NULL);
     if (status == TAPE_OK)
         dump_tape(&dump, reader);
     else if (!dump_if_raw(&dump))
