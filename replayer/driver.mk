@@ -16,3 +16,19 @@ $(DRIVER_PROGRAMS): $(LIBEXEC)/heaptape-%: $(OBJ)/replayer/driver/%_main.o $(DRI
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -lcjson -o $@
+
+# Allocators that go wrong on purpose, for the tests of the bench.
+BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null start)
+TEST_PROGRAMS += $(BROKEN_LIBRARIES)
+
+$(BROKEN_LIBRARIES): $(TESTS)/libbroken_%.so: $(OBJ)/tests/stress/broken_%.pic.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
+
+DRIVER_TESTS := $(patsubst %,$(TESTS)/driver_%_test,process statistics summary target)
+TEST_PROGRAMS += $(DRIVER_TESTS)
+SANITIZE_PROGRAMS += $(DRIVER_TESTS)
+
+$(DRIVER_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(DRIVER_LIB) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -lcjson -o $@

@@ -69,6 +69,8 @@ static void where(const struct engine_run *run, char *text, size_t bytes)
         snprintf(text, bytes, "before its first operation");
     else if (phase >= ENGINE_DONE)
         snprintf(text, bytes, "after its last operation");
+    else if (!engine_run_progress(run)) /* timed loops mark their progress window by window */
+        snprintf(text, bytes, "while replaying");
     else
         snprintf(text, bytes, "at about operation %" PRIu64, engine_run_progress(run));
 }
@@ -110,7 +112,7 @@ static void judge(struct engine_run *run, const struct process_result *process,
         return;
     case PROCESS_TIMEOUT:
         run->status = RUN_TIMEOUT;
-        snprintf(run->detail, sizeof run->detail, "not done after %.4g s, %s",
+        snprintf(run->detail, sizeof run->detail, "not done after %.4g s %s",
                  (double)request->timeout_ns / 1e9, place);
         return;
     case PROCESS_MEMORY:

@@ -1,0 +1,202 @@
+/* From runs to rows: on a bench of one tape whose figures can be told by hand. */
+#include <math.h>
+#include <stdlib.h>
+#include "replayer/driver/results.h"
+#include "replayer/driver/tapes.h"
+#include "tests/unit/check.h"
+
+enum { LIBC, FAST, NULL_ALLOCATOR, ALLOCATORS };
+
+static struct results results;
+static struct allocator allocators[ALLOCATORS];
+static struct results_tape tape;
+
+static void begin(void)
+{
+    static const char *const names[] = {"libc", "fast", "null"};
+    memset(&results, 0, sizeof results);
+    for (unsigned i = 0; i < ALLOCATORS; i++)
+        snprintf(allocators[i].name, sizeof allocators[i].name, "%s", names[i]);
+    allocators[NULL_ALLOCATOR].is_floor = true;
+    results.allocators.items = allocators;
+    results.allocators.count = ALLOCATORS;
+    results.tapes = &tape;
+    results.tape_count = 1;
+}
+
+static struct results_run *time_run(unsigned allocator, unsigned round, double ns)
+{
+    struct results_run *run = results_add_run(&results);
+    run->allocator = allocator;
+    run->round = round;
+    run->ns_per_operation = ns;
+    return run;
+}
+
+static struct results_run *memory_run(unsigned allocator, unsigned round, uint64_t resident)
+{
+    struct results_run *run = results_add_run(&results);
+    run->allocator = allocator;
+    run->memory = true;
+    run->round = round;
+    run->peak_resident_bytes = resident;
+    return run;
+}
+
+/* libc 20, 22, 24; fast always half of it; null 2. Rounds differ more than allocators' noise. */
+static void fill(void)
+{
+    for (unsigned round = 0; round < 3; round++) {
+        double ns = 20 + 2 * round;
+        time_run(LIBC, round, ns);
+        time_run(FAST, round, ns / 2);
+        time_run(NULL_ALLOCATOR, round, 2);
+        memory_run(LIBC, round, 1000 + round);
+        memory_run(FAST, round, 1000 + round);
+        memory_run(NULL_ALLOCATOR, round, 10);
+    }
+}
+
+static void test_figures(void)
+{
+    begin();
+    fill();
+    results_summarize(&results);
+    const struct results_summary *libc = results_summary_of(&results, 0, LIBC),
+                                 *fast = results_summary_of(&results, 0, FAST);
+    CHECK_EQ_INT(libc->status, RUN_OK);
+    CHECK_EQ_U64(fast->rounds, 3);
+    CHECK_EQ_U64(fast->rounds_ok, 3);
+    CHECK_NEAR(libc->ns_per_operation.median, 22, 0);
+    CHECK_NEAR(libc->floor_ns_per_operation, 2, 0);
+    CHECK_NEAR(libc->net_ns_per_operation.median, 20, 0);
+    CHECK_NEAR(libc->net_ns_per_operation.ci_low, 18, 0);
+    CHECK_STR(results_time_verdict(libc), "baseline");
+    CHECK_NEAR(fast->relative_time.median, 0.5, 0);
+    CHECK_NEAR(fast->relative_time.ci_high, 0.5, 0); /* paired: the rounds' drift is gone */
+    CHECK_STR(results_time_verdict(fast), "faster");
+    CHECK_STR(results_memory_verdict(fast), "no difference shown");
+    CHECK_NEAR(fast->peak_resident_bytes.median, 1001, 0);
+    CHECK_EQ_U64(fast->median_memory->peak_resident_bytes, 1001);
+}
+
+static void test_a_failure_leaves_no_figures(void)
+{
+    begin();
+    fill();
+    struct results_run *run = time_run(FAST, 3, 1);
+    run->status = RUN_CRASHED;
+    snprintf(run->detail, sizeof run->detail, "SIGSEGV");
+    results_summarize(&results);
+    const struct results_summary *fast = results_summary_of(&results, 0, FAST);
+    CHECK_EQ_INT(fast->status, RUN_CRASHED);
+    CHECK_STR(fast->detail, "SIGSEGV");
+    CHECK_EQ_U64(fast->rounds, 4);
+    CHECK_EQ_U64(fast->rounds_ok, 3);
+    CHECK(isnan(fast->ns_per_operation.median) && isnan(fast->peak_resident_bytes.median));
+    CHECK_NEAR(fast->floor_ns_per_operation, 2, 0);
+    CHECK(!results_time_verdict(fast) && !fast->median_memory);
+    CHECK_EQ_INT(results_summary_of(&results, 0, LIBC)->status, RUN_OK);
+}
+
+/* A mode that has not run is no row yet. */
+static void test_half_a_round(void)
+{
+    begin();
+    time_run(LIBC, 0, 20);
+    results_summarize(&results);
+    CHECK_EQ_INT(results_summary_of(&results, 0, LIBC)->status, RUN_INTERRUPTED);
+    CHECK_EQ_INT(results_summary_of(&results, 0, FAST)->status, RUN_INTERRUPTED);
+}
+
+static void test_without_a_baseline(void)
+{
+    begin();
+    fill();
+    for (size_t i = 0; i < results.run_count; i++)
+        if (results.runs[i].allocator == LIBC)
+            results.runs[i].status = RUN_TIMEOUT;
+    results_summarize(&results);
+    const struct results_summary *fast = results_summary_of(&results, 0, FAST);
+    CHECK_EQ_INT(fast->status, RUN_OK);
+    CHECK_NEAR(fast->ns_per_operation.median, 11, 0);
+    CHECK(isnan(fast->relative_time.median));
+    CHECK(!results_time_verdict(fast) && !results_memory_verdict(fast));
+}
+
+/*
+ * R 100 200 100, H 150 300 300, of 10 operations at 0, 4 and 8: H/R - 1 is 0.5 for 4 operations,
+ * 0.5 for 4 and 2 for 2, so 0.8 on the mean; sums 4*150+4*300+2*300 = 2400 over 4*100+4*200+2*100 =
+ * 1400.
+ */
+static void test_fragmentation_by_hand(void)
+{
+    struct engine_sample series[] = {
+        {0, 0, 100, 100, 150, 150}, {4, 0, 200, 200, 300, 300}, {8, 0, 100, 100, 300, 300}};
+    begin();
+    fill();
+    for (size_t i = 0; i < results.run_count; i++)
+        if (results.runs[i].memory && results.runs[i].allocator == FAST) {
+            struct results_run *run = &results.runs[i];
+            run->series = series;
+            run->series_count = 3;
+            run->operations = 10;
+            run->held_known = true;
+            run->peak_held_bytes = 320; /* between two samples */
+            run->peak_requested_bytes = 200;
+        }
+    results_summarize(&results);
+    const struct results_fragmentation *figures =
+        &results_summary_of(&results, 0, FAST)->fragmentation;
+    CHECK_NEAR(figures->mean_over_time, 0.8, 1e-12);
+    CHECK_NEAR(figures->at_peak_requested, 0.5, 1e-12);
+    CHECK_NEAR(figures->at_peak_held, 0.5, 1e-12);
+    CHECK_NEAR(figures->max_held_over_max_requested, 0.6, 1e-12);
+    CHECK_NEAR(figures->area_ratio, 2400.0 / 1400, 1e-12);
+    CHECK(isnan(results_summary_of(&results, 0, LIBC)->fragmentation.mean_over_time));
+}
+
+static void test_tape_names(void)
+{
+    struct results_tape before[3] = {0};
+    tapes_name("a/b/app.tape", before, 0, before[0].name);
+    CHECK_STR(before[0].name, "app");
+    tapes_name("c/app.tape", before, 1, before[1].name);
+    CHECK_STR(before[1].name, "app-2");
+    tapes_name("x y/<script>$.tape", before, 2, before[2].name);
+    CHECK_STR(before[2].name, "_script__");
+    char name[RESULTS_NAME_MAX], path[400];
+    tapes_name("../..", before, 0, name);
+    CHECK_STR(name, "_.");
+    tapes_name(".tape", before, 0, name);
+    CHECK_STR(name, "_tape");
+    memset(path, 'x', sizeof path);
+    path[sizeof path - 1] = 0;
+    tapes_name(path, before, 0, name);
+    CHECK_LE_U64(strlen(name), RESULTS_NAME_MAX - 1);
+}
+
+static void test_warnings_come_once(void)
+{
+    begin();
+    for (unsigned i = 0; i < 2 * RESULTS_WARNINGS; i++)
+        results_warn(&results, "code", "hint", "message %u", i % 3);
+    CHECK_EQ_U64(results.warning_count, 3);
+    CHECK_STR(results.warnings[2].message, "message 2");
+    for (unsigned i = 0; i < 2 * RESULTS_WARNINGS; i++)
+        results_warn(&results, "code", "hint", "another %u", i);
+    CHECK_EQ_U64(results.warning_count, RESULTS_WARNINGS);
+}
+
+int main(void)
+{
+    RUN(test_figures);
+    RUN(test_a_failure_leaves_no_figures);
+    RUN(test_half_a_round);
+    RUN(test_without_a_baseline);
+    RUN(test_fragmentation_by_hand);
+    RUN(test_tape_names);
+    RUN(test_warnings_come_once);
+    check_unused();
+    return CHECK_MAIN_END();
+}
