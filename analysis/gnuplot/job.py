@@ -39,13 +39,22 @@ def rows_of(top: Fields, tape: str) -> list[Fields]:
     return [r for r in rows if r.text("tape") == tape and not r.truth("is_floor")]
 
 
-def series_job(folder: pathlib.Path, rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
+def series_job(
+    folder: pathlib.Path, rows: list[Fields], colour: dict[str, str], out: pathlib.Path
+) -> list[str]:
     """The series of every allocator that has one, copied as 1.csv, 2.csv, ..."""
     names, files, chosen, upper = [], [], [], []
     for row in rows:
         name, source = row.text("allocator"), folder / (row.text("series_csv") or "none")
-        if row.text("status") != "ok" or folder.resolve() not in source.resolve().parents or not source.is_file():
-            print(f"heaptape plot: {name} has no memory curve ({row.text('status') or 'unknown'})", file=sys.stderr)
+        if (
+            row.text("status") != "ok"
+            or folder.resolve() not in source.resolve().parents
+            or not source.is_file()
+        ):
+            print(
+                f"heaptape plot: {name} has no memory curve ({row.text('status') or 'unknown'})",
+                file=sys.stderr,
+            )
             continue
         shutil.copyfile(source, out / f"{len(files) + 1}.csv")
         names.append(plain(name))
@@ -54,8 +63,12 @@ def series_job(folder: pathlib.Path, rows: list[Fields], colour: dict[str, str],
         upper.append("H" if row.truth("held_known") else "P")
     if not files:
         raise ResultsError("no allocator left a memory curve on this tape: see its rows in results.json")
-    return [f"names = '{' '.join(names)}'", f"files = '{' '.join(files)}'", f"colours = '{' '.join(chosen)}'",
-            f"upper = '{' '.join(upper)}'"]
+    return [
+        f"names = '{' '.join(names)}'",
+        f"files = '{' '.join(files)}'",
+        f"colours = '{' '.join(chosen)}'",
+        f"upper = '{' '.join(upper)}'",
+    ]
 
 
 def time_job(rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
@@ -79,7 +92,12 @@ def time_job(rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> l
 
 
 def main(arguments: list[str]) -> int:
-    results, chart, wanted, out = pathlib.Path(arguments[0]), arguments[1], arguments[2], pathlib.Path(arguments[3])
+    results, chart, wanted, out = (
+        pathlib.Path(arguments[0]),
+        arguments[1],
+        arguments[2],
+        pathlib.Path(arguments[3]),
+    )
     try:
         top = read_folder(results)
         tape = choose_tape(top, wanted)

@@ -41,21 +41,24 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
     end = min(max([*ends, least]), longest * OUTLIER) * 1.03 or 1.0
     for i, bar in enumerate(bars):
         if bar.value is None:
-            axes.text(end * 0.012, i, f"✕ {shorten(bar.words, 52)}", va="center", size=TEXT - 0.6, color=INK)
+            words_instead(axes, i, bar.words)
             continue
         axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
         dots = [d for d in bar.dots if d <= end]
         axes.plot(dots, [i + 0.42] * len(dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
         draw_interval(axes, bar.value, i, end)
-        axes.annotate(bar.words, (min(max([bar.value.high, *dots]), end), i), xytext=(5, 0), textcoords="offset points", va="center",
-                      size=TEXT - 0.6, color=INK, annotation_clip=False)
-    axes.set_ylim(len(bars) - 0.45, -0.55)
+        axes.annotate(
+            bar.words,
+            (min(max([bar.value.high, *dots]), end), i),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            size=TEXT - 0.6,
+            color=INK,
+            annotation_clip=False,
+        )
     axes.set_xlim(0, end)
-    axes.set_yticks(range(len(bars)))
-    axes.set_yticklabels([shorten(b.name) for b in bars], weight="bold")
-    axes.tick_params(axis="y", length=0, labelsize=TEXT)
-    for label, bar in zip(axes.get_yticklabels(), bars):
-        label.set_color(letters(bar.colour))
+    name_rows(axes, [(b.name, b.colour) for b in bars])
     axes.grid(False, axis="y")
     axes.spines["left"].set_color(MUTED)
     return end
@@ -75,8 +78,47 @@ def draw_interval(axes: Axes, value: Interval, row: int, end: float) -> None:
         axes.plot([end], [row], marker=">", ms=4.5, color=INK, zorder=6, clip_on=False)
 
 
+def name_rows(axes: Axes, rows: list[tuple[str, str]]) -> None:
+    """One row each, from the top down, for (name, colour): the names stand at the left."""
+    axes.set_ylim(len(rows) - 0.45, -0.55)
+    axes.set_yticks(range(len(rows)))
+    axes.set_yticklabels([shorten(name) for name, _ in rows], weight="bold")
+    axes.tick_params(axis="y", length=0, labelsize=TEXT)
+    for label, (_, colour) in zip(axes.get_yticklabels(), rows):
+        label.set_color(letters(colour))
+
+
+def words_at_edge(axes: Axes, row: int, words: str) -> None:
+    """Words right of the plot, in a row."""
+    axes.annotate(
+        words,
+        (1, row),
+        xycoords=("axes fraction", "data"),
+        xytext=(8, 0),
+        textcoords="offset points",
+        va="center",
+        size=TEXT - 0.8,
+        color=INK,
+    )
+
+
+def words_instead(axes: Axes, row: int, words: str) -> None:
+    """What stands in a row without a figure."""
+    place = axes.get_yaxis_transform()
+    axes.text(0.012, row, f"✕ {shorten(words, 52)}", va="center", size=TEXT - 0.6, color=INK, transform=place)
+
+
 def mark_line(axes: Axes, x: float, words: str, rows: int) -> None:
     """A dashed upright line with its words just above the plot."""
     axes.plot([x, x], [-0.55, rows - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=6)
-    axes.annotate(words, (x, -0.55), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom", size=TEXT - 1.6,
-                  color=INK, annotation_clip=False)
+    axes.annotate(
+        words,
+        (x, -0.55),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        size=TEXT - 1.6,
+        color=INK,
+        annotation_clip=False,
+    )

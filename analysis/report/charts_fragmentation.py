@@ -39,11 +39,18 @@ def ceiling(values: list[numpy.ndarray]) -> float:
     return max(0.10, highest if highest <= 1.6 * usual else 1.15 * usual) * 1.05
 
 
-def draw_lines(axes: Axes, context: Context, curves: list[tuple[Row, numpy.ndarray, numpy.ndarray]], factor: float) -> None:
+def draw_lines(
+    axes: Axes, context: Context, curves: list[tuple[Row, numpy.ndarray, numpy.ndarray]], factor: float
+) -> None:
     for row, operation, value in curves:
         dashes = "-" if row.held_known else (0, (4, 1.5))
-        axes.plot(*thin(operation / factor, 100 * value), color=context.colour[row.allocator], lw=1.7, ls=dashes,
-                  zorder=5 if row.allocator == "libc" else 4)
+        axes.plot(
+            *thin(operation / factor, 100 * value),
+            color=context.colour[row.allocator],
+            lw=1.7,
+            ls=dashes,
+            zorder=5 if row.allocator == "libc" else 4,
+        )
 
 
 def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float) -> None:
@@ -53,7 +60,13 @@ def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: fl
         last = value[~numpy.isnan(value)][-1]
         mark = "" if row.held_known else " (P)"
         mean = as_percent(mean_of(row, value))
-        items.append((100 * min(float(last), top), f"{shorten(row.allocator, 16)}{mark}  {mean}", letters(context.colour[row.allocator])))
+        items.append(
+            (
+                100 * min(float(last), top),
+                f"{shorten(row.allocator, 16)}{mark}  {mean}",
+                letters(context.colour[row.allocator]),
+            )
+        )
     labels.column(axes, x_end, items, TEXT - 0.5)
 
 
@@ -63,34 +76,52 @@ def mean_of(row: Row, value: numpy.ndarray) -> float:
     return known if known is not None and row.held_known else float(numpy.nanmean(value))
 
 
+def name_failures(axes: Axes, tape: Tape) -> None:
+    """Those that have no curve because they did not get through."""
+    failed = [f"✕ {shorten(r.allocator, 16)} {r.failure.partition(':')[0]}" for r in tape.rows if not r.ok]
+    axes.annotate(
+        "\n".join(failed), (0.01, 0.98), xycoords="axes fraction", va="top", size=TEXT - 1.4, color=INK
+    )
+
+
+def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canvas, Axes]:
+    """The canvas with what is divided by what in its subtitle."""
+    known = [row.held_known for row, _, _ in curves]
+    what = "H/R − 1" if any(known) else "P/R − 1"
+    if any(known) and not all(known):
+        what += "; P/R − 1 for those marked (P), whose H cannot be told"
+    highest = [(row.allocator, float(numpy.nanmax(value))) for row, _, value in curves]
+    over = ", ".join(f"{name} up to {as_percent(most)}" for name, most in highest if most > top)
+    footer = context.footer(
+        f"Drawn where R is at least {100 * LIVE_ENOUGH:g} % of its peak",
+        f"Above the chart's top: {over}" if over else "",
+    )
+    title = f"Fragmentation over time: {shorten(tape.name, 48)}"
+    height = max(3.1, 0.24 * len(curves) + 0.9)
+    canvas = Canvas(9.6, height, title, f"{what}. Lower is better; labels carry the mean.", footer)
+    axes = canvas.axes(0.62, 0.55, 6.85, height - 0.65)
+    axes.set_ylabel("held above requested, %" if any(known) else "resident above requested, %")
+    return canvas, axes
+
+
 def draw(context: Context, tape: Tape) -> Chart | None:
     """None where no allocator left a curve to divide."""
     curves = [(r, *ratio(r)) for r in tape.rows if r.series is not None]
     curves = [c for c in curves if not numpy.all(numpy.isnan(c[2]))]
     if not curves:
         return None
-    largest = max(float(c[1][-1]) for c in curves)
-    top = ceiling([c[2] for c in curves])
-    low = min(0.0, min(float(numpy.nanmin(c[2])) for c in curves))
+    largest = max(float(operation[-1]) for _, operation, _ in curves)
+    last = max(float(operation[~numpy.isnan(value)][-1]) for _, operation, value in curves)
+    low = min(0.0, min(float(numpy.nanmin(value)) for _, _, value in curves))
+    top = ceiling([value for _, _, value in curves])
     _, factor = operations_unit(largest)
-    known = [c[0].held_known for c in curves]
-    what = "H/R − 1" if all(known) else "H/R − 1; P/R − 1 for those marked (P), whose H cannot be told" if any(known) else "P/R − 1"
-    over = [f"{r.allocator} up to {as_percent(float(numpy.nanmax(v)))}" for r, _, v in curves if numpy.nanmax(v) > top]
-    footer = context.footer(f"Drawn where R is at least {LIVE_ENOUGH:.0%} of its peak".replace("%", " %"),
-                            f"Above the chart's top: {', '.join(over)}" if over else "")
-    canvas = Canvas(9.6, max(3.1, 0.24 * len(curves) + 0.9), f"Fragmentation over time: {shorten(tape.name, 48)}",
-                    f"{what}. Lower is better; labels carry the mean.", footer)
-    axes = canvas.axes(0.62, 0.55, 6.85, canvas.height - canvas.top - canvas.bottom - 0.65)
+    canvas, axes = sheet(context, tape, curves, top)
     draw_lines(axes, context, curves, factor)
-    axes.set_ylabel("held above requested, %" if any(known) else "resident above requested, %")
     axes.set_xlim(0, largest / factor)
     axes.set_ylim(100 * low * 1.1, 100 * top)
     label_operations(axes, largest, 8)
     axes.axhline(0, color=MUTED, lw=0.9, zorder=2)
-    end_labels(axes, context, curves, max(c[1][~numpy.isnan(c[2])][-1] for c in curves) / factor, top)
-    failed = [r for r in tape.rows if not r.ok]
-    if failed:
-        axes.annotate("\n".join(f"✕ {shorten(r.allocator, 16)} {r.failure.partition(':')[0]}" for r in failed), (0.01, 0.98),
-                      xycoords="axes fraction", va="top", size=TEXT - 1.4, color=INK)
+    end_labels(axes, context, curves, last / factor, top)
+    name_failures(axes, tape)
     said = "; ".join(f"{r.allocator} {as_percent(mean_of(r, v))} in the mean" for r, _, v in curves)
     return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)

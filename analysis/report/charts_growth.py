@@ -27,12 +27,18 @@ PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.75  # inches of a whole panel, and of its pl
 def scale(rows: list[Row]) -> tuple[float, float]:
     """The largest operation and the largest byte count of any panel."""
     operations = max(float(r.series.operation[-1]) for r in rows)
-    sizes = [numpy.nanmax(v) for r in rows for v in (r.series.requested, r.series.usable, r.series.held, r.series.resident)
-             if not numpy.all(numpy.isnan(v))]
+    sizes = [
+        numpy.nanmax(v)
+        for r in rows
+        for v in (r.series.requested, r.series.usable, r.series.held, r.series.resident)
+        if not numpy.all(numpy.isnan(v))
+    ]
     return operations, max([float(s) for s in sizes] + [1.0])
 
 
-def draw_panel(axes: Axes, row: Row, colour: str, x_factor: float, y_factor: float, x_max: float, y_max: float) -> None:
+def draw_panel(
+    axes: Axes, row: Row, colour: str, x_factor: float, y_factor: float, x_max: float, y_max: float
+) -> None:
     """One allocator's four curves."""
     series = row.series
     x = series.operation / x_factor
@@ -54,22 +60,38 @@ def peaks(row: Row, unit: str, factor: float) -> str:
     """The four peaks of the curves, in the unit of the axis."""
     series = row.series
     held = f"H{SPACE}{figures(numpy.nanmax(series.held) / factor)}" if row.held_known else "H unknown"
-    return "  ".join((
-        f"P{SPACE}{figures(numpy.nanmax(series.resident) / factor)}", held,
-        f"U{SPACE}{figures(numpy.nanmax(series.usable) / factor)}",
-        f"R{SPACE}{figures(numpy.nanmax(series.requested) / factor)} {unit}",
-    ))
+    return "  ".join(
+        (
+            f"P{SPACE}{figures(numpy.nanmax(series.resident) / factor)}",
+            held,
+            f"U{SPACE}{figures(numpy.nanmax(series.usable) / factor)}",
+            f"R{SPACE}{figures(numpy.nanmax(series.requested) / factor)} {unit}",
+        )
+    )
 
 
 def draw_key(canvas: Canvas, x: float, y: float, colour: str) -> None:
     """The four kinds of line with their words, in a row."""
     w, h = canvas.width, canvas.height
-    entries = (("P resident", {"color": colour, "lw": 2.1}), ("H held from the system", {"color": colour, "lw": 0.9}),
-               ("U usable", {"color": INK, "lw": 1.0, "ls": (0, (1, 1.6))}), ("R requested", None))
+    entries = (
+        ("P resident", {"color": colour, "lw": 2.1}),
+        ("H held from the system", {"color": colour, "lw": 0.9}),
+        ("U usable", {"color": INK, "lw": 1.0, "ls": (0, (1, 1.6))}),
+        ("R requested", None),
+    )
     for words, line in entries:
         if line is None:
-            canvas.figure.add_artist(Rectangle((x / w, (y - 0.045) / h), 0.26 / w, 0.09 / h, facecolor=SHADE, edgecolor=MUTED,
-                                               lw=0.7, transform=canvas.figure.transFigure))
+            canvas.figure.add_artist(
+                Rectangle(
+                    (x / w, (y - 0.045) / h),
+                    0.26 / w,
+                    0.09 / h,
+                    facecolor=SHADE,
+                    edgecolor=MUTED,
+                    lw=0.7,
+                    transform=canvas.figure.transFigure,
+                )
+            )
         else:
             canvas.figure.add_artist(Line2D([x / w, (x + 0.26) / w], [y / h, y / h], **line))
         canvas.text(x + 0.33, y, words, size=TEXT - 0.5, color=MUTED, va="center")
@@ -77,10 +99,27 @@ def draw_key(canvas: Canvas, x: float, y: float, colour: str) -> None:
 
 
 def title_panel(axes: Axes, row: Row, colour: str, unit: str, factor: float) -> None:
-    axes.annotate(shorten(row.allocator, 26), (0, 1), xytext=(0, 17), xycoords="axes fraction", textcoords="offset points",
-                  size=TEXT + 0.5, weight="bold", color=letters(colour), va="bottom")
-    axes.annotate(peaks(row, unit, factor), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points",
-                  size=TEXT - 1.6, color=MUTED, va="bottom")
+    axes.annotate(
+        shorten(row.allocator, 26),
+        (0, 1),
+        xytext=(0, 17),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=TEXT + 0.5,
+        weight="bold",
+        color=letters(colour),
+        va="bottom",
+    )
+    axes.annotate(
+        peaks(row, unit, factor),
+        (0, 1),
+        xytext=(0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=TEXT - 1.6,
+        color=MUTED,
+        va="bottom",
+    )
 
 
 def failed_panel(axes: Axes, row: Row, colour: str) -> None:
@@ -91,12 +130,32 @@ def failed_panel(axes: Axes, row: Row, colour: str) -> None:
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_linestyle((0, (3, 3)))
-    axes.annotate(shorten(row.allocator, 26), (0, 1), xytext=(0, 5), xycoords="axes fraction", textcoords="offset points",
-                  size=TEXT + 0.5, weight="bold", color=letters(colour), va="bottom")
+    axes.annotate(
+        shorten(row.allocator, 26),
+        (0, 1),
+        xytext=(0, 5),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=TEXT + 0.5,
+        weight="bold",
+        color=letters(colour),
+        va="bottom",
+    )
     words = row.failure or "no memory curve"
     head, _, rest = words.partition(": ")
-    axes.text(0.5, 0.56, f"✕ {head}", transform=axes.transAxes, ha="center", va="center", color=INK, weight="bold")
-    axes.text(0.5, 0.40, shorten(rest, 36), transform=axes.transAxes, ha="center", va="center", color=MUTED, size=TEXT - 1.2)
+    axes.text(
+        0.5, 0.56, f"✕ {head}", transform=axes.transAxes, ha="center", va="center", color=INK, weight="bold"
+    )
+    axes.text(
+        0.5,
+        0.40,
+        shorten(rest, 36),
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        color=MUTED,
+        size=TEXT - 1.2,
+    )
 
 
 def one_panel(context: Context, row: Row, x_max: float, y_max: float) -> Canvas:
@@ -107,7 +166,9 @@ def one_panel(context: Context, row: Row, x_max: float, y_max: float) -> Canvas:
     return canvas
 
 
-def decorate(context: Context, axes: Axes, row: Row, x_max: float, y_max: float, left: bool, below: bool) -> None:
+def decorate(
+    context: Context, axes: Axes, row: Row, x_max: float, y_max: float, left: bool, below: bool
+) -> None:
     """Draws a row into its panel with the axis labels that its place asks for."""
     colour = context.colour[row.allocator]
     if row.series is None:
@@ -133,7 +194,9 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     x_max, y_max = scale(drawn)
     columns = min(3, len(tape.rows))
     lines = math.ceil(len(tape.rows) / columns)
-    footer = context.footer("Memory run of the median round; the process before the first operation is taken out", hidden(tape))
+    footer = context.footer(
+        "Memory run of the median round; the process before the first operation is taken out", hidden(tape)
+    )
     width = max(columns * PANEL_WIDTH + 0.35, 6.4)
     cell = PANEL_HEIGHT + 0.88
     canvas = Canvas(width, lines * cell + 0.28, f"Heap growth: {shorten(tape.name, 48)}", "", footer)
@@ -143,8 +206,11 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         bottom = (lines - 1 - line) * cell + 0.50
         axes = canvas.axes(0.62 + at * PANEL_WIDTH, bottom, PANEL_WIDTH - 0.5, PANEL_HEIGHT)
         decorate(context, axes, row, x_max, y_max, at == 0, i + columns >= len(tape.rows))
-    said = "; ".join(f"{r.allocator}: peak resident growth {as_bytes(float(numpy.nanmax(r.series.resident)))}, peak held "
-                     + (as_bytes(float(numpy.nanmax(r.series.held))) if r.held_known else "unknown") for r in drawn)
+    said = "; ".join(
+        f"{r.allocator}: peak resident growth {as_bytes(float(numpy.nanmax(r.series.resident)))}, peak held "
+        + (as_bytes(float(numpy.nanmax(r.series.held))) if r.held_known else "unknown")
+        for r in drawn
+    )
     panels = tuple(one_panel(context, r, x_max, y_max) for r in tape.rows)
     return Chart("growth", "Heap growth", READING, said + ".", canvas, True, panels)
 

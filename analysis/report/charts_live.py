@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from matplotlib.axes import Axes
+
+from . import bars
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .palette import INK, MUTED, letters
-from .results import LiveEntry
+from .palette import MUTED
+from .results import Live, LiveEntry
 from .units import as_bytes, as_percent, as_seconds, byte_unit
 
 READING = (
@@ -21,7 +24,9 @@ def words_for(entry: LiveEntry) -> str:
     parts = [as_bytes(entry.peak_resident)]
     if entry.predicted is not None and entry.peak_resident:
         miss = as_percent(entry.predicted / entry.peak_resident - 1)
-        parts.append(f"predicted {as_bytes(entry.predicted)} ({miss if miss.startswith(chr(0x2212)) else '+' + miss})")
+        parts.append(
+            f"predicted {as_bytes(entry.predicted)} ({miss if miss.startswith(chr(0x2212)) else '+' + miss})"
+        )
     if entry.seconds and entry.seconds.get("median") is not None:
         parts.append(f"took {as_seconds(entry.seconds['median'])}")
     return ", ".join(parts)
@@ -33,38 +38,48 @@ def runs_of(entries: list[LiveEntry]) -> str:
     return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
 
+def draw_entry(axes: Axes, entry: LiveEntry, row: int, colour: str, factor: float) -> None:
+    """Runs, their median, the prediction and the line between the two."""
+    real = entry.peak_resident / factor
+    runs = [r / factor for r in entry.peak_resident_runs]
+    axes.plot(runs, [row] * len(runs), ls="", marker="|", ms=11, mew=0.8, color=MUTED, zorder=2)
+    axes.plot([real], [row], marker="o", ms=7, mfc=colour, mec=colour, zorder=4)
+    if entry.predicted is not None:
+        predicted, paper = entry.predicted / factor, axes.get_facecolor()
+        axes.plot([real, predicted], [row, row], color=colour, lw=1.4, alpha=0.6, zorder=3)
+        axes.plot([predicted], [row], marker="D", ms=6.5, mfc=paper, mec=colour, mew=1.4, zorder=5)
+    bars.words_at_edge(axes, row, words_for(entry))
+
+
+def sheet(context: Context, live: Live, known: list[LiveEntry]) -> tuple[Canvas, Axes]:
+    """A canvas with room for the names at the left and the words at the right."""
+    runs = runs_of(known)
+    footer = (
+        f"Runs of the program itself, {runs} under each allocator, timed by hyperfine. {context.machine()}."
+    )
+    title = f"The real program beside its prediction: {shorten(' '.join(live.program), 44)}"
+    subtitle = "● really run    ◇ predicted by replay    Lower is better."
+    canvas = Canvas(WIDTH, ROW_HEIGHT * len(live.entries) + 0.65, title, subtitle, footer)
+    left = 0.25 + max(canvas.text_width(shorten(e.allocator), weight="bold") for e in live.entries)
+    right = 0.35 + max(canvas.text_width(words_for(e), TEXT - 0.8) for e in known)
+    return canvas, canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * len(live.entries))
+
+
 def draw(context: Context) -> Chart | None:
+    """None where the program was not run, or no run ended well."""
     live = context.results.live
-    entries = list(live.entries) if live else []
-    known = [e for e in entries if e.peak_resident is not None]
+    known = [e for e in live.entries if e.peak_resident is not None] if live else []
     if not known:
         return None
     unit, factor = byte_unit(max(e.peak_resident for e in known))
-    footer = f"Runs of the program itself, {runs_of(known)} under each allocator, timed by hyperfine. {context.machine()}."
-    canvas = Canvas(WIDTH, ROW_HEIGHT * len(entries) + 0.65, f"The real program beside its prediction: {shorten(' '.join(live.program), 44)}",
-                    "● really run    ◇ predicted by replay    Lower is better.", footer)
-    left = 0.25 + max(canvas.text_width(shorten(e.allocator), weight="bold") for e in entries)
-    right = 0.35 + max(canvas.text_width(words_for(e), TEXT - 0.8) for e in known)
-    axes = canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * len(entries))
-    end = max([e.peak_resident for e in known] + [e.predicted for e in known if e.predicted]) / factor * 1.06
-    for i, entry in enumerate(entries):
-        colour = context.colour[entry.allocator]
+    canvas, axes = sheet(context, live, known)
+    axes.set_xlim(0, max(v for e in known for v in (e.peak_resident, e.predicted or 0.0)) / factor * 1.06)
+    for i, entry in enumerate(live.entries):
         if entry.peak_resident is None:
-            axes.text(end * 0.012, i, f"✕ {entry.status}", va="center", size=TEXT - 0.6, color=INK)
-            continue
-        if entry.predicted is not None:
-            axes.plot([entry.peak_resident / factor, entry.predicted / factor], [i, i], color=colour, lw=1.4, alpha=0.6, zorder=3)
-            axes.plot([entry.predicted / factor], [i], marker="D", ms=6.5, mfc=axes.get_facecolor(), mec=colour, mew=1.4, zorder=5)
-        axes.plot([r / factor for r in entry.peak_resident_runs], [i] * len(entry.peak_resident_runs), ls="", marker="|", ms=11, mew=0.8, color=MUTED, zorder=2)
-        axes.plot([entry.peak_resident / factor], [i], marker="o", ms=7, mfc=colour, mec=colour, zorder=4)
-        axes.annotate(words_for(entry), (1, i), xycoords=("axes fraction", "data"), xytext=(8, 0), textcoords="offset points", va="center", size=TEXT - 0.8, color=INK)
-    axes.set_ylim(len(entries) - 0.45, -0.55)
-    axes.set_xlim(0, end)
-    axes.set_yticks(range(len(entries)))
-    axes.set_yticklabels([shorten(e.allocator) for e in entries], weight="bold", size=TEXT)
-    for label, entry in zip(axes.get_yticklabels(), entries):
-        label.set_color(letters(context.colour[entry.allocator]))
-    axes.tick_params(axis="y", length=0)
+            bars.words_instead(axes, i, entry.status)
+        else:
+            draw_entry(axes, entry, i, context.colour[entry.allocator], factor)
+    bars.name_rows(axes, [(e.allocator, context.colour[e.allocator]) for e in live.entries])
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel(f"peak resident of the whole program, {unit}")
     said = "; ".join(f"{e.allocator}: {words_for(e)}" for e in known)

@@ -34,7 +34,12 @@ def absolute_bar(context: Context, row: Row, factor: float) -> bars.Bar:
     if value is None:
         return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
     scaled = Interval(value.median / factor, value.low / factor, value.high / factor)
-    return bars.Bar(row.allocator, colour, scaled, f"{as_bytes(value.median)} [{figures(scaled.low)}, {figures(scaled.high)}]")
+    return bars.Bar(
+        row.allocator,
+        colour,
+        scaled,
+        f"{as_bytes(value.median)} [{figures(scaled.low)}, {figures(scaled.high)}]",
+    )
 
 
 def order(row: Row) -> tuple[bool, float, str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from . import bars
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .overview import Overall, overall
-from .palette import INK, MUTED, letters
+from .palette import INK, MUTED
 from .units import figures
 
 READING = (
@@ -19,32 +20,34 @@ READING = (
 ROW_HEIGHT, WIDTH = 0.40, 9.6
 
 
+def draw_row(axes: Axes, row: int, entry: Overall, which: str, colour: str) -> None:
+    """One allocator's tapes and its mean."""
+    ratios, mean = getattr(entry, which), getattr(entry, f"{which}_mean")
+    if mean is None:
+        bars.words_instead(axes, row, "no figures")
+        return
+    axes.plot([min(ratios), max(ratios)], [row, row], color=colour, lw=1.0, alpha=0.55, zorder=3)
+    axes.plot(ratios, [row] * len(ratios), ls="", marker="o", ms=3.6, color=colour, alpha=0.75, zorder=4)
+    axes.plot([mean], [row], marker="D", ms=8, mfc=colour, mec=axes.get_facecolor(), mew=1.0, zorder=5)
+    bars.words_at_edge(axes, row, f"{mean:.2f}×" + (f"  ✕{entry.failed}" if entry.failed else ""))
+
+
 def draw_half(axes: Axes, context: Context, rows: list[Overall], which: str, title: str) -> None:
     """One of the two plots: `which` is time or memory."""
     values = [v for r in rows for v in getattr(r, which)]
     low, high = min([*values, 0.9]) / 1.08, max([*values, 1.1]) * 1.08
     axes.set_xscale("log", base=2)
-    for i, row in enumerate(rows):
-        colour, ratios, mean = context.colour[row.allocator], getattr(row, which), getattr(row, f"{which}_mean")
-        if mean is None:
-            axes.text(0.01, i, "✕ no figures", va="center", size=TEXT - 0.6, color=INK, transform=axes.get_yaxis_transform())
-            continue
-        axes.plot([min(ratios), max(ratios)], [i, i], color=colour, lw=1.0, alpha=0.55, zorder=3)
-        axes.plot(ratios, [i] * len(ratios), ls="", marker="o", ms=3.6, mfc=colour, mec=colour, alpha=0.75, zorder=4)
-        axes.plot([mean], [i], marker="D", ms=8, mfc=colour, mec=axes.get_facecolor(), mew=1.0, zorder=5)
-        note = f"{mean:.2f}×" + (f"  ✕{row.failed}" if row.failed else "")
-        axes.annotate(note, (1, i), xycoords=("axes fraction", "data"), xytext=(6, 0), textcoords="offset points", va="center", size=TEXT - 0.6, color=INK)
-    axes.plot([1, 1], [-0.55, len(rows) - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=2)
-    axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_xlim(low, high)
-    axes.xaxis.set_major_locator(LogLocator(base=2, subs=(1.0, 1.5) if high / low < 6 else (1.0,), numticks=8))
+    for i, entry in enumerate(rows):
+        draw_row(axes, i, entry, which, context.colour[entry.allocator])
+    axes.plot([1, 1], [-0.55, len(rows) - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=2)
+    between = (1.0, 1.5) if high / low < 6 else (1.0,)
+    axes.xaxis.set_major_locator(LogLocator(base=2, subs=between, numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()
     axes.set_xlabel("multiple of libc (log scale)")
     axes.set_title(title, loc="left", size=TEXT, color=MUTED, pad=5)
-    axes.set_yticks(range(len(rows)))
-    axes.tick_params(axis="y", length=0)
 
 
 def draw(context: Context) -> Chart | None:
@@ -53,15 +56,28 @@ def draw(context: Context) -> Chart | None:
     if len(context.results.tapes) < 2 or not any(r.time_mean for r in rows):
         return None
     failed = any(r.failed for r in rows)
-    footer = context.footer(f"Geometric means over {len(context.results.tapes)} tapes", "✕n: failed on n tapes, which its mean leaves out" if failed else "")
-    canvas = Canvas(WIDTH, ROW_HEIGHT * len(rows) + 0.9, "All tapes: time and peak resident relative to libc", "Lower is better; small points are single tapes.", footer)
+    footer = context.footer(
+        f"Geometric means over {len(context.results.tapes)} tapes",
+        "✕n: failed on n tapes, which its mean leaves out" if failed else "",
+    )
+    canvas = Canvas(
+        WIDTH,
+        ROW_HEIGHT * len(rows) + 0.9,
+        "All tapes: time and peak resident relative to libc",
+        "Lower is better; small points are single tapes.",
+        footer,
+    )
     left = 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r in rows)
     width = (WIDTH - left - 1.95) / 2
-    for k, (which, title) in enumerate((("time", "time per operation, floor included"), ("memory", "peak resident"))):
+    for k, (which, title) in enumerate(
+        (("time", "time per operation, floor included"), ("memory", "peak resident"))
+    ):
         axes = canvas.axes(left + k * (width + 1.0), 0.52, width, ROW_HEIGHT * len(rows))
         draw_half(axes, context, rows, which, title)
-        axes.set_yticklabels([shorten(r.allocator) for r in rows] if k == 0 else [], weight="bold", size=TEXT)
-        for label, row in zip(axes.get_yticklabels(), rows):
-            label.set_color(letters(context.colour[row.allocator]))
-    said = "; ".join(f"{r.allocator}: time {figures(r.time_mean)}×, peak resident {figures(r.memory_mean)}×" for r in rows if r.time_mean and r.memory_mean)
+        bars.name_rows(axes, [(r.allocator if k == 0 else "", context.colour[r.allocator]) for r in rows])
+    said = "; ".join(
+        f"{r.allocator}: time {figures(r.time_mean)}×, peak resident {figures(r.memory_mean)}×"
+        for r in rows
+        if r.time_mean and r.memory_mean
+    )
     return Chart("overview", "All tapes", READING, said + ".", canvas, True)

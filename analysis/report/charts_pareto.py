@@ -45,7 +45,9 @@ def limits(values: list[Interval], factor: float = 1.0) -> tuple[float, float]:
     return (max(0.0, low - room), high + room)
 
 
-def draw_points(axes: Axes, context: Context, rows: list[Row], factor: float, on_front: set[int]) -> list[Bbox]:
+def draw_points(
+    axes: Axes, context: Context, rows: list[Row], factor: float, on_front: set[int]
+) -> list[Bbox]:
     """Crosses and points; returns the pixels that labels should keep free."""
     boxes = []
     for i, row in enumerate(rows):
@@ -53,13 +55,23 @@ def draw_points(axes: Axes, context: Context, rows: list[Row], factor: float, on
         x, y = row.ns, row.peak_resident
         axes.plot([x.low, x.high], [y.median / factor] * 2, color=colour, lw=1.1, zorder=4)
         axes.plot([x.median] * 2, [y.low / factor, y.high / factor], color=colour, lw=1.1, zorder=4)
-        axes.plot([x.median], [y.median / factor], marker="o", ms=8, mew=1.6, mec=colour, zorder=5,
-                  mfc=colour if i in on_front else axes.get_facecolor())
+        axes.plot(
+            [x.median],
+            [y.median / factor],
+            marker="o",
+            ms=8,
+            mew=1.6,
+            mec=colour,
+            zorder=5,
+            mfc=colour if i in on_front else axes.get_facecolor(),
+        )
     to_pixels = axes.transData.transform
     for row in rows:
         px, py = to_pixels((row.ns.median, row.peak_resident.median / factor))
         boxes.append(Bbox.from_extents(px - 8, py - 8, px + 8, py + 8))
-        (x0, y0), (x1, y1) = to_pixels([(row.ns.low, row.peak_resident.low / factor), (row.ns.high, row.peak_resident.high / factor)])
+        (x0, y0), (x1, y1) = to_pixels(
+            [(row.ns.low, row.peak_resident.low / factor), (row.ns.high, row.peak_resident.high / factor)]
+        )
         boxes.append(Bbox.from_extents(x0, py - 2, x1, py + 2))
         boxes.append(Bbox.from_extents(px - 2, y0, px + 2, y1))
     return boxes
@@ -76,36 +88,63 @@ def draw_front(axes: Axes, points: list[tuple[float, float]], chosen: list[int])
     ys.append(ys[-1])
     axes.plot(xs, ys, color=MUTED, lw=1.2, ls=(0, (5, 2)), zorder=2)
     corners = axes.transData.transform(list(zip(xs, ys)))
-    return [Bbox.from_extents(min(a[0], b[0]) - 1, min(a[1], b[1]) - 1, max(a[0], b[0]) + 1, max(a[1], b[1]) + 1)
-            for a, b in zip(corners[:-1], corners[1:])]
+    return [
+        Bbox.from_extents(min(a[0], b[0]) - 1, min(a[1], b[1]) - 1, max(a[0], b[0]) + 1, max(a[1], b[1]) + 1)
+        for a, b in zip(corners[:-1], corners[1:])
+    ]
+
+
+def mark_baseline(axes: Axes, base: Row | None, factor: float) -> None:
+    """A pale cross through libc: what lies left below it is better in both."""
+    if base and base.ns and base.peak_resident:
+        axes.axvline(base.ns.median, color=GRID, lw=1.6, zorder=1)
+        axes.axhline(base.peak_resident.median / factor, color=GRID, lw=1.6, zorder=1)
+
+
+def label_axes(axes: Axes, unit: str) -> None:
+    tick_plainly(axes.xaxis, 6)
+    tick_plainly(axes.yaxis, 5)
+    axes.set_xlabel("ns per operation, floor included")
+    axes.set_ylabel(f"peak resident, {unit}")
+    axes.annotate(
+        "better",
+        (0.012, 0.02),
+        xytext=(0.07, 0.10),
+        xycoords="axes fraction",
+        textcoords="axes fraction",
+        size=TEXT - 1,
+        color=INK,
+        ha="left",
+        va="bottom",
+        arrowprops={"arrowstyle": "->", "color": INK, "lw": 0.9},
+    )
+
+
+def sheet(context: Context, tape: Tape, rows: list[Row]) -> tuple[Canvas, Axes]:
+    failed = [f"{r.allocator} ({r.failure})" for r in tape.rows if r not in rows]
+    without = "Without figures: " + ", ".join(failed) if failed else ""
+    footer = context.footer("Axes do not begin at zero", without)
+    subtitle = "Lower left is better; filled points are on the Pareto front."
+    canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.name, 40)}", subtitle, footer)
+    return canvas, canvas.axes(0.66, 0.55, 5.5, 3.25)
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
+    """None where no allocator has both figures."""
     rows = [r for r in tape.rows if r.ns and r.peak_resident]
     if not rows:
         return None
     unit, factor = byte_unit(max(r.peak_resident.median for r in rows))
     points = [(r.ns.median, r.peak_resident.median / factor) for r in rows]
     chosen = front(points)
-    failed = [r for r in tape.rows if r not in rows]
-    footer = context.footer("Axes do not begin at zero", "Without figures: " + ", ".join(f"{r.allocator} ({r.failure})" for r in failed) if failed else "")
-    canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.name, 40)}", "Lower left is better; filled points are on the Pareto front.", footer)
-    axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
+    canvas, axes = sheet(context, tape, rows)
     axes.set_xlim(*limits([r.ns for r in rows]))
     axes.set_ylim(*limits([r.peak_resident for r in rows], factor))
-    base = tape.baseline
-    if base and base.ns and base.peak_resident:
-        axes.axvline(base.ns.median, color=GRID, lw=1.6, zorder=1)
-        axes.axhline(base.peak_resident.median / factor, color=GRID, lw=1.6, zorder=1)
-    free = draw_front(axes, points, chosen)
-    free += draw_points(axes, context, rows, factor, set(chosen))
-    labels.around(axes, [(x, y, shorten(r.allocator, 18), letters(context.colour[r.allocator])) for (x, y), r in zip(points, rows)], free, TEXT)
-    tick_plainly(axes.xaxis, 6)
-    tick_plainly(axes.yaxis, 5)
-    axes.set_xlabel("ns per operation, floor included")
-    axes.set_ylabel(f"peak resident, {unit}")
-    axes.annotate("better", (0.012, 0.02), xytext=(0.07, 0.10), xycoords="axes fraction", textcoords="axes fraction", size=TEXT - 1,
-                  color=INK, ha="left", va="bottom", arrowprops={"arrowstyle": "->", "color": INK, "lw": 0.9})
+    mark_baseline(axes, tape.baseline, factor)
+    label_axes(axes, unit)
+    free = draw_front(axes, points, chosen) + draw_points(axes, context, rows, factor, set(chosen))
+    named = [(shorten(r.allocator, 18), letters(context.colour[r.allocator])) for r in rows]
+    labels.around(axes, [(*point, *name) for point, name in zip(points, named)], free, TEXT)
     said = "On the front: " + ", ".join(rows[i].allocator for i in chosen) + ". "
-    said += "; ".join(f"{r.allocator}: {as_ns(r.ns.median)}, {as_bytes(r.peak_resident.median)}" for r in rows)
-    return Chart("time_memory", "Time against memory", READING, said + ".", canvas)
+    pairs = [f"{r.allocator}: {as_ns(r.ns.median)}, {as_bytes(r.peak_resident.median)}" for r in rows]
+    return Chart("time_memory", "Time against memory", READING, said + "; ".join(pairs) + ".", canvas)

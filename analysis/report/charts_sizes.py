@@ -59,10 +59,23 @@ def mark_halves(axes, calls: float, size: float) -> None:
     """A dot where each curve passes one half, and its name beside: calls always lie left of bytes."""
     low, high = axes.get_xlim()
     near_end = size > high / (high / low) ** 0.12
-    for x, name, dot, colour, side in ((calls, "calls", BLUE, BLUE, -1), (size, "bytes", RUST, letters(RUST), -1 if near_end else 1)):
+    for x, name, dot, colour, side in (
+        (calls, "calls", BLUE, BLUE, -1),
+        (size, "bytes", RUST, letters(RUST), -1 if near_end else 1),
+    ):
         axes.plot([x], [50], marker="o", ms=5.5, color=dot, zorder=6)
-        axes.annotate(name, (x, 50), xytext=(8 * side, -3 * side), textcoords="offset points", va="center",
-                      ha="right" if side < 0 else "left", size=TEXT, color=colour, weight="bold", zorder=7)
+        axes.annotate(
+            name,
+            (x, 50),
+            xytext=(8 * side, -3 * side),
+            textcoords="offset points",
+            va="center",
+            ha="right" if side < 0 else "left",
+            size=TEXT,
+            color=colour,
+            weight="bold",
+            zorder=7,
+        )
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -78,12 +91,23 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     running_calls = 100 * numpy.cumsum(calls) / calls.sum()
     running_bytes = 100 * numpy.cumsum(size) / max(size.sum(), 1)
     footer = f"Bars: share of calls by size. Lines: share of calls and of bytes up to a size. {as_count(sizes.allocations.sum())} allocations of {as_bytes(float(sizes.allocated_bytes.sum()))} in all. Zero bytes are drawn in the first bar."
-    half_calls, half = (float(numpy.interp(50, running, edges[1:])) for running in (running_calls, running_bytes))
+    half_calls, half = (
+        float(numpy.interp(50, running, edges[1:])) for running in (running_calls, running_bytes)
+    )
     at_most = [as_bytes(reached(sizes, w)) for w in (sizes.allocations, sizes.allocated_bytes)]
     subtitle = f"Half of the calls ask for ≤ {at_most[0]}; half of the bytes lie in sizes ≤ {at_most[1]}."
     canvas = Canvas(6.4, 3.9, f"Sizes asked for: {shorten(tape.name, 40)}", subtitle, footer)
     axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
-    axes.bar(drawn_edges[:-1], share, width=numpy.diff(drawn_edges), align="edge", color=BLUE, alpha=0.45, lw=0, zorder=3)
+    axes.bar(
+        drawn_edges[:-1],
+        share,
+        width=numpy.diff(drawn_edges),
+        align="edge",
+        color=BLUE,
+        alpha=0.45,
+        lw=0,
+        zorder=3,
+    )
     label_sizes(axes, low, high)
     upto = edges[1:]
     axes.plot([low, *upto], [0, *running_calls], color=BLUE, lw=1.9, zorder=4)
@@ -92,6 +116,8 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     tick_plainly(axes.yaxis, 5)
     axes.set_ylabel("share, %")
     mark_halves(axes, half_calls, half)
-    said = (f"Half of the calls ask for {at_most[0]} or less; half of the bytes lie in requests up to {at_most[1]}; "
-            f"the commonest bar holds {as_percent(float(share.max()) / 100)} of the calls.")
+    said = (
+        f"Half of the calls ask for {at_most[0]} or less; half of the bytes lie in requests up to {at_most[1]}; "
+        f"the commonest bar holds {as_percent(float(share.max()) / 100)} of the calls."
+    )
     return Chart("sizes", "Sizes asked for", READING, said, canvas)

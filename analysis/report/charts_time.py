@@ -35,7 +35,12 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     rows = sorted(tape.rows, key=by_time)
     drawn = [to_bar(context, r) for r in rows]
     footer = context.footer("Mean over the replay, floor included")
-    canvas, axes = bars.sheet(f"Time per operation: {shorten(tape.name, 40)}", "Lower is better; ticks are single rounds.", footer, drawn)
+    canvas, axes = bars.sheet(
+        f"Time per operation: {shorten(tape.name, 40)}",
+        "Lower is better; ticks are single rounds.",
+        footer,
+        drawn,
+    )
     bars.draw(axes, drawn)
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel("ns per operation")

@@ -34,8 +34,12 @@ class Context:
         """The machine in a few words."""
         machine = self.results.machine
         cores = machine.get("cores")
-        where = [str(machine.get("cpu_model") or "unknown CPU"), f"{cores} cores" if cores else "",
-                 str(machine.get("libc") or ""), str(machine.get("kernel") or "")]
+        where = [
+            str(machine.get("cpu_model") or "unknown CPU"),
+            f"{cores} cores" if cores else "",
+            str(machine.get("libc") or ""),
+            str(machine.get("kernel") or ""),
+        ]
         return ", ".join(w for w in where if w)
 
     def footer(self, *notes: str) -> str:
@@ -47,9 +51,9 @@ class Context:
         method = settings.get("interval_method")
         parts = [n for n in notes if n]
         parts.append(
-            f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}" + (f" ({method})" if method else "")
+            f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}"
+            + (f" ({method})" if method else "")
         )
         parts.append(self.machine())
         parts.append(f"Blocks touched: {settings.get('touch')}" if settings.get("touch") else "")
         return ". ".join(p.rstrip(".") for p in parts if p) + "."
-

@@ -18,7 +18,9 @@ def thin(x: numpy.ndarray, y: numpy.ndarray, columns: int = 300) -> tuple[numpy.
         if numpy.all(numpy.isnan(part)):
             keep.append(start)
             continue
-        keep.extend(sorted({start, start + int(numpy.nanargmin(part)), start + int(numpy.nanargmax(part)), stop - 1}))
+        keep.extend(
+            sorted({start, start + int(numpy.nanargmin(part)), start + int(numpy.nanargmax(part)), stop - 1})
+        )
     return x[keep], y[keep]
 
 
@@ -41,4 +43,3 @@ def label_operations(axes: Axes, largest: float, bins: int = 5) -> float:
     axes.set_xlabel(f"{unit} replayed")
     tick_plainly(axes.xaxis, bins)
     return factor
-

@@ -65,7 +65,9 @@ class Fields:
         self.value, self.where = value, where
 
     def wrong(self, key: str, expected: str) -> ResultsError:
-        return ResultsError(f"{self.where}: {key} is not {expected}: the file was damaged or edited; run heaptape bench again")
+        return ResultsError(
+            f"{self.where}: {key} is not {expected}: the file was damaged or edited; run heaptape bench again"
+        )
 
     def number(self, key: str) -> float | None:
         value = self.value.get(key)
@@ -115,7 +117,9 @@ class Fields:
         median, low, high = inner.number("median"), inner.number("ci_low"), inner.number("ci_high")
         if median is None:
             return None
-        return Interval(median, median if low is None else low, median if high is None else high, inner.text("verdict"))
+        return Interval(
+            median, median if low is None else low, median if high is None else high, inner.text("verdict")
+        )
 
 
 def read_folder(folder: pathlib.Path) -> Fields:
@@ -124,7 +128,9 @@ def read_folder(folder: pathlib.Path) -> Fields:
     if not folder.exists():
         raise ResultsError(f"no such folder: {folder}: {make}")
     if not folder.is_dir():
-        raise ResultsError(f"not a folder: {folder}: name the folder that heaptape bench wrote, not a file in it")
+        raise ResultsError(
+            f"not a folder: {folder}: name the folder that heaptape bench wrote, not a file in it"
+        )
     path = folder / "results.json"
     if not path.exists():
         raise ResultsError(f"no results.json in {folder}: {make}")

@@ -22,6 +22,8 @@ def for_page(svg: str, prefix: str, label: str) -> str:
     body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
     view = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', body)
     width = float(view[1]) if view else 640.0
-    opening = (f'<svg role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {view[1]} {view[2]}" '
-               f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">')
+    opening = (
+        f'<svg role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {view[1]} {view[2]}" '
+        f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+    )
     return re.sub(r"^<svg[^>]*>", lambda _: opening, body, count=1)

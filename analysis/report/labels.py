@@ -35,16 +35,37 @@ def column(axes: Axes, x: float, items: list[tuple[float, str, str]], size: floa
     at = [axes.transData.transform((x, y))[1] * to_points for y, _, _ in items]
     for (y, text, colour), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
         axes.annotate(
-            text, (x, y), xytext=(indent, place - wish), textcoords="offset points", va="center", ha="left", size=size,
-            color=colour, weight="bold", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 0, "shrinkB": 0, "relpos": (0, 0.5)},
+            text,
+            (x, y),
+            xytext=(indent, place - wish),
+            textcoords="offset points",
+            va="center",
+            ha="left",
+            size=size,
+            color=colour,
+            weight="bold",
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "lw": 0.6,
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
         )
 
 
 # Directions to try around a point, the pleasant first: (dx, dy, horizontal, vertical alignment).
 AROUND = (
-    (1, 0, "left", "center"), (0.75, 0.75, "left", "bottom"), (0.75, -0.75, "left", "top"), (-1, 0, "right", "center"),
-    (0, 1, "center", "bottom"), (0, -1, "center", "top"), (-0.75, 0.75, "right", "bottom"), (-0.75, -0.75, "right", "top"),
+    (1, 0, "left", "center"),
+    (0.75, 0.75, "left", "bottom"),
+    (0.75, -0.75, "left", "top"),
+    (-1, 0, "right", "center"),
+    (0, 1, "center", "bottom"),
+    (0, -1, "center", "top"),
+    (-0.75, 0.75, "right", "bottom"),
+    (-0.75, -0.75, "right", "top"),
 )
 
 
@@ -55,29 +76,54 @@ def overlap(one: Bbox, other: Bbox) -> float:
     return width * height if width > 0 and height > 0 else 0.0
 
 
-def around(axes: Axes, items: list[tuple[float, float, str, str]], keep_free: list[Bbox], size: float) -> None:
-    """Labels beside points (x, y, text, colour): each where it covers least of the others and of keep_free."""
-    figure = axes.figure
-    renderer = figure.canvas.get_renderer()
-    pixels = figure.dpi / 72
+def put(
+    axes: Axes, item: tuple[float, float, str, str], distance: float, way: tuple, size: float, leader=None
+):
+    """Writes one label at a distance in points from its point; returns the annotation."""
+    x, y, text, colour = item
+    dx, dy, ha, va = way
+    offset = (dx * distance, dy * distance)
+    return axes.annotate(
+        text,
+        (x, y),
+        xytext=offset,
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        size=size,
+        color=colour,
+        weight="bold",
+        annotation_clip=False,
+        arrowprops=leader,
+    )
+
+
+def best_place(axes: Axes, item: tuple, taken: list[Bbox], size: float) -> tuple[float, tuple, Bbox]:
+    """(distance, way, box) that covers least of what is taken and of what is outside; the near one among equals."""
+    renderer = axes.figure.canvas.get_renderer()
     frame = axes.get_window_extent(renderer)
+    best, least = None, float("inf")
+    for distance in (7, 13, 22, 34, 48):
+        for way in AROUND:
+            label = put(axes, item, distance, way, size)
+            box = label.get_window_extent(renderer).padded(1.5 * axes.figure.dpi / 72)
+            label.remove()
+            outside = box.width * box.height - overlap(box, frame)
+            cost = sum(overlap(box, other) for other in taken) + 4 * outside + 0.5 * distance
+            if cost < least - 1e-9:
+                best, least = (distance, way, box), cost
+        if least < 0.5 * distance + 1:
+            break
+    return best
+
+
+def around(
+    axes: Axes, items: list[tuple[float, float, str, str]], keep_free: list[Bbox], size: float
+) -> None:
+    """Labels beside points (x, y, text, colour): each where it covers least of the others and of keep_free."""
     taken = list(keep_free)
-    for x, y, text, colour in items:
-        best = None
-        for distance in (7, 13, 22, 34, 48):
-            for dx, dy, ha, va in AROUND:
-                label = axes.annotate(text, (x, y), xytext=(dx * distance, dy * distance), textcoords="offset points",
-                                      ha=ha, va=va, size=size, color=colour, weight="bold", annotation_clip=False)
-                box = label.get_window_extent(renderer).padded(1.5 * pixels)
-                cost = sum(overlap(box, other) for other in taken) + 4 * (box.width * box.height - overlap(box, frame))
-                cost += distance * 0.5
-                label.remove()
-                if best is None or cost < best[0] - 1e-9:
-                    best = (cost, distance, dx, dy, ha, va, box)
-            if best and best[0] < distance * 0.5 + 1:
-                break
-        _, distance, dx, dy, ha, va, box = best
-        leader = {"arrowstyle": "-", "color": colour, "lw": 0.6, "shrinkA": 1, "shrinkB": 3} if distance > 7 else None
-        axes.annotate(text, (x, y), xytext=(dx * distance, dy * distance), textcoords="offset points", ha=ha, va=va,
-                      size=size, color=colour, weight="bold", annotation_clip=False, arrowprops=leader)
+    for item in items:
+        distance, way, box = best_place(axes, item, taken, size)
+        leader = {"arrowstyle": "-", "color": item[3], "lw": 0.6, "shrinkA": 1, "shrinkB": 3}
+        put(axes, item, distance, way, size, leader if distance > 7 else None)
         taken.append(box)

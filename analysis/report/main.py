@@ -23,7 +23,9 @@ class Parser(argparse.ArgumentParser):
     """Speaks as every heaptape command does: examples first, one line for an error, exit 2."""
 
     def format_help(self) -> str:
-        return EXAMPLES + """
+        return (
+            EXAMPLES
+            + """
 Writes report.html (one file, needs no network) and charts/*.png and *.svg from the folder that heaptape bench
 left. The paths written go to stdout.
 
@@ -35,6 +37,7 @@ left. The paths written go to stdout.
 
 Exit status: 0 ok, 2 usage, 3 the folder cannot be used, 4 cannot write.
 """
+        )
 
     def error(self, message: str):
         fail(EXIT_USAGE, f"{message}; see heaptape report --help")
@@ -113,7 +116,17 @@ def progress(text: str) -> None:
 
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
-    from . import charts_fragmentation, charts_growth, charts_live, charts_memory, charts_overview, charts_pareto, charts_sizes, charts_time, page
+    from . import (
+        charts_fragmentation,
+        charts_growth,
+        charts_live,
+        charts_memory,
+        charts_overview,
+        charts_pareto,
+        charts_sizes,
+        charts_time,
+        page,
+    )
     from .canvas import set_style
     from .context import Context
 
@@ -124,7 +137,17 @@ def write(results, writer: Writer) -> None:
     tapes = []
     for tape in results.tapes:
         progress(tape.name)
-        charts = [m.draw(context, tape) for m in (charts_time, charts_memory, charts_pareto, charts_sizes, charts_growth, charts_fragmentation)]
+        charts = [
+            m.draw(context, tape)
+            for m in (
+                charts_time,
+                charts_memory,
+                charts_pareto,
+                charts_sizes,
+                charts_growth,
+                charts_fragmentation,
+            )
+        ]
         tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])
     drawn_live = charts_live.draw(context)
     live = (drawn_live, writer.chart(drawn_live)) if drawn_live else None
@@ -148,7 +171,10 @@ def main(arguments: list[str]) -> int:
     try:
         write(results, writer)
     except OSError as error:
-        fail(EXIT_ENVIRONMENT, f"cannot write {error.filename or writer.folder}: {error.strerror}: choose another folder with -o")
+        fail(
+            EXIT_ENVIRONMENT,
+            f"cannot write {error.filename or writer.folder}: {error.strerror}: choose another folder with -o",
+        )
     if not options.quiet:
         print("\n".join(str(p) for p in writer.written))
     return 0

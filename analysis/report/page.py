@@ -55,12 +55,26 @@ class Section:
 
 
 COLUMNS = (
-    "Allocator", "Time per operation", "Time against libc", "Time without floor", "Peak resident", "Resident against libc",
-    "Peak held", "Mean fragmentation",
+    "Allocator",
+    "Time per operation",
+    "Time against libc",
+    "Time without floor",
+    "Peak resident",
+    "Resident against libc",
+    "Peak held",
+    "Mean fragmentation",
 )
 MORE_COLUMNS = (
-    "Allocator", "Resident at start", "Peak usable U", "Peak held H", "Mean of H/R − 1", "H/R − 1 at peak R", "H/R − 1 at peak H",
-    "max H / max R − 1", "Area ratio ΣH/ΣR", "Rounds",
+    "Allocator",
+    "Resident at start",
+    "Peak usable U",
+    "Peak held H",
+    "Mean of H/R − 1",
+    "H/R − 1 at peak R",
+    "H/R − 1 at peak H",
+    "max H / max R − 1",
+    "Area ratio ΣH/ΣR",
+    "Rounds",
 )
 UNKNOWN = Cell("–", float("inf"))
 
@@ -73,7 +87,12 @@ def relative_cell(value) -> Cell:
     if not value.shown:
         return Cell("no difference shown", value.median, units.as_change(value.median), verdict.SAME)
     note = f"{units.figures(value.low)} to {units.figures(value.high)}×"
-    return Cell(units.as_change(value.median), value.median, note, verdict.BETTER if value.median < 1 else verdict.WORSE)
+    return Cell(
+        units.as_change(value.median),
+        value.median,
+        note,
+        verdict.BETTER if value.median < 1 else verdict.WORSE,
+    )
 
 
 def range_cell(value, text) -> Cell:
@@ -89,11 +108,19 @@ def share_cell(value: float | None) -> Cell:
 
 def cells(row: Row) -> list[Cell]:
     """The row of the summary table, in the order of COLUMNS without the name."""
-    held = Cell(units.as_bytes(row.peak_held), row.peak_held) if row.held_known and row.peak_held is not None else UNKNOWN
+    held = (
+        Cell(units.as_bytes(row.peak_held), row.peak_held)
+        if row.held_known and row.peak_held is not None
+        else UNKNOWN
+    )
     waste = row.fragmentation
     return [
-        range_cell(row.ns, units.as_ns), relative_cell(row.relative_time), range_cell(row.net_ns, units.as_ns),
-        range_cell(row.peak_resident, units.as_bytes), relative_cell(row.relative_peak_resident), held,
+        range_cell(row.ns, units.as_ns),
+        relative_cell(row.relative_time),
+        range_cell(row.net_ns, units.as_ns),
+        range_cell(row.peak_resident, units.as_bytes),
+        relative_cell(row.relative_peak_resident),
+        held,
         share_cell(waste.mean_over_time),
     ]
 
@@ -102,10 +129,18 @@ def more_cells(row: Row) -> list[Cell]:
     """The row of the table of all other figures, in the order of MORE_COLUMNS without the name."""
     waste = row.fragmentation
     sizes = [row.startup_resident, row.peak_usable, row.peak_held if row.held_known else None]
-    shares = [waste.mean_over_time, waste.at_peak_requested, waste.at_peak_held, waste.max_held_over_max_requested]
+    shares = [
+        waste.mean_over_time,
+        waste.at_peak_requested,
+        waste.at_peak_held,
+        waste.max_held_over_max_requested,
+    ]
     area = UNKNOWN if waste.area_ratio is None else Cell(units.figures(waste.area_ratio), waste.area_ratio)
-    return [UNKNOWN if v is None else Cell(units.as_bytes(v), v) for v in sizes] + [share_cell(v) for v in shares] + [
-        area, Cell(f"{row.rounds_ok} of {row.rounds}", row.rounds_ok)]
+    return (
+        [UNKNOWN if v is None else Cell(units.as_bytes(v), v) for v in sizes]
+        + [share_cell(v) for v in shares]
+        + [area, Cell(f"{row.rounds_ok} of {row.rounds}", row.rounds_ok)]
+    )
 
 
 def table(tape: Tape, cells) -> list[tuple[Row, list[Cell]]]:
@@ -120,9 +155,14 @@ def facts(tape: Tape) -> list[tuple[str, str]]:
     command = f"{tape.program} {arguments}" if arguments else tape.program
     pairs = [("Program", command if len(command) <= 160 else command[:159] + "…")]
     for word, key, text in (
-        ("Events", "events", units.as_count), ("Allocations", "allocations", units.as_count), ("Frees", "frees", units.as_count),
-        ("Reallocs", "reallocs", units.as_count), ("Threads", "lanes", units.as_count), ("Peak live", "peak_live_bytes", units.as_bytes),
-        ("Live at the end", "live_at_end_bytes", units.as_bytes), ("Recorded for", "duration_seconds", units.as_seconds),
+        ("Events", "events", units.as_count),
+        ("Allocations", "allocations", units.as_count),
+        ("Frees", "frees", units.as_count),
+        ("Reallocs", "reallocs", units.as_count),
+        ("Threads", "lanes", units.as_count),
+        ("Peak live", "peak_live_bytes", units.as_bytes),
+        ("Live at the end", "live_at_end_bytes", units.as_bytes),
+        ("Recorded for", "duration_seconds", units.as_seconds),
         ("Tape on disk", "file_bytes", units.as_bytes),
     ):
         value = about.get(key)
@@ -130,7 +170,13 @@ def facts(tape: Tape) -> list[tuple[str, str]]:
             pairs.append((word, text(value)))
     if about.get("recorded_allocator"):
         peak = about.get("recorded_peak_resident_bytes")
-        pairs.append(("Recorded on", str(about["recorded_allocator"]) + (f", the process peaked at {units.as_bytes(peak)} resident" if peak else "")))
+        pairs.append(
+            (
+                "Recorded on",
+                str(about["recorded_allocator"])
+                + (f", the process peaked at {units.as_bytes(peak)} resident" if peak else ""),
+            )
+        )
     if about.get("complete") is False:
         pairs.append(("Note", "the recording was cut; its end is missing"))
     return pairs
@@ -153,8 +199,17 @@ def figure(chart: Chart, prefix: str, files: list[str]) -> Figure:
 def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> Section:
     prefix = f"t{number}-{anchor_of(tape.name)}"
     found = verdict.lines(tape)
-    return Section(prefix, tape, verdict.headline(tape), found, verdict.undecided(found), table(tape, cells), table(tape, more_cells), facts(tape),
-                   [figure(c, prefix, files) for c, files in charts])
+    return Section(
+        prefix,
+        tape,
+        verdict.headline(tape),
+        found,
+        verdict.undecided(found),
+        table(tape, cells),
+        table(tape, more_cells),
+        facts(tape),
+        [figure(c, prefix, files) for c, files in charts],
+    )
 
 
 def pairs_of(values: dict) -> list[tuple[str, str]]:
@@ -171,13 +226,23 @@ def pairs_of(values: dict) -> list[tuple[str, str]]:
 
 def noise(results: Results) -> list[tuple[str, str, float]]:
     """(tape, allocator, half width of the interval over the median) of the widest intervals of time, widest first."""
-    found = [(t.name, r.allocator, (r.ns.high - r.ns.low) / 2 / r.ns.median) for t in results.tapes for r in t.rows if r.ns and r.ns.median]
+    found = [
+        (t.name, r.allocator, (r.ns.high - r.ns.low) / 2 / r.ns.median)
+        for t in results.tapes
+        for r in t.rows
+        if r.ns and r.ns.median
+    ]
     return sorted(found, key=lambda f: (-f[2], f[0], f[1]))[:5]
 
 
 def environment() -> Environment:
-    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(default=True, default_for_string=True),
-                       undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters.update(ns=units.as_ns, count=units.as_count, percent=units.as_percent)
     return made
 
@@ -189,12 +254,28 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
     totals = overall(results)
     compared = several and any(o.time_mean for o in totals)
     sections = [section(t, charts, i) for i, (t, charts) in enumerate(zip(results.tapes, tape_charts))]
-    return environment().get_template("report.html.j2").render(
-        results=results, sections=sections, several=several, columns=COLUMNS, more_columns=MORE_COLUMNS, colours=context.colour,
-        overview=[figure(c, "all", f) for c, f in overview_charts], live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,
-        headline=verdict.overall_headline(totals, results) if compared else None,
-        overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
-        command=shlex.join(results.command), machine=pairs_of(results.machine), settings=pairs_of(results.settings),
-        noise=noise(results), variable=palette.variable, palette=[c for c in palette.every_colour() if c not in palette.CHROME],
-        dark=palette.dark, ink={n: palette.variable(palette.letters(c)) for n, c in context.colour.items()}, programs=list(dict.fromkeys(t.program for t in results.tapes)),
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            results=results,
+            sections=sections,
+            several=several,
+            columns=COLUMNS,
+            more_columns=MORE_COLUMNS,
+            colours=context.colour,
+            overview=[figure(c, "all", f) for c, f in overview_charts],
+            live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,
+            headline=verdict.overall_headline(totals, results) if compared else None,
+            overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
+            command=shlex.join(results.command),
+            machine=pairs_of(results.machine),
+            settings=pairs_of(results.settings),
+            noise=noise(results),
+            variable=palette.variable,
+            palette=[c for c in palette.every_colour() if c not in palette.CHROME],
+            dark=palette.dark,
+            ink={n: palette.variable(palette.letters(c)) for n, c in context.colour.items()},
+            programs=list(dict.fromkeys(t.program for t in results.tapes)),
+        )
     )

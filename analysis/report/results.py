@@ -15,7 +15,14 @@ import numpy
 
 from .fields import Fields, Interval, ResultsError, read_folder, read_json
 
-SERIES_COLUMNS = ("operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes", "resident_bytes")
+SERIES_COLUMNS = (
+    "operation",
+    "time_seconds",
+    "requested_bytes",
+    "usable_bytes",
+    "held_bytes",
+    "resident_bytes",
+)
 SIZES_COLUMNS = ("size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes")
 
 
@@ -172,7 +179,9 @@ class Results:
 # ---- reading ---------------------------------------------------------------------------------------------
 
 
-def read_table(folder: pathlib.Path, name: str, columns: tuple[str, ...], minimum: int) -> list[numpy.ndarray]:
+def read_table(
+    folder: pathlib.Path, name: str, columns: tuple[str, ...], minimum: int
+) -> list[numpy.ndarray]:
     """The columns of a CSV file inside the folder; an empty cell is nan. ValueError says what is wrong."""
     path = folder / name
     if folder.resolve() not in path.resolve().parents:
@@ -218,14 +227,25 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
     inner = Fields(fields.object("fragmentation"), f"{fields.where}: fragmentation")
     ns = Fields(fields.object("ns_per_operation"), f"{fields.where}: ns_per_operation")
     return Row(
-        tape=tape, allocator=allocator, is_floor=is_floor, status=status, detail=fields.text("detail"),
-        rounds_ok=fields.count("rounds_ok"), rounds=fields.count("rounds"),
-        ns=fields.interval("ns_per_operation"), ns_min=ns.number("min"), ns_max=ns.number("max"),
-        floor_ns=fields.number("floor_ns_per_operation"), net_ns=fields.interval("net_ns_per_operation"),
+        tape=tape,
+        allocator=allocator,
+        is_floor=is_floor,
+        status=status,
+        detail=fields.text("detail"),
+        rounds_ok=fields.count("rounds_ok"),
+        rounds=fields.count("rounds"),
+        ns=fields.interval("ns_per_operation"),
+        ns_min=ns.number("min"),
+        ns_max=ns.number("max"),
+        floor_ns=fields.number("floor_ns_per_operation"),
+        net_ns=fields.interval("net_ns_per_operation"),
         relative_time=fields.interval("relative_time"),
-        peak_requested=fields.number("peak_requested_bytes"), peak_usable=fields.number("peak_usable_bytes"),
-        peak_held=fields.number("peak_held_bytes"), peak_resident=fields.interval("peak_resident_bytes"),
-        startup_resident=fields.number("startup_resident_bytes"), held_known=fields.truth("held_known"),
+        peak_requested=fields.number("peak_requested_bytes"),
+        peak_usable=fields.number("peak_usable_bytes"),
+        peak_held=fields.number("peak_held_bytes"),
+        peak_resident=fields.interval("peak_resident_bytes"),
+        startup_resident=fields.number("startup_resident_bytes"),
+        held_known=fields.truth("held_known"),
         relative_peak_resident=fields.interval("relative_peak_resident"),
         fragmentation=Fragmentation(*(inner.number(k) for k in Fragmentation.__dataclass_fields__)),
         series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
@@ -269,14 +289,18 @@ def read_live(folder: pathlib.Path) -> Live | None:
         entry = Fields(value, f"live.json: entries[{i}]")
         runs = [float(v) for v in entry.list("peak_resident_bytes_runs") if isinstance(v, (int, float))]
         seconds = Fields(entry.object("time_seconds"), f"{entry.where}: time_seconds")
-        entries.append(LiveEntry(
-            allocator=entry.text("allocator"), status=entry.text("status"),
-            seconds={k: seconds.number(k) for k in seconds.value} or None,
-            peak_resident=entry.number("peak_resident_bytes"), peak_resident_runs=tuple(runs),
-            predicted=entry.number("predicted_peak_resident_bytes"),
-            relative_time=entry.number("relative_time"),
-            relative_peak_resident=entry.number("relative_peak_resident"),
-        ))
+        entries.append(
+            LiveEntry(
+                allocator=entry.text("allocator"),
+                status=entry.text("status"),
+                seconds={k: seconds.number(k) for k in seconds.value} or None,
+                peak_resident=entry.number("peak_resident_bytes"),
+                peak_resident_runs=tuple(runs),
+                predicted=entry.number("predicted_peak_resident_bytes"),
+                relative_time=entry.number("relative_time"),
+                relative_peak_resident=entry.number("relative_peak_resident"),
+            )
+        )
     return Live(tuple(str(w) for w in top.list("program")), tuple(entries)) if entries else None
 
 
@@ -286,11 +310,21 @@ def load(folder: pathlib.Path) -> Results:
     gaps: list[str] = []
     tapes = read_tapes(top, folder, gaps)
     if not tapes:
-        raise ResultsError(f"nothing was measured in {folder} (no rows in its summary): run heaptape bench again")
+        raise ResultsError(
+            f"nothing was measured in {folder} (no rows in its summary): run heaptape bench again"
+        )
     tool = Fields(top.object("tool"), "results.json: tool")
     return Results(
-        folder=folder, tool_version=tool.text("version"), created_utc=top.text("created_utc"),
-        command=tuple(str(w) for w in top.list("command")), complete=top.truth("complete"),
-        machine=top.object("machine"), settings=top.object("settings"), warnings=top.objects("warnings"),
-        allocators=top.objects("allocators"), tapes=tapes, live=read_live(folder), gaps=tuple(gaps),
+        folder=folder,
+        tool_version=tool.text("version"),
+        created_utc=top.text("created_utc"),
+        command=tuple(str(w) for w in top.list("command")),
+        complete=top.truth("complete"),
+        machine=top.object("machine"),
+        settings=top.object("settings"),
+        warnings=top.objects("warnings"),
+        allocators=top.objects("allocators"),
+        tapes=tapes,
+        live=read_live(folder),
+        gaps=tuple(gaps),
     )

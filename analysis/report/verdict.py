@@ -67,10 +67,14 @@ def absolute_line(row: Row) -> Line:
         return Line(row.allocator, None, None, row.failure)
     time = memory = None
     if row.ns:
-        time = Phrase(f"{as_ns(row.ns.median)} an operation", f"{figures(row.ns.low)} to {figures(row.ns.high)}", SAME)
+        time = Phrase(
+            f"{as_ns(row.ns.median)} an operation", f"{figures(row.ns.low)} to {figures(row.ns.high)}", SAME
+        )
     if row.peak_resident:
         peak = row.peak_resident
-        memory = Phrase(f"{as_bytes(peak.median)} peak resident", f"{as_bytes(peak.low)} to {as_bytes(peak.high)}", SAME)
+        memory = Phrase(
+            f"{as_bytes(peak.median)} peak resident", f"{as_bytes(peak.low)} to {as_bytes(peak.high)}", SAME
+        )
     return Line(row.allocator, time, memory)
 
 
@@ -115,17 +119,30 @@ def headline(tape: Tape) -> str:
         return "No allocator got through this tape."
     if len(tape.rows) == 1:
         return f"{rows[0].allocator} alone was measured; bench it beside others to compare."
-    parts = [p for p in (superlative(rows, "ns", "relative_time", "fastest"), superlative(rows, "peak_resident", "relative_peak_resident", "leanest")) if p]
+    parts = [
+        p
+        for p in (
+            superlative(rows, "ns", "relative_time", "fastest"),
+            superlative(rows, "peak_resident", "relative_peak_resident", "leanest"),
+        )
+        if p
+    ]
     return "; ".join(parts) + "." if parts else "Too little was measured to compare."
 
 
 def undecided(found: list[Line]) -> str:
     """'No difference shown between libc and a, b.' for those with neither time nor memory told apart."""
-    same = [l.allocator for l in found if l.time and l.memory and l.time.kind == SAME and l.memory.kind == SAME]
-    return f"No difference shown between libc and {names(same)}, neither in time nor in memory." if same else ""
+    same = [
+        l.allocator for l in found if l.time and l.memory and l.time.kind == SAME and l.memory.kind == SAME
+    ]
+    return (
+        f"No difference shown between libc and {names(same)}, neither in time nor in memory." if same else ""
+    )
 
 
-def overall_phrase(mean: float | None, ratios: tuple[float, ...], words: tuple[str, str, str], noun: str) -> Phrase | None:
+def overall_phrase(
+    mean: float | None, ratios: tuple[float, ...], words: tuple[str, str, str], noun: str
+) -> Phrase | None:
     """The geometric mean in words and the range over the tapes. A mean within 1 % of libc's is called even."""
     if mean is None:
         return None
@@ -154,5 +171,7 @@ def overall_headline(found: list[Overall], results: Results) -> str:
     sized = [(o.memory_mean, o.allocator) for o in found if o.memory_mean]
     if not timed or not sized:
         return "libc has no figures to compare with; see each tape."
-    return (f"Over {len(results.tapes)} tapes, {min(timed)[1]} takes the least time and {min(sized)[1]} the least memory "
-            "(geometric means relative to libc).")
+    return (
+        f"Over {len(results.tapes)} tapes, {min(timed)[1]} takes the least time and {min(sized)[1]} the least memory "
+        "(geometric means relative to libc)."
+    )

@@ -97,14 +97,23 @@ def summary_ok(tape, name, rounds, shape, rows, is_floor, held_known):
         time["verdict"] = verdict(time, ("faster", "slower"))
         memory["verdict"] = verdict(memory, ("less", "more"))
     return {
-        "tape": tape, "allocator": name, "is_floor": is_floor, "status": "ok", "detail": "",
-        "rounds_ok": rounds, "rounds": rounds,
-        "ns_per_operation": ns, "floor_ns_per_operation": FLOOR_NS,
+        "tape": tape,
+        "allocator": name,
+        "is_floor": is_floor,
+        "status": "ok",
+        "detail": "",
+        "rounds_ok": rounds,
+        "rounds": rounds,
+        "ns_per_operation": ns,
+        "floor_ns_per_operation": FLOOR_NS,
         "net_ns_per_operation": interval(gross - FLOOR_NS, 0.02),
         "relative_time": time,
-        "peak_requested_bytes": max(r[2] for r in rows), "peak_usable_bytes": max(r[3] for r in rows),
+        "peak_requested_bytes": max(r[2] for r in rows),
+        "peak_usable_bytes": max(r[3] for r in rows),
         "peak_held_bytes": max(r[4] for r in rows) if held_known else None,
-        "peak_resident_bytes": peak, "startup_resident_bytes": startup, "held_known": held_known,
+        "peak_resident_bytes": peak,
+        "startup_resident_bytes": startup,
+        "held_known": held_known,
         "relative_peak_resident": memory,
         "fragmentation": fragmentation(rows) if held_known else dict.fromkeys(fragmentation(rows)),
         "series_csv": f"series/{tape}.{clean(name)}.csv",
@@ -114,15 +123,33 @@ def summary_ok(tape, name, rounds, shape, rows, is_floor, held_known):
 def summary_failed(tape, name, rounds, status, detail):
     nothing = {"median": None, "ci_low": None, "ci_high": None}
     return {
-        "tape": tape, "allocator": name, "is_floor": False, "status": status, "detail": detail,
-        "rounds_ok": 0, "rounds": rounds,
-        "ns_per_operation": nothing | {"min": None, "max": None}, "floor_ns_per_operation": FLOOR_NS,
-        "net_ns_per_operation": dict(nothing), "relative_time": nothing | {"verdict": None},
-        "peak_requested_bytes": None, "peak_usable_bytes": None, "peak_held_bytes": None,
-        "peak_resident_bytes": dict(nothing), "startup_resident_bytes": None, "held_known": False,
+        "tape": tape,
+        "allocator": name,
+        "is_floor": False,
+        "status": status,
+        "detail": detail,
+        "rounds_ok": 0,
+        "rounds": rounds,
+        "ns_per_operation": nothing | {"min": None, "max": None},
+        "floor_ns_per_operation": FLOOR_NS,
+        "net_ns_per_operation": dict(nothing),
+        "relative_time": nothing | {"verdict": None},
+        "peak_requested_bytes": None,
+        "peak_usable_bytes": None,
+        "peak_held_bytes": None,
+        "peak_resident_bytes": dict(nothing),
+        "startup_resident_bytes": None,
+        "held_known": False,
         "relative_peak_resident": nothing | {"verdict": None},
         "fragmentation": dict.fromkeys(
-            ("mean_over_time", "at_peak_requested", "at_peak_held", "max_held_over_max_requested", "area_ratio")),
+            (
+                "mean_over_time",
+                "at_peak_requested",
+                "at_peak_held",
+                "max_held_over_max_requested",
+                "area_ratio",
+            )
+        ),
         "series_csv": None,
     }
 
@@ -131,18 +158,31 @@ def run_row(entry, mode, number, order, noise):
     ok = entry["status"] == "ok"
     ns = entry["ns_per_operation"]["median"]
     return {
-        "tape": entry["tape"], "allocator": entry["allocator"], "mode": mode, "round": number,
-        "order_in_round": order, "status": entry["status"],
-        "signal": 11 if entry["status"] == "crashed" else 0, "exit_code": 0, "detail": entry["detail"],
-        "operations_done": 1_000_000 if ok else 4242, "operations": 1_000_000,
-        "timed_seconds": ns * noise / 1000 if ok else None, "wall_seconds": ns * noise / 800 if ok else None,
+        "tape": entry["tape"],
+        "allocator": entry["allocator"],
+        "mode": mode,
+        "round": number,
+        "order_in_round": order,
+        "status": entry["status"],
+        "signal": 11 if entry["status"] == "crashed" else 0,
+        "exit_code": 0,
+        "detail": entry["detail"],
+        "operations_done": 1_000_000 if ok else 4242,
+        "operations": 1_000_000,
+        "timed_seconds": ns * noise / 1000 if ok else None,
+        "wall_seconds": ns * noise / 800 if ok else None,
         "ns_per_operation": ns * noise if ok else None,
-        "minor_faults": 7000 if ok else None, "major_faults": 0 if ok else None, "waits": 0, "wait_spins": 0,
+        "minor_faults": 7000 if ok else None,
+        "major_faults": 0 if ok else None,
+        "waits": 0,
+        "wait_spins": 0,
         "startup_resident_bytes": entry["startup_resident_bytes"],
-        "peak_requested_bytes": entry["peak_requested_bytes"], "peak_usable_bytes": entry["peak_usable_bytes"],
+        "peak_requested_bytes": entry["peak_requested_bytes"],
+        "peak_usable_bytes": entry["peak_usable_bytes"],
         "peak_held_bytes": entry["peak_held_bytes"],
         "peak_resident_bytes": entry["peak_resident_bytes"]["median"],
-        "held_known": entry["held_known"], "failed_calls": 0,
+        "held_known": entry["held_known"],
+        "failed_calls": 0,
     }
 
 
@@ -169,17 +209,38 @@ def write_sizes(path, seed):
 
 def tape_row(name, program):
     return {
-        "name": name, "path": f"tapes/{name}.tape", "program": program, "arguments": "--batch < script",
-        "events": 1_000_000, "allocations": 480_000, "frees": 470_000, "reallocs": 50_000, "failed": 0,
-        "lanes": 1, "peak_live_bytes": 29 * MIB, "peak_live_blocks": 300_000, "live_at_end_bytes": 8 * MIB,
-        "duration_seconds": 1.5, "complete": True, "file_bytes": 400_000,
-        "sizes_csv": f"series/{name}.sizes.csv", "recorded_allocator": "libc",
+        "name": name,
+        "path": f"tapes/{name}.tape",
+        "program": program,
+        "arguments": "--batch < script",
+        "events": 1_000_000,
+        "allocations": 480_000,
+        "frees": 470_000,
+        "reallocs": 50_000,
+        "failed": 0,
+        "lanes": 1,
+        "peak_live_bytes": 29 * MIB,
+        "peak_live_blocks": 300_000,
+        "live_at_end_bytes": 8 * MIB,
+        "duration_seconds": 1.5,
+        "complete": True,
+        "file_bytes": 400_000,
+        "sizes_csv": f"series/{name}.sizes.csv",
+        "recorded_allocator": "libc",
         "recorded_peak_resident_bytes": 34 * MIB,
     }
 
 
-def make(folder, tapes=(("tape-a", "synthetic-program"),), allocators=("libc", "null"), failures=None, rounds=5,
-         points=400, live=False, seed=1):
+def make(
+    folder,
+    tapes=(("tape-a", "synthetic-program"),),
+    allocators=("libc", "null"),
+    failures=None,
+    rounds=5,
+    points=400,
+    live=False,
+    seed=1,
+):
     """`failures`: {(tape or None, allocator): (status, detail)}. Returns the results as a dict."""
     folder = pathlib.Path(folder)
     (folder / "series").mkdir(parents=True, exist_ok=True)
@@ -189,18 +250,48 @@ def make(folder, tapes=(("tape-a", "synthetic-program"),), allocators=("libc", "
         "schema_version": 1,
         "tool": {"name": "heaptape", "version": "0.0-synthetic-fixture"},
         "created_utc": "2026-01-02T03:04:05Z",
-        "command": ["heaptape", "bench", *(f"{t}.tape" for t, _ in tapes)], "complete": True,
-        "machine": {"cpu_model": "Synthetic CPU (fixture, nothing was measured)", "cores": 2,
-                    "memory_bytes": 8 << 30, "kernel": "Linux 6.1.0", "os": "Fixture OS 12", "libc": "glibc 2.36",
-                    "thp": "madvise", "page_bytes": 4096},
-        "settings": {"rounds": rounds, "seed": seed, "touch": "first", "order": "lanes", "pace": "asap",
-                     "timeout_seconds": 60, "memory_limit_bytes": 4 << 30, "confidence": 0.95,
-                     "interval_method": "percentile bootstrap of the median"},
-        "warnings": [{"code": "synthetic", "message": "These figures are made up by the test suite.",
-                      "hint": "Run heaptape bench for real ones."}],
-        "allocators": [{"name": a, "path": "" if a == "libc" else f"/usr/lib/lib{a}.so", "version": "1.2.3",
-                        "is_floor": a == "null"} for a in allocators],
-        "tapes": [], "runs": [], "summary": [],
+        "command": ["heaptape", "bench", *(f"{t}.tape" for t, _ in tapes)],
+        "complete": True,
+        "machine": {
+            "cpu_model": "Synthetic CPU (fixture, nothing was measured)",
+            "cores": 2,
+            "memory_bytes": 8 << 30,
+            "kernel": "Linux 6.1.0",
+            "os": "Fixture OS 12",
+            "libc": "glibc 2.36",
+            "thp": "madvise",
+            "page_bytes": 4096,
+        },
+        "settings": {
+            "rounds": rounds,
+            "seed": seed,
+            "touch": "first",
+            "order": "lanes",
+            "pace": "asap",
+            "timeout_seconds": 60,
+            "memory_limit_bytes": 4 << 30,
+            "confidence": 0.95,
+            "interval_method": "percentile bootstrap of the median",
+        },
+        "warnings": [
+            {
+                "code": "synthetic",
+                "message": "These figures are made up by the test suite.",
+                "hint": "Run heaptape bench for real ones.",
+            }
+        ],
+        "allocators": [
+            {
+                "name": a,
+                "path": "" if a == "libc" else f"/usr/lib/lib{a}.so",
+                "version": "1.2.3",
+                "is_floor": a == "null",
+            }
+            for a in allocators
+        ],
+        "tapes": [],
+        "runs": [],
+        "summary": [],
     }
     for tape, program in tapes:
         results["tapes"].append(tape_row(tape, program))
@@ -215,9 +306,18 @@ def make(folder, tapes=(("tape-a", "synthetic-program"),), allocators=("libc", "
                 if name not in ("libc", "null"):
                     shape = (shape[0] * drift, shape[1] * drift, shape[2] * drift, *shape[3:])
                 rows = list(series_rows(shape, points, 1_000_000))
-                write_csv(folder / "series" / f"{tape}.{clean(name)}.csv",
-                          ["operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes",
-                           "resident_bytes"], rows)
+                write_csv(
+                    folder / "series" / f"{tape}.{clean(name)}.csv",
+                    [
+                        "operation",
+                        "time_seconds",
+                        "requested_bytes",
+                        "usable_bytes",
+                        "held_bytes",
+                        "resident_bytes",
+                    ],
+                    rows,
+                )
                 entry = summary_ok(tape, name, rounds, shape, rows, name == "null", shape[4])
             results["summary"].append(entry)
             for number in range(rounds):
@@ -236,22 +336,40 @@ def write_live(folder, results, tape):
         if row["tape"] != tape or row["is_floor"]:
             continue
         if row["status"] != "ok":
-            entries.append({"allocator": row["allocator"], "status": row["status"], "time_seconds": None,
-                            "peak_resident_bytes": None, "peak_resident_bytes_runs": [],
-                            "predicted_peak_resident_bytes": None, "relative_time": None,
-                            "relative_peak_resident": None})
+            entries.append(
+                {
+                    "allocator": row["allocator"],
+                    "status": row["status"],
+                    "time_seconds": None,
+                    "peak_resident_bytes": None,
+                    "peak_resident_bytes_runs": [],
+                    "predicted_peak_resident_bytes": None,
+                    "relative_time": None,
+                    "relative_peak_resident": None,
+                }
+            )
             continue
         predicted = row["peak_resident_bytes"]["median"] + 5 * MIB
         real = int(predicted * (1.02 if row["allocator"] != "jemalloc" else 0.9))
         seconds = 1.0 + 0.2 * row["relative_time"]["median"]
-        entries.append({
-            "allocator": row["allocator"], "status": "ok",
-            "time_seconds": {"mean": seconds, "stddev": 0.01, "median": seconds, "min": seconds - 0.02,
-                             "max": seconds + 0.03},
-            "peak_resident_bytes": real, "peak_resident_bytes_runs": [int(real * f) for f in (0.995, 1.0, 1.006)],
-            "predicted_peak_resident_bytes": predicted, "relative_time": seconds / 1.2,
-            "relative_peak_resident": row["relative_peak_resident"]["median"],
-        })
+        entries.append(
+            {
+                "allocator": row["allocator"],
+                "status": "ok",
+                "time_seconds": {
+                    "mean": seconds,
+                    "stddev": 0.01,
+                    "median": seconds,
+                    "min": seconds - 0.02,
+                    "max": seconds + 0.03,
+                },
+                "peak_resident_bytes": real,
+                "peak_resident_bytes_runs": [int(real * f) for f in (0.995, 1.0, 1.006)],
+                "predicted_peak_resident_bytes": predicted,
+                "relative_time": seconds / 1.2,
+                "relative_peak_resident": row["relative_peak_resident"]["median"],
+            }
+        )
     live = {"schema_version": 1, "program": ["synthetic-program", "--batch"], "entries": entries}
     (pathlib.Path(folder) / "live.json").write_text(json.dumps(live, indent=1) + "\n")
 
@@ -262,13 +380,21 @@ KINDS = {
     "many": dict(allocators=EVERY, live=True),
     "failures": dict(
         allocators=EVERY,
-        failures={(None, "tcmalloc"): ("crashed", "SIGSEGV at operation 4242"),
-                  (None, "first-fit"): ("timeout", "no end after 60 s"),
-                  (None, "jemalloc"): ("out_of_memory", "limit of 4 GiB reached")}),
-    "several": dict(tapes=(("tape-a", "compiler"), ("tape-b", "database"), ("tape-c", "interpreter")),
-                    allocators=EVERY, failures={("tape-b", "tcmalloc"): ("crashed", "SIGABRT")}),
-    "hostile": dict(tapes=(("script", "<script>alert(1)</script>"),),
-                    allocators=("libc", "<img src=x onerror=alert(2)>", "a$b_{c}^d", "null")),
+        failures={
+            (None, "tcmalloc"): ("crashed", "SIGSEGV at operation 4242"),
+            (None, "first-fit"): ("timeout", "no end after 60 s"),
+            (None, "jemalloc"): ("out_of_memory", "limit of 4 GiB reached"),
+        },
+    ),
+    "several": dict(
+        tapes=(("tape-a", "compiler"), ("tape-b", "database"), ("tape-c", "interpreter")),
+        allocators=EVERY,
+        failures={("tape-b", "tcmalloc"): ("crashed", "SIGABRT")},
+    ),
+    "hostile": dict(
+        tapes=(("script", "<script>alert(1)</script>"),),
+        allocators=("libc", "<img src=x onerror=alert(2)>", "a$b_{c}^d", "null"),
+    ),
     "nolibc": dict(allocators=("mimalloc", "htmalloc", "null"), failures={}),
 }
 

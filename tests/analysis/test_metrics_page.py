@@ -10,8 +10,20 @@ from make_results import make
 PAGE = (ROOT / "analysis" / "METRICS.md").read_text()
 NAMED = set(re.findall(r"`([a-z_0-9]+)`", PAGE))
 # Keys that name things rather than measure them.
-NO_FIGURES = {"tape", "allocator", "detail", "status", "verdict", "series_csv", "mode", "round", "order_in_round", "signal",
-              "exit_code", "operations"}
+NO_FIGURES = {
+    "tape",
+    "allocator",
+    "detail",
+    "status",
+    "verdict",
+    "series_csv",
+    "mode",
+    "round",
+    "order_in_round",
+    "signal",
+    "exit_code",
+    "operations",
+}
 
 
 def keys(value) -> set[str]:
@@ -31,6 +43,7 @@ def test_every_key_of_results_is_explained(tmp_path, part):
 
 def test_every_key_of_live_is_explained(tmp_path):
     import json
+
     make(tmp_path, allocators=("libc", "mimalloc"), points=5, live=True)
     live = json.loads((tmp_path / "live.json").read_text())
     assert not keys(live["entries"]) - NAMED - NO_FIGURES
@@ -39,12 +52,21 @@ def test_every_key_of_live_is_explained(tmp_path):
 def test_every_key_of_analyze_is_explained(heaptape, tmp_path):
     import json
     import subprocess
+
     tape = tmp_path / "t.tape"
-    subprocess.run([BUILD / "tests" / "make_tape", tape], input="malloc 1 10 0\nmalloc 2 10 1\nfree 1 0 1\n", text=True, check=True)
+    subprocess.run(
+        [BUILD / "tests" / "make_tape", tape],
+        input="malloc 1 10 0\nmalloc 2 10 1\nfree 1 0 1\n",
+        text=True,
+        check=True,
+    )
     found = keys(json.loads(heaptape("analyze", tape, "--format=json").stdout))
     assert len(found) > 40
     assert not found - NAMED
 
 
 def test_a_missing_key_would_be_seen():
-    assert keys({"summary": [{"no_such_figure": 1}]}) - NAMED - NO_FIGURES == {"no_such_figure", "summary"} - NAMED
+    assert (
+        keys({"summary": [{"no_such_figure": 1}]}) - NAMED - NO_FIGURES
+        == {"no_such_figure", "summary"} - NAMED
+    )

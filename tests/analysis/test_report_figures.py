@@ -7,7 +7,17 @@ import pytest
 
 import report_path  # noqa: F401
 from make_results import make
-from report import charts_fragmentation, charts_pareto, charts_sizes, curves, inline, labels, palette, units, verdict
+from report import (
+    charts_fragmentation,
+    charts_pareto,
+    charts_sizes,
+    curves,
+    inline,
+    labels,
+    palette,
+    units,
+    verdict,
+)
 from report.fields import Interval
 from report.overview import geometric_mean, overall
 from report.results import Sizes, load
@@ -19,33 +29,70 @@ def plain(text: str) -> str:
     return text.replace(NBSP, " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
-@pytest.mark.parametrize("value, text", [
-    (0, "0 B"), (999, "999 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (1536, "1.50 KiB"), (10 * 1024, "10.0 KiB"),
-    (34.2 * 2**20, "34.2 MiB"), (100 * 2**20, "100 MiB"), (99.96 * 2**20, "100 MiB"), (5 * 2**30, "5.00 GiB"), (None, "unknown"),
-])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1023, "1023 B"),
+        (1024, "1.00 KiB"),
+        (1536, "1.50 KiB"),
+        (10 * 1024, "10.0 KiB"),
+        (34.2 * 2**20, "34.2 MiB"),
+        (100 * 2**20, "100 MiB"),
+        (99.96 * 2**20, "100 MiB"),
+        (5 * 2**30, "5.00 GiB"),
+        (None, "unknown"),
+    ],
+)
 def test_bytes(value, text):
     assert plain(units.as_bytes(value)) == text
 
 
-@pytest.mark.parametrize("value, text", [
-    (4, "4.00 ns"), (19.84, "19.8 ns"), (123.4, "123 ns"), (9999, "9999 ns"), (12_000, "12.0 µs"), (2.5e9, "2500 ms"), (1.2e10, "12.0 s"),
-])
+@pytest.mark.parametrize(
+    "value, text",
+    [
+        (4, "4.00 ns"),
+        (19.84, "19.8 ns"),
+        (123.4, "123 ns"),
+        (9999, "9999 ns"),
+        (12_000, "12.0 µs"),
+        (2.5e9, "2500 ms"),
+        (1.2e10, "12.0 s"),
+    ],
+)
 def test_ns(value, text):
     assert plain(units.as_ns(value)) == text
 
 
-@pytest.mark.parametrize("ratio, text", [
-    (0.69, "−31 %"), (1.14, "+14 %"), (1.029, "+2.9 %"), (1.0, "+0.0 %"), (2.4, "2.4×"), (12, "12×"),
-])
+@pytest.mark.parametrize(
+    "ratio, text",
+    [
+        (0.69, "−31 %"),
+        (1.14, "+14 %"),
+        (1.029, "+2.9 %"),
+        (1.0, "+0.0 %"),
+        (2.4, "2.4×"),
+        (12, "12×"),
+    ],
+)
 def test_change(ratio, text):
     assert plain(units.as_change(ratio)) == text
 
 
 def test_verdict_says_the_change_with_its_interval():
     shown = verdict.phrase(Interval(0.69, 0.67, 0.71, "faster"), "time", verdict.TIME_WORDS)
-    assert plain(shown.words) == "31 % less time" and plain(shown.interval) == "29 to 33 %" and shown.kind == verdict.BETTER
+    assert (
+        plain(shown.words) == "31 % less time"
+        and plain(shown.interval) == "29 to 33 %"
+        and shown.kind == verdict.BETTER
+    )
     more = verdict.phrase(Interval(1.14, 1.12, 1.15, "more"), "memory", verdict.MEMORY_WORDS)
-    assert plain(more.words) == "14 % more memory" and plain(more.interval) == "12 to 15 %" and more.kind == verdict.WORSE
+    assert (
+        plain(more.words) == "14 % more memory"
+        and plain(more.interval) == "12 to 15 %"
+        and more.kind == verdict.WORSE
+    )
     times = verdict.phrase(Interval(2.34, 2.2, 2.5, "more"), "memory", verdict.MEMORY_WORDS)
     assert plain(times.words) == "2.3 times the memory" and plain(times.interval) == "2.2 to 2.5 times"
 
@@ -61,14 +108,25 @@ def test_headline_names_the_best_and_those_not_told_apart(tmp_path):
     make(tmp_path, allocators=("libc", "htmalloc", "mimalloc", "first-fit", "null"), points=400)
     tape = load(tmp_path).tapes[0]
     # Ratios of 0.66 and 0.69 with 1.5 % either way do not meet; libc and first-fit in memory do.
-    assert verdict.headline(tape) == "htmalloc is fastest; libc and first-fit are leanest, with no difference shown between them."
+    assert (
+        verdict.headline(tape)
+        == "htmalloc is fastest; libc and first-fit are leanest, with no difference shown between them."
+    )
     said = verdict.lines(tape)
     assert [l.allocator for l in said] == ["htmalloc", "mimalloc", "first-fit"]
-    assert verdict.undecided(said) == "No difference shown between libc and first-fit, neither in time nor in memory."
+    assert (
+        verdict.undecided(said)
+        == "No difference shown between libc and first-fit, neither in time nor in memory."
+    )
 
 
 def test_headline_without_anything_to_say(tmp_path):
-    make(tmp_path / "a", allocators=("libc", "mimalloc"), failures={(None, "libc"): ("crashed", ""), (None, "mimalloc"): ("timeout", "")}, points=5)
+    make(
+        tmp_path / "a",
+        allocators=("libc", "mimalloc"),
+        failures={(None, "libc"): ("crashed", ""), (None, "mimalloc"): ("timeout", "")},
+        points=5,
+    )
     assert verdict.headline(load(tmp_path / "a").tapes[0]) == "No allocator got through this tape."
     make(tmp_path / "b", allocators=("libc", "null"), points=5)
     assert "alone" in verdict.headline(load(tmp_path / "b").tapes[0])
@@ -81,7 +139,13 @@ def test_geometric_mean():
 
 
 def test_overall_counts_failures(tmp_path):
-    make(tmp_path, tapes=(("a", "p"), ("b", "q")), allocators=("libc", "mimalloc"), failures={("b", "mimalloc"): ("crashed", "")}, points=5)
+    make(
+        tmp_path,
+        tapes=(("a", "p"), ("b", "q")),
+        allocators=("libc", "mimalloc"),
+        failures={("b", "mimalloc"): ("crashed", "")},
+        points=5,
+    )
     found = {o.allocator: o for o in overall(load(tmp_path))}
     assert found["mimalloc"].failed == 1 and len(found["mimalloc"].time) == 1
     assert found["libc"].time_mean == pytest.approx(1.0)
@@ -91,7 +155,8 @@ def test_fragmentation_is_held_over_requested_less_one(tmp_path):
     make(tmp_path, points=5)
     (tmp_path / "series" / "tape-a.libc.csv").write_text(
         "operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes\n"
-        "0,0,0,0,10,0\n1,0,9,9,50,9\n2,0,100,100,150,120\n3,0,10,10,150,100\n")
+        "0,0,0,0,10,0\n1,0,9,9,50,9\n2,0,100,100,150,120\n3,0,10,10,150,100\n"
+    )
     row = load(tmp_path).tapes[0].rows[0]
     operation, value = charts_fragmentation.ratio(row)
     assert list(operation) == [0, 1, 2, 3]
@@ -125,7 +190,9 @@ def test_thinning_keeps_every_extreme():
 
 def test_sizes_regrouped_lose_nothing():
     low = numpy.array([0, 16, 32, 1024, 4096, 1 << 40], dtype=float)
-    sizes = Sizes(low, low + 15, numpy.array([1, 2, 3, 4, 5, 6.0]), numpy.array([0, 40, 100, 4100, 20480, 6.6e12]))
+    sizes = Sizes(
+        low, low + 15, numpy.array([1, 2, 3, 4, 5, 6.0]), numpy.array([0, 40, 100, 4100, 20480, 6.6e12])
+    )
     edges = charts_sizes.edges_for(sizes)
     calls, size = charts_sizes.regroup(sizes, edges)
     assert calls.sum() == 21 and size.sum() == sizes.allocated_bytes.sum()
@@ -142,10 +209,12 @@ def test_colours_are_fixed_by_name():
 
 def contrast(one: str, other: str) -> float:
     """WCAG 2's contrast of two colours."""
+
     def light(colour):
-        parts = [int(colour[i:i + 2], 16) / 255 for i in (1, 3, 5)]
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
     bright, dim = sorted((light(one), light(other)), reverse=True)
     return (bright + 0.05) / (dim + 0.05)
 
@@ -157,9 +226,11 @@ def test_names_can_be_read_on_both_papers():
 
 
 def test_inline_svg_has_its_own_ids_and_no_fixed_colours():
-    svg = ('<?xml version="1.0"?>\n<svg width="1pt" height="1pt" viewBox="0 0 10 20" version="1.1">'
-           '<metadata>x</metadata><g id="a"><path id="b" style="fill: #0072b2; stroke: #1c1c21" clip-path="url(#c)"/>'
-           '<use xlink:href="#b"/><text>#0072b2</text></g></svg>')
+    svg = (
+        '<?xml version="1.0"?>\n<svg width="1pt" height="1pt" viewBox="0 0 10 20" version="1.1">'
+        '<metadata>x</metadata><g id="a"><path id="b" style="fill: #0072b2; stroke: #1c1c21" clip-path="url(#c)"/>'
+        '<use xlink:href="#b"/><text>#0072b2</text></g></svg>'
+    )
     made = inline.for_page(svg, "p", 'say "x" <b>')
     assert 'id="p-a"' in made and "url(#p-c)" in made and 'xlink:href="#p-b"' in made
     assert "var(--c-0072b2)" in made and "var(--ink)" in made and "<text>#0072b2</text>" in made

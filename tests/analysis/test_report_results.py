@@ -86,19 +86,22 @@ def test_another_version(folder, version):
     assert "schema_version" in refused(folder)
 
 
-@pytest.mark.parametrize("change", [
-    lambda v: v.update(summary=[]),
-    lambda v: v.update(summary=None),
-    lambda v: v.update(summary="x"),
-    lambda v: v.update(summary=[1]),
-    lambda v: v.update(machine=[]),
-    lambda v: v["summary"][0].update(ns_per_operation=3),
-    lambda v: v["summary"][0]["ns_per_operation"].update(median="fast"),
-    lambda v: v["summary"][0]["ns_per_operation"].update(median=float("nan")),
-    lambda v: v["summary"][0].update(tape=7),
-    lambda v: v["runs"].append([]),
-    lambda v: v.update(command="x"),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda v: v.update(summary=[]),
+        lambda v: v.update(summary=None),
+        lambda v: v.update(summary="x"),
+        lambda v: v.update(summary=[1]),
+        lambda v: v.update(machine=[]),
+        lambda v: v["summary"][0].update(ns_per_operation=3),
+        lambda v: v["summary"][0]["ns_per_operation"].update(median="fast"),
+        lambda v: v["summary"][0]["ns_per_operation"].update(median=float("nan")),
+        lambda v: v["summary"][0].update(tape=7),
+        lambda v: v["runs"].append([]),
+        lambda v: v.update(command="x"),
+    ],
+)
 def test_wrong_types(folder, change):
     edit(folder, change)
     refused(folder)
@@ -108,7 +111,8 @@ def test_missing_series_are_told_not_fatal(folder):
     (folder / "series" / "tape-a.mimalloc.csv").unlink()
     (folder / "series" / "tape-a.sizes.csv").write_text("a,b\n1,2\n")
     (folder / "series" / "tape-a.libc.csv").write_text(
-        "operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes\n1,x,3,4,5,6\n")
+        "operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes\n1,x,3,4,5,6\n"
+    )
     results = load(folder)
     assert all(r.series is None for r in results.tapes[0].rows)
     assert results.tapes[0].sizes is None

@@ -13,15 +13,28 @@ from conftest import BUILD
 @pytest.fixture
 def tape(tmp_path):
     """make("malloc 1 10 0", ...) -> path of a tape with those events, a millisecond apart."""
+
     def make(*events, name="t.tape"):
         path = tmp_path / name
-        subprocess.run([BUILD / "tests" / "make_tape", path, "prog"], input="\n".join(events) + "\n", text=True, check=True)
+        subprocess.run(
+            [BUILD / "tests" / "make_tape", path, "prog"],
+            input="\n".join(events) + "\n",
+            text=True,
+            check=True,
+        )
         return path
+
     return make
 
 
 EVENTS = (
-    "malloc 1 100 0", "calloc 2 50 0", "free 1 0 1", "malloc 3 200 1", "realloc 3 400 1", "free 2 0 0", "free(NULL) 0 0 0",
+    "malloc 1 100 0",
+    "calloc 2 50 0",
+    "free 1 0 1",
+    "malloc 3 200 1",
+    "realloc 3 400 1",
+    "free 2 0 0",
+    "free(NULL) 0 0 0",
     "failed 0 9999 0",
 )
 
@@ -35,11 +48,32 @@ def analyzed(heaptape, path, *options):
 def test_figures_by_hand(heaptape, tape):
     found = analyzed(heaptape, tape(*EVENTS))
     expected = dict(
-        events=8, allocations=3, frees=3, reallocs=1, failed=1, allocated_bytes=550, peak_live_bytes=450, peak_live_blocks=2,
-        blocks_at_peak_bytes=2, peak_event=4, lower_bound_bytes=450, lower_bound_method="peak_live", leaked_blocks=1,
-        leaked_bytes=400, lanes=2, cross_lane_frees=1, cross_lane_free_share=0.5, temporary_blocks=1, reallocs_grew=1,
-        realloc_grown_bytes=200, realloc_copied_bytes_max=200, duration_seconds=0.007, complete=True, damaged_blocks=0,
-        dropped_events=0, program="prog",
+        events=8,
+        allocations=3,
+        frees=3,
+        reallocs=1,
+        failed=1,
+        allocated_bytes=550,
+        peak_live_bytes=450,
+        peak_live_blocks=2,
+        blocks_at_peak_bytes=2,
+        peak_event=4,
+        lower_bound_bytes=450,
+        lower_bound_method="peak_live",
+        leaked_blocks=1,
+        leaked_bytes=400,
+        lanes=2,
+        cross_lane_frees=1,
+        cross_lane_free_share=0.5,
+        temporary_blocks=1,
+        reallocs_grew=1,
+        realloc_grown_bytes=200,
+        realloc_copied_bytes_max=200,
+        duration_seconds=0.007,
+        complete=True,
+        damaged_blocks=0,
+        dropped_events=0,
+        program="prog",
     )
     assert {k: found[k] for k in expected} == expected
     # R after each event: 100, 150, 50, 250, 450, 400, 400, 400.
@@ -49,7 +83,9 @@ def test_figures_by_hand(heaptape, tape):
 
 def test_top_sizes_and_lanes(heaptape, tape):
     found = analyzed(heaptape, tape(*EVENTS))
-    assert [(t["size_bytes"], t["blocks_at_peak"], t["bytes_at_peak"]) for t in found["top_sizes_at_peak"]] == [(400, 1, 400), (50, 1, 50)]
+    assert [
+        (t["size_bytes"], t["blocks_at_peak"], t["bytes_at_peak"]) for t in found["top_sizes_at_peak"]
+    ] == [(400, 1, 400), (50, 1, 50)]
     assert sum(s["allocations"] for s in found["sizes"]) == 4, "three allocations and a realloc's new size"
     lanes = {l["lane"]: l for l in found["lane_table"]}
     assert lanes[1]["frees_of_others"] == 1 and lanes[0]["freed_by_others"] == 1
@@ -60,7 +96,16 @@ def test_agrees_with_trace_info(heaptape, tape):
     path = tape(*EVENTS)
     info = json.loads(heaptape("trace", "info", "--format=json", path).stdout)
     found = analyzed(heaptape, path)
-    for key in ("events", "allocations", "frees", "reallocs", "failed", "lanes", "peak_live_bytes", "complete"):
+    for key in (
+        "events",
+        "allocations",
+        "frees",
+        "reallocs",
+        "failed",
+        "lanes",
+        "peak_live_bytes",
+        "complete",
+    ):
         assert info[key] == found[key], key
     assert info["live_at_end_bytes"] == found["leaked_bytes"]
 
@@ -79,7 +124,10 @@ def test_series(heaptape, tape, tmp_path):
     assert rows[4]["time_seconds"] == "0.004000000"
 
 
-@pytest.mark.parametrize("part, header", [("summary", "tape"), ("sizes", "size_low_bytes"), ("lifetimes", "lifetime_low"), ("lanes", "lane")])
+@pytest.mark.parametrize(
+    "part, header",
+    [("summary", "tape"), ("sizes", "size_low_bytes"), ("lifetimes", "lifetime_low"), ("lanes", "lane")],
+)
 def test_csv_of_each_part(heaptape, tape, part, header):
     result = heaptape("analyze", tape(*EVENTS), "--format=csv", f"--part={part}")
     rows = list(csv.reader(io.StringIO(result.stdout)))
@@ -93,11 +141,19 @@ def test_table_has_the_same_figures(heaptape, tape):
     assert result.stderr == "", "progress belongs on a terminal only"
 
 
-@pytest.mark.parametrize("arguments, status, word", [
-    ((), 2, "no tape given"), (("a", "b"), 2, "one tape"), (("--format=xml", "a"), 2, "--format"), (("--part=x", "a"), 2, "--part"),
-    (("--top=0", "a"), 2, "--top"), (("/nonexistent.tape",), 3, "/nonexistent.tape"), (("/etc/passwd",), 3, "not a tape"),
-    (("--format=csv", "--part=all", "a"), 2, "one --part"),
-])
+@pytest.mark.parametrize(
+    "arguments, status, word",
+    [
+        ((), 2, "no tape given"),
+        (("a", "b"), 2, "one tape"),
+        (("--format=xml", "a"), 2, "--format"),
+        (("--part=x", "a"), 2, "--part"),
+        (("--top=0", "a"), 2, "--top"),
+        (("/nonexistent.tape",), 3, "/nonexistent.tape"),
+        (("/etc/passwd",), 3, "not a tape"),
+        (("--format=csv", "--part=all", "a"), 2, "one --part"),
+    ],
+)
 def test_errors_are_one_line(heaptape, arguments, status, word):
     result = heaptape("analyze", *arguments)
     assert result.returncode == status and word in result.stderr

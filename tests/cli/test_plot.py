@@ -49,7 +49,13 @@ def test_to_a_file(heaptape, many, tmp_path, chart, ending):
 def test_sized_to_the_window(heaptape, many, tmp_path):
     """In a pseudo-terminal of 72 columns no line is longer, and colours are used."""
     command = f"stty cols 72 rows 30; TERM=xterm-256color {ROOT}/heaptape plot '{many}' --chart=fragmentation"
-    out = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True).stdout
+    out = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=True,
+    ).stdout
     bare = re.sub(r"\x1b\[[0-9;]*m", "", out)
     assert "\x1b[" in out and max(len(l.rstrip()) for l in bare.splitlines()) <= 72
 
@@ -77,15 +83,25 @@ def test_names_run_nothing(heaptape, tmp_path):
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("arguments, status, word", [
-    ((), 2, "no results folder"), (("a", "b"), 2, "one results"), (("a", "--chart=pie"), 2, "--chart"), (("a", "-o", "x.pdf"), 2, ".png or .svg"),
-    (("a", "--terminal=vt52"), 2, "--terminal"), (("a", "-o", "x.png", "--terminal"), 2, "either"), (("a", "--nope"), 2, "unknown"),
-    (("/nonexistent",), 3, "no such folder"),
-])
+@pytest.mark.parametrize(
+    "arguments, status, word",
+    [
+        ((), 2, "no results folder"),
+        (("a", "b"), 2, "one results"),
+        (("a", "--chart=pie"), 2, "--chart"),
+        (("a", "-o", "x.pdf"), 2, ".png or .svg"),
+        (("a", "--terminal=vt52"), 2, "--terminal"),
+        (("a", "-o", "x.png", "--terminal"), 2, "either"),
+        (("a", "--nope"), 2, "unknown"),
+        (("/nonexistent",), 3, "no such folder"),
+    ],
+)
 def test_errors_are_one_line(heaptape, arguments, status, word):
     result = heaptape("plot", *arguments)
     assert result.returncode == status and word in result.stderr
-    assert result.stderr.startswith("heaptape plot: ") and result.stderr.count("\n") == 1 and result.stdout == ""
+    assert (
+        result.stderr.startswith("heaptape plot: ") and result.stderr.count("\n") == 1 and result.stdout == ""
+    )
 
 
 def test_unwritable_file(heaptape, many):
@@ -98,12 +114,32 @@ def test_the_scripts_work_alone(many, tmp_path):
     series = many / "series"
     (tmp_path / "a.csv").write_bytes((series / "tape-a.libc.csv").read_bytes())
     for script in ("growth", "fragmentation"):
-        out = subprocess.run(["gnuplot", "-e", "set terminal dumb; names='libc'; files='a.csv'; plain=1", ROOT / "analysis" / "gnuplot" / f"{script}.gp"],
-                             cwd=tmp_path, capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [
+                "gnuplot",
+                "-e",
+                "set terminal dumb; names='libc'; files='a.csv'; plain=1",
+                ROOT / "analysis" / "gnuplot" / f"{script}.gp",
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert "libc" in out.stdout
     (tmp_path / "t.csv").write_text("name,median_ns,low_ns,high_ns,rgb,note\nlibc,30,29,31,0,\n")
-    out = subprocess.run(["gnuplot", "-e", "set terminal dumb; table='t.csv'; plain=1", ROOT / "analysis" / "gnuplot" / "time.gp"],
-                         cwd=tmp_path, capture_output=True, text=True, check=True)
+    out = subprocess.run(
+        [
+            "gnuplot",
+            "-e",
+            "set terminal dumb; table='t.csv'; plain=1",
+            ROOT / "analysis" / "gnuplot" / "time.gp",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert "30.0 ns [29.0, 31.0]" in out.stdout
 
 

@@ -34,9 +34,9 @@ def png_pixels(path: pathlib.Path) -> tuple[int, int, int]:
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     at, picture, size = 8, b"", (0, 0)
     while at < len(data):
-        length, kind = struct.unpack(">I4s", data[at:at + 8])
-        body = data[at + 8:at + 8 + length]
-        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0]
+        length, kind = struct.unpack(">I4s", data[at : at + 8])
+        body = data[at + 8 : at + 8 + length]
+        assert zlib.crc32(kind + body) == struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0]
         if kind == b"IHDR":
             size = struct.unpack(">II", body[:8])
         if kind == b"IDAT":
@@ -57,7 +57,9 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         for key, value in attributes:
-            if key in ("src", "srcset", "data", "poster", "action") or (key == "href" and tag in ("link", "image", "use")):
+            if key in ("src", "srcset", "data", "poster", "action") or (
+                key == "href" and tag in ("link", "image", "use")
+            ):
                 self.fetched.append(value)
             elif key == "href" and tag == "a":
                 self.links.append(value)
@@ -99,7 +101,10 @@ def test_the_page_needs_no_network(many):
     page = Page(text)
     assert all(f.startswith("#") for f in page.fetched), page.fetched
     assert "@import" not in text and "url(http" not in text and "fetch(" not in text
-    foreign = set(re.findall(r"https?://[^\"'<> )]+", text)) - {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    foreign = set(re.findall(r"https?://[^\"'<> )]+", text)) - {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }
     assert not foreign
     assert len(page.ids) == len(set(page.ids)), "ids are unique"
     assert all((many / link).exists() for link in page.links if not link.startswith("#"))
@@ -108,8 +113,18 @@ def test_the_page_needs_no_network(many):
 
 def test_the_page_says_what_was_measured(many):
     words = " ".join(Page((many / "report.html").read_text()).words).replace("\N{NO-BREAK SPACE}", " ")
-    for expected in ("34 % less time", "14 to 16 %", "no difference in time shown", "htmalloc is fastest", "95 % interval",
-                     "heaptape bench tape-a.tape", "Synthetic CPU", "percentile bootstrap", "synthetic-program", "made up by the test suite"):
+    for expected in (
+        "34 % less time",
+        "14 to 16 %",
+        "no difference in time shown",
+        "htmalloc is fastest",
+        "95 % interval",
+        "heaptape bench tape-a.tape",
+        "Synthetic CPU",
+        "percentile bootstrap",
+        "synthetic-program",
+        "made up by the test suite",
+    ):
         assert expected in words, expected
 
 
@@ -135,7 +150,13 @@ def test_names_are_text(heaptape, tmp_path):
 
 def test_the_same_input_gives_the_same_bytes(heaptape, tmp_path):
     for name in ("one", "two"):
-        make(tmp_path / name, tapes=(("tape-a", "p"), ("tape-b", "q")), allocators=EVERY[:4], live=True, points=50)
+        make(
+            tmp_path / name,
+            tapes=(("tape-a", "p"), ("tape-b", "q")),
+            allocators=EVERY[:4],
+            live=True,
+            points=50,
+        )
         report(heaptape, tmp_path / name)
     files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
     assert len(files) > 25
@@ -152,13 +173,18 @@ def test_other_kinds_of_results(heaptape, tmp_path, kind):
 
 
 def test_all_failed(heaptape, tmp_path):
-    make(tmp_path, allocators=("libc", "mimalloc"), failures={(None, "libc"): ("crashed", "x"), (None, "mimalloc"): ("error", "y")})
+    make(
+        tmp_path,
+        allocators=("libc", "mimalloc"),
+        failures={(None, "libc"): ("crashed", "x"), (None, "mimalloc"): ("error", "y")},
+    )
     report(heaptape, tmp_path)
     assert "No allocator got through" in (tmp_path / "report.html").read_text()
 
 
 def test_an_interrupted_bench_says_so(heaptape, tmp_path):
     import json
+
     results = make(tmp_path, points=20)
     results["complete"] = False
     (tmp_path / "results.json").write_text(json.dumps(results))
@@ -182,20 +208,27 @@ def test_formats(heaptape, tmp_path):
     assert [p.name for p in (tmp_path / "h").iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("prepare, status, word", [
-    (lambda f: None, 3, "no results.json"),
-    (lambda f: shutil.rmtree(f), 3, "no such folder"),
-    (lambda f: (f / "results.json").write_text('{"schema_version": 1, "su'), 3, "torn"),
-    (lambda f: (f / "results.json").write_text('{"schema_version": 99}'), 3, "schema_version 99"),
-    (lambda f: (f / "results.json").write_text('{"schema_version": 1}'), 3, "nothing was measured"),
-])
+@pytest.mark.parametrize(
+    "prepare, status, word",
+    [
+        (lambda f: None, 3, "no results.json"),
+        (lambda f: shutil.rmtree(f), 3, "no such folder"),
+        (lambda f: (f / "results.json").write_text('{"schema_version": 1, "su'), 3, "torn"),
+        (lambda f: (f / "results.json").write_text('{"schema_version": 99}'), 3, "schema_version 99"),
+        (lambda f: (f / "results.json").write_text('{"schema_version": 1}'), 3, "nothing was measured"),
+    ],
+)
 def test_folders_that_cannot_be_used(heaptape, tmp_path, prepare, status, word):
     folder = tmp_path / "r"
     folder.mkdir()
     prepare(folder)
     result = heaptape("report", folder)
     assert result.returncode == status and word in result.stderr
-    assert result.stderr.startswith("heaptape report: ") and result.stderr.count("\n") == 1 and result.stdout == ""
+    assert (
+        result.stderr.startswith("heaptape report: ")
+        and result.stderr.count("\n") == 1
+        and result.stdout == ""
+    )
 
 
 @pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--nope", "a"), ("a", "--format=pdf"), ("a", "-o")])
@@ -229,7 +262,13 @@ def test_no_python_that_can(heaptape, build, tmp_path):
     share = tmp_path / "r" / "share" / "heaptape"
     share.mkdir(parents=True)
     (share / "report").symlink_to(ROOT / "analysis" / "report")
-    result = subprocess.run(["/bin/sh", copy, "x"], env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        ["/bin/sh", copy, "x"],
+        env={"PATH": str(tmp_path / "bin")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert result.returncode == 4 and "apt-get install" in result.stderr and result.stderr.count("\n") == 1
 
 
@@ -258,10 +297,28 @@ def test_in_a_browser(many, tmp_path, width):
     framed = page.replace("</body>", check + "</body>")
     probe.write_text(framed)
     result = subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr",
-         f"--window-size={width},2000", "--dump-dom", f"file://{probe}"],
-        capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "HOME": str(tmp_path)})
+        [
+            "chromium",
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            f"--user-data-dir={tmp_path}/profile",
+            "--enable-logging=stderr",
+            f"--window-size={width},2000",
+            "--dump-dom",
+            f"file://{probe}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
     assert "CONSOLE" not in result.stderr
     title = re.search(r"<title>(.*?)</title>", result.stdout)[1]
     assert "charts=13" in title, title
