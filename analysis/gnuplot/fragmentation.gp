@@ -6,7 +6,7 @@
 #   colours  words: "#rrggbb" each (optional)   tape     title (optional)
 #   upper    words: H or P each: what is held against R; P where H cannot be told (optional, H)
 #   plain    1 for a text terminal (optional)
-# Moments with less than a tenth of the peak live are left out: everything is large against nothing.
+# Moments with less than a quarter of the peak live are left out: everything is large against nothing.
 if (!exists("tape")) tape = ''
 if (!exists("plain")) plain = 0
 if (!exists("colours")) colours = ''
@@ -21,7 +21,7 @@ stats word(files, 1) using 1:3 skip 1 nooutput
 last = STATS_max_x; peak = STATS_max_y
 calls = last >= 2e6 ? 1e6 : last >= 2e3 ? 1e3 : 1.0
 count = last >= 2e6 ? 'million operations' : last >= 2e3 ? 'thousand operations' : 'operations'
-waste(held, requested) = requested >= 0.1 * peak && requested > 0 ? 100 * (held / requested - 1) : NaN
+waste(held, requested) = requested >= 0.25 * peak && requested > 0 ? 100 * (held / requested - 1) : NaN
 
 set title sprintf('Fragmentation over time: %s.  H/R - 1 in %%, lower is better', tape) noenhanced
 set border 3; set tics nomirror

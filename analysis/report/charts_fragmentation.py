@@ -15,14 +15,15 @@ from .units import as_percent
 
 READING = (
     "How much more the allocator holds from the system than the program has asked for: 0 % would be no waste at all, 100 % "
-    "twice what is needed. Lower is better. The figure beside a name is the mean over the whole run. Moments at which "
-    "the program has less than a tenth of its peak live are left out, since everything is large against almost nothing."
+    "twice what is needed. Lower is better. The figure beside a name is that of the whole run: the sum of what was held over "
+    "the sum of what was asked for, less one. Moments at which the program has less than a quarter of its peak live are not "
+    "drawn, since everything is large against almost nothing."
 )
-LIVE_ENOUGH = 0.10  # share of peak R below which a ratio to R says nothing
+LIVE_ENOUGH = 0.25  # share of peak R below which a ratio to R says nothing
 
 
 def ratio(row: Row) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """(operation, H/R - 1), or P/R - 1 where H cannot be told; nan where R is under a tenth of its peak."""
+    """(operation, H/R - 1), or P/R - 1 where H cannot be told; nan where too little is live."""
     series = row.series
     upper = series.held if row.held_known else series.resident
     enough = series.requested >= LIVE_ENOUGH * numpy.nanmax(series.requested)
@@ -34,9 +35,9 @@ def ratio(row: Row) -> tuple[numpy.ndarray, numpy.ndarray]:
 
 def ceiling(values: list[numpy.ndarray]) -> float:
     """Top of the axis: nearly everything fits; a few spikes may leave rather than flatten all the rest."""
-    everything = numpy.concatenate([v[~numpy.isnan(v)] for v in values])
-    highest, usual = float(everything.max()), float(numpy.percentile(everything, 98.5))
-    return max(0.10, highest if highest <= 1.6 * usual else 1.15 * usual) * 1.05
+    highest = max(float(numpy.nanmax(v)) for v in values)
+    usual = max(float(numpy.nanpercentile(v, 92)) for v in values)
+    return max(0.10, highest if highest <= 1.6 * usual else 1.25 * usual) * 1.05
 
 
 def draw_lines(
@@ -54,26 +55,29 @@ def draw_lines(
 
 
 def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float) -> None:
-    """Names with their means in a column at the right."""
+    """Names with the figure of the whole run in a column at the right, each at its curve's end.
+
+    A curve that ends above the chart's top has its name at the height at which it mostly runs.
+    """
     items = []
     for row, _, value in curves:
-        last = value[~numpy.isnan(value)][-1]
+        last = float(value[~numpy.isnan(value)][-1])
+        ends_above = last > top
+        place = min(float(numpy.nanmedian(value)), top) if ends_above else last
         mark = "" if row.held_known else " (P)"
-        mean = as_percent(mean_of(row, value))
-        items.append(
-            (
-                100 * min(float(last), top),
-                f"{shorten(row.allocator, 16)}{mark}  {mean}",
-                letters(context.colour[row.allocator]),
-            )
-        )
+        words = f"{shorten(row.allocator, 16)}{mark}  {as_percent(whole_run(row))}"
+        items.append((100 * place, words, letters(context.colour[row.allocator]), not ends_above))
     labels.column(axes, x_end, items, TEXT - 0.5)
 
 
-def mean_of(row: Row, value: numpy.ndarray) -> float:
-    """The mean over time that the summary has (over all of the run); of the points drawn where H cannot be told."""
-    known = row.fragmentation.mean_over_time
-    return known if known is not None and row.held_known else float(numpy.nanmean(value))
+def whole_run(row: Row) -> float:
+    """Sum of H over sum of R, less one: the summary's where H is known, else the same of P from the curve."""
+    known = row.fragmentation.area_ratio
+    if known is not None and row.held_known:
+        return known - 1
+    series = row.series
+    upper = series.held if row.held_known else series.resident
+    return float(numpy.nansum(upper) / max(numpy.nansum(series.requested), 1.0)) - 1
 
 
 def name_failures(axes: Axes, tape: Tape) -> None:
@@ -98,7 +102,9 @@ def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canva
     )
     title = f"Fragmentation over time: {shorten(tape.name, 48)}"
     height = max(3.1, 0.24 * len(curves) + 0.9)
-    canvas = Canvas(9.6, height, title, f"{what}. Lower is better; labels carry the mean.", footer)
+    canvas = Canvas(
+        9.6, height, title, f"{what}. Lower is better; the figure is that of the whole run.", footer
+    )
     axes = canvas.axes(0.62, 0.55, 6.85, height - 0.65)
     axes.set_ylabel("held above requested, %" if any(known) else "resident above requested, %")
     return canvas, axes
@@ -123,5 +129,5 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     axes.axhline(0, color=MUTED, lw=0.9, zorder=2)
     end_labels(axes, context, curves, last / factor, top)
     name_failures(axes, tape)
-    said = "; ".join(f"{r.allocator} {as_percent(mean_of(r, v))} in the mean" for r, _, v in curves)
+    said = "; ".join(f"{r.allocator} {as_percent(whole_run(r))} over the whole run" for r, _, _ in curves)
     return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)

@@ -14,7 +14,7 @@ from .units import as_bytes, as_percent, as_seconds, byte_unit
 
 READING = (
     "The filled point is the peak resident of the program itself, really run under that allocator, each thin tick one run; the "
-    "hollow diamond is what replay predicted. The closer together, the more replay can be believed for this program."
+    "hollow diamond is what replay predicted: the real peak on libc, plus what the peak in replay differs from libc's. The closer together, the more replay can be believed for this program."
 )
 ROW_HEIGHT, WIDTH = 0.40, 9.6
 
@@ -22,7 +22,9 @@ ROW_HEIGHT, WIDTH = 0.40, 9.6
 def words_for(entry: LiveEntry) -> str:
     """The two peaks, the miss of the prediction and the time, in one line."""
     parts = [as_bytes(entry.peak_resident)]
-    if entry.predicted is not None and entry.peak_resident:
+    if entry.allocator == "libc" and entry.predicted == entry.peak_resident:
+        parts.append("which predictions start from")
+    elif entry.predicted is not None and entry.peak_resident:
         miss = as_percent(entry.predicted / entry.peak_resident - 1)
         parts.append(
             f"predicted {as_bytes(entry.predicted)} ({miss if miss.startswith(chr(0x2212)) else '+' + miss})"
@@ -44,7 +46,7 @@ def draw_entry(axes: Axes, entry: LiveEntry, row: int, colour: str, factor: floa
     runs = [r / factor for r in entry.peak_resident_runs]
     axes.plot(runs, [row] * len(runs), ls="", marker="|", ms=11, mew=0.8, color=MUTED, zorder=2)
     axes.plot([real], [row], marker="o", ms=7, mfc=colour, mec=colour, zorder=4)
-    if entry.predicted is not None:
+    if entry.predicted is not None and entry.predicted != entry.peak_resident:
         predicted, paper = entry.predicted / factor, axes.get_facecolor()
         axes.plot([real, predicted], [row, row], color=colour, lw=1.4, alpha=0.6, zorder=3)
         axes.plot([predicted], [row], marker="D", ms=6.5, mfc=paper, mec=colour, mew=1.4, zorder=5)

@@ -57,11 +57,9 @@ def label_sizes(axes, low: float, high: float) -> None:
 
 def mark_halves(axes, calls: float, size: float) -> None:
     """A dot where each curve passes one half, and its name beside: calls always lie left of bytes."""
-    low, high = axes.get_xlim()
-    near_end = size > high / (high / low) ** 0.12
     for x, name, dot, colour, side in (
         (calls, "calls", BLUE, BLUE, -1),
-        (size, "bytes", RUST, letters(RUST), -1 if near_end else 1),
+        (size, "bytes", RUST, letters(RUST), 1),
     ):
         axes.plot([x], [50], marker="o", ms=5.5, color=dot, zorder=6)
         axes.annotate(
@@ -86,6 +84,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     calls, size = regroup(sizes, edges)
     used = numpy.nonzero(calls)[0]
     low, high = 8.0, max(float(edges[used[-1] + 1]), 64.0)
+    end = high * (high / low) ** 0.10  # room for a name right of the curves
     drawn_edges = numpy.maximum(edges, low)
     share = 100 * calls / calls.sum()
     running_calls = 100 * numpy.cumsum(calls) / calls.sum()
@@ -108,10 +107,10 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         lw=0,
         zorder=3,
     )
-    label_sizes(axes, low, high)
+    label_sizes(axes, low, end)
     upto = edges[1:]
-    axes.plot([low, *upto], [0, *running_calls], color=BLUE, lw=1.9, zorder=4)
-    axes.plot([low, *upto], [0, *running_bytes], color=RUST, lw=1.9, ls=(0, (5, 1.5)), zorder=4)
+    axes.plot([low, *upto, end], [0, *running_calls, 100], color=BLUE, lw=1.9, zorder=4)
+    axes.plot([low, *upto, end], [0, *running_bytes, 100], color=RUST, lw=1.9, ls=(0, (5, 1.5)), zorder=4)
     axes.set_ylim(0, 104)
     tick_plainly(axes.yaxis, 5)
     axes.set_ylabel("share, %")

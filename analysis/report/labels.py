@@ -27,17 +27,24 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
     return result
 
 
-def column(axes: Axes, x: float, items: list[tuple[float, str, str]], size: float, indent: float = 7) -> None:
-    """Labels right of data position `x`, each at its (y, text, colour), spread apart, with a thin leader."""
-    figure = axes.figure
-    to_points = 72 / figure.dpi
+def column(axes: Axes, x: float, items: list[tuple[float, str, str, bool]], size: float) -> None:
+    """Labels right of data position `x`, each near its y: (y, text, colour, whether a thin leader goes there)."""
+    to_points = 72 / axes.figure.dpi
     low, high = (v * to_points for v in axes.transAxes.transform([(0, 0), (0, 1)])[:, 1])
-    at = [axes.transData.transform((x, y))[1] * to_points for y, _, _ in items]
-    for (y, text, colour), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
+    at = [axes.transData.transform((x, y))[1] * to_points for y, *_ in items]
+    for (y, text, colour, led), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
+        leader = {
+            "arrowstyle": "-",
+            "color": colour,
+            "lw": 0.6,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "relpos": (0, 0.5),
+        }
         axes.annotate(
             text,
             (x, y),
-            xytext=(indent, place - wish),
+            xytext=(7, place - wish),
             textcoords="offset points",
             va="center",
             ha="left",
@@ -45,14 +52,7 @@ def column(axes: Axes, x: float, items: list[tuple[float, str, str]], size: floa
             color=colour,
             weight="bold",
             annotation_clip=False,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": colour,
-                "lw": 0.6,
-                "shrinkA": 0,
-                "shrinkB": 0,
-                "relpos": (0, 0.5),
-            },
+            arrowprops=leader if led else None,
         )
 
 

@@ -62,7 +62,7 @@ COLUMNS = (
     "Peak resident",
     "Resident against libc",
     "Peak held",
-    "Mean fragmentation",
+    "Fragmentation ΣH/ΣR − 1",
 )
 MORE_COLUMNS = (
     "Allocator",
@@ -121,7 +121,7 @@ def cells(row: Row) -> list[Cell]:
         range_cell(row.peak_resident, units.as_bytes),
         relative_cell(row.relative_peak_resident),
         held,
-        share_cell(waste.mean_over_time),
+        share_cell(None if waste.area_ratio is None else waste.area_ratio - 1),
     ]
 
 
