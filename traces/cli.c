@@ -119,8 +119,12 @@ static bool parse_with_unit(const char *text, const struct unit *units, size_t c
         if (strcmp(end, units[i].word))
             continue;
         uint64_t factor = (uint64_t)units[i].factor;
-        if (end == whole_end)
-            return whole_fits && !__builtin_mul_overflow(whole, factor, ret);
+        if (end == whole_end) {
+            if (!whole_fits || __builtin_mul_overflow(whole, factor, &whole))
+                return false;
+            *ret = whole;
+            return true;
+        }
         double product = value * units[i].factor;
         if (!(product < 18446744073709551616.0))
             return false;

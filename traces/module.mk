@@ -20,14 +20,15 @@ $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
-TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip resolve)
+TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip tape_parts tape_mutated resolve)
 TEST_PROGRAMS += $(TAPE_TESTS)
 SANITIZE_PROGRAMS += $(TAPE_TESTS)
 
+$(TESTS)/tape_mutated_test: $(OBJ)/traces/synth/synth.o
 $(TAPE_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -pthread $< $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $(filter %.o,$^) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
 TEST_PROGRAMS += $(TESTS)/tape_bench
 $(TESTS)/tape_bench: $(OBJ)/traces/tape_bench.o $(OBJ)/traces/synth/synth.o $(TAPE_LIB)
