@@ -224,6 +224,9 @@ void allocators_add(struct allocator_list *list, const char *spec)
         snprintf(item.name, sizeof item.name, "%s", text);
     }
     check_name(item.name, spec);
+    if (!strcmp(item.name, ALLOCATOR_LIBC) || !strcmp(item.name, ALLOCATOR_NULL))
+        cli_die_usage("-a %s: %s is the %s; choose another name", spec, item.name,
+                      strcmp(item.name, ALLOCATOR_LIBC) ? "floor" : "baseline");
     if (allocators_named(list, item.name))
         cli_die_usage("-a %s: there is a %s already; choose another name", spec, item.name);
     split_environment(&item, comma ? comma + 1 : NULL, spec);

@@ -146,7 +146,8 @@ static int print(const struct replay_options *options, const struct allocator *a
     emit_string(&emit, "allocator", allocator->name);
     emit_string(&emit, "version", allocator->version);
     emit_string(&emit, "status", run_status_word(worst->status));
-    emit_string(&emit, "detail", worst->detail);
+    if (worst->detail[0] || options->format != EMIT_TABLE)
+        emit_string(&emit, "detail", worst->detail);
     emit_time(&emit, time, floor_ns);
     emit_memory(&emit, memory);
     emit_string(&emit, "touch",

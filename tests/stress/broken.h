@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define BROKEN_AT 20000
+#define BROKEN_AT 5000
 
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);

@@ -1,0 +1,536 @@
+"""heaptape bench and replay: results as documented, broken allocators as rows, nothing lost on Ctrl-C."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import resource
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import BUILD, ROOT
+from driver_help import BROKEN, make_tape, one_line, results_of
+
+SERIES_HEADER = ["operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes", "resident_bytes"]
+SIZES_HEADER = ["size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes"]
+STATUSES = {"ok", "crashed", "timeout", "out_of_memory", "error"}
+ONLY = ["-a", "htmalloc"]
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory):
+    return make_tape(tmp_path_factory.mktemp("tapes") / "one.tape")
+
+
+@pytest.fixture(scope="module")
+def long_tape(tmp_path_factory):
+    """Many runs' worth of time, for what must happen in the middle."""
+    return make_tape(tmp_path_factory.mktemp("tapes") / "long.tape", events=3_000_000, live=2000)
+
+
+@pytest.fixture(scope="module")
+def threads_tape(tmp_path_factory):
+    return make_tape(tmp_path_factory.mktemp("tapes") / "threads.tape", lanes=2, cross=5)
+
+
+@pytest.fixture(scope="module")
+def bench(heaptape, tape, threads_tape, tmp_path_factory):
+    """One bench of two tapes that several tests look at."""
+    folder = tmp_path_factory.mktemp("bench") / "results"
+    result = heaptape("bench", tape, threads_tape, "-n", 5, "-o", folder)
+    assert result.returncode == 0, result.stderr
+    return folder, results_of(folder), result
+
+
+# ---- results.json ------------------------------------------------------------------------------------------
+
+
+def keys(text):
+    return set(text.split())
+
+
+def test_results_have_the_documented_keys(bench):
+    _, results, _ = bench
+    assert keys("schema_version tool created_utc command complete machine settings warnings allocators tapes runs "
+                "summary") <= set(results)
+    assert results["schema_version"] == 1 and results["complete"] is True
+    assert results["command"][:2] == ["heaptape", "bench"]
+    time.strptime(results["created_utc"], "%Y-%m-%dT%H:%M:%SZ")
+    assert keys("cpu_model cores memory_bytes kernel os libc thp page_bytes") <= set(results["machine"])
+    assert keys("rounds seed touch order pace timeout_seconds memory_limit_bytes confidence interval_method") <= set(
+        results["settings"])
+    assert results["settings"]["rounds"] == 5
+    for tape in results["tapes"]:
+        assert keys("name path program arguments events allocations frees reallocs failed lanes peak_live_bytes "
+                    "peak_live_blocks live_at_end_bytes duration_seconds complete file_bytes sizes_csv "
+                    "recorded_allocator recorded_peak_resident_bytes") <= set(tape)
+    for run in results["runs"]:
+        assert keys("tape allocator mode round order_in_round status signal exit_code detail operations_done operations "
+                    "timed_seconds wall_seconds ns_per_operation minor_faults major_faults waits wait_spins "
+                    "startup_resident_bytes peak_requested_bytes peak_usable_bytes peak_held_bytes "
+                    "peak_resident_bytes held_known failed_calls") <= set(run)
+    for row in results["summary"]:
+        assert keys("tape allocator is_floor status detail rounds_ok rounds ns_per_operation floor_ns_per_operation "
+                    "net_ns_per_operation relative_time peak_requested_bytes peak_usable_bytes peak_held_bytes "
+                    "peak_resident_bytes startup_resident_bytes held_known relative_peak_resident fragmentation "
+                    "series_csv") <= set(row)
+        assert set(row["ns_per_operation"]) == keys("median ci_low ci_high min max")
+        assert set(row["fragmentation"]) == keys(
+            "mean_over_time at_peak_requested at_peak_held max_held_over_max_requested area_ratio")
+
+
+def test_every_allocator_ran_on_every_tape(bench):
+    _, results, _ = bench
+    names = [a["name"] for a in results["allocators"]]
+    assert {"libc", "htmalloc", "null"} <= set(names)
+    rows = {(row["tape"], row["allocator"]) for row in results["summary"]}
+    assert rows == {(tape, name) for tape in ("one", "threads") for name in names}
+    for row in results["summary"]:
+        assert row["status"] == "ok", row
+        assert row["rounds"] == row["rounds_ok"] == 5
+        assert row["is_floor"] == (row["allocator"] == "null")
+        runs = [r for r in results["runs"] if (r["tape"], r["allocator"]) == (row["tape"], row["allocator"])]
+        assert [r["round"] for r in runs if r["mode"] == "time"] == list(range(5))
+        assert [r["round"] for r in runs if r["mode"] == "memory"] == list(range(3))
+
+
+def test_orders_are_shuffled_and_follow_the_seed(heaptape, tape, tmp_path, bench):
+    def orders(results):
+        return [[r["allocator"] for r in results["runs"] if r["round"] == n and r["mode"] == "time" and r["tape"] == "one"]
+                for n in range(3)]
+
+    def run(seed):
+        folder = tmp_path / f"seed{seed}-{len(list(tmp_path.iterdir()))}"
+        assert heaptape("bench", tape, "--quick", f"--seed={seed}", "-o", folder).returncode == 0
+        return orders(results_of(folder))
+
+    first = run(7)
+    assert first == run(7)
+    assert first != run(8)
+    assert len({tuple(order) for order in first}) > 1
+
+
+def median(values):
+    values = sorted(values)
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
+def test_figures_are_those_of_the_runs(bench):
+    _, results, _ = bench
+    for row in results["summary"]:
+        def runs(mode, allocator=row["allocator"]):
+            return {r["round"]: r for r in results["runs"]
+                    if (r["tape"], r["allocator"], r["mode"]) == (row["tape"], allocator, mode)}
+        ns = {n: r["ns_per_operation"] for n, r in runs("time").items()}
+        libc = {n: r["ns_per_operation"] for n, r in runs("time", "libc").items()}
+        assert row["ns_per_operation"]["median"] == pytest.approx(median(ns.values()), abs=1e-3)
+        assert row["ns_per_operation"]["min"] == pytest.approx(min(ns.values()), abs=1e-3)
+        assert row["ns_per_operation"]["ci_low"] >= row["ns_per_operation"]["min"]
+        assert row["ns_per_operation"]["ci_high"] <= row["ns_per_operation"]["max"]
+        ratios = [ns[n] / libc[n] for n in ns]
+        assert row["relative_time"]["median"] == pytest.approx(median(ratios), abs=1e-3)
+        assert row["net_ns_per_operation"]["median"] == pytest.approx(
+            row["ns_per_operation"]["median"] - row["floor_ns_per_operation"], abs=1e-3)
+        peaks = [r["peak_resident_bytes"] for r in runs("memory").values()]
+        assert row["peak_resident_bytes"]["median"] == pytest.approx(median(peaks), abs=1)
+        for run in runs("time").values():
+            assert run["ns_per_operation"] == pytest.approx(1e9 * run["timed_seconds"] / run["operations"], rel=1e-3)
+            assert run["timed_seconds"] <= run["wall_seconds"]
+
+
+def test_verdicts_follow_the_intervals(bench):
+    _, results, _ = bench
+    for row in results["summary"]:
+        for key, below, above in (("relative_time", "faster", "slower"), ("relative_peak_resident", "less", "more")):
+            ratio = row[key]
+            if row["allocator"] == "libc":
+                assert ratio["verdict"] == "baseline" and ratio["median"] == 1
+            elif ratio["ci_low"] <= 1 <= ratio["ci_high"]:
+                assert ratio["verdict"] == "no difference shown"
+            else:
+                assert ratio["verdict"] == (below if ratio["median"] < 1 else above)
+
+
+def test_requested_bytes_do_not_depend_on_the_allocator(bench):
+    _, results, _ = bench
+    peaks = {row["peak_requested_bytes"] for row in results["summary"] if row["tape"] == "one"}
+    assert len(peaks) == 1
+    assert peaks == {next(t["peak_live_bytes"] for t in results["tapes"] if t["name"] == "one")}
+
+
+def test_series_and_sizes(bench):
+    folder, results, _ = bench
+    named = {row["series_csv"] for row in results["summary"]} | {tape["sizes_csv"] for tape in results["tapes"]}
+    assert named == {f"series/{path.name}" for path in (folder / "series").iterdir()}
+    for row in results["summary"]:
+        rows = list(csv.reader((folder / row["series_csv"]).open()))
+        assert rows[0] == SERIES_HEADER
+        operations = [int(line[0]) for line in rows[1:]]
+        assert len(operations) > 10 and operations == sorted(operations)
+        assert max(int(line[2]) for line in rows[1:]) <= row["peak_requested_bytes"]
+        assert all(float(line[1]) >= 0 for line in rows[1:])
+    for tape in results["tapes"]:
+        rows = list(csv.reader((folder / tape["sizes_csv"]).open()))
+        assert rows[0] == SIZES_HEADER
+        assert all(int(low) <= int(high) for low, high, _, _ in rows[1:])
+        assert sum(int(line[2]) for line in rows[1:]) == tape["allocations"] + tape["reallocs"]
+
+
+def test_fragmentation_is_that_of_the_series(bench):
+    folder, results, _ = bench
+    seen = 0
+    for row in results["summary"]:
+        figures = row["fragmentation"]
+        if not row["held_known"]:
+            assert set(figures.values()) == {None}
+            continue
+        seen += 1
+        lines = [[float(x) for x in line] for line in list(csv.reader((folder / row["series_csv"]).open()))[1:]]
+        top = max(lines, key=lambda line: line[2])
+        assert figures["at_peak_requested"] == pytest.approx(top[4] / top[2] - 1, abs=1e-4)
+        assert figures["max_held_over_max_requested"] == pytest.approx(
+            row["peak_held_bytes"] / row["peak_requested_bytes"] - 1, abs=1e-4)
+        assert figures["area_ratio"] > 0 and figures["mean_over_time"] > -1
+    assert seen
+
+
+def test_the_table_names_everything(bench):
+    _, results, ran = bench
+    blocks = ran.stdout.split("\n\n")
+    assert len(blocks) == 2
+    for block, tape in zip(blocks, ("one", "threads")):
+        assert block.startswith(tape) and "floor" in block.splitlines()[0]
+        shown = {line.split()[0] for line in block.splitlines()[2:]}
+        assert shown == {a["name"] for a in results["allocators"] if not a["is_floor"]}
+    assert "\x1b" not in ran.stdout and "baseline" in ran.stdout
+    assert "\r" not in ran.stderr  # no terminal, no progress
+
+
+def test_summary_as_json_and_csv(heaptape, tape, tmp_path):
+    result = heaptape("bench", tape, *ONLY, "--quick", "-o", tmp_path / "r", "--format=json")
+    assert json.loads(result.stdout)["summary"] == results_of(tmp_path / "r")["summary"]
+    result = heaptape("bench", tape, *ONLY, "--quick", "-o", tmp_path / "r", "--format=csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["allocator"] for row in rows] == ["libc", "htmalloc", "null"]
+    assert all(float(row["ns_per_operation_median"]) > 0 for row in rows)
+
+
+def test_few_rounds_say_so(heaptape, tape, tmp_path):
+    result = heaptape("bench", tape, *ONLY, "-n", 1, "-o", tmp_path / "r")
+    assert result.returncode == 0 and "-n 5" in result.stderr
+    row = next(r for r in results_of(tmp_path / "r")["summary"] if r["allocator"] == "htmalloc")
+    assert row["ns_per_operation"]["median"] > 0 and row["ns_per_operation"]["ci_low"] is None
+    assert row["relative_time"]["verdict"] == "no difference shown"
+
+
+def test_without_n_short_tapes_get_more_rounds(heaptape, tape, tmp_path):
+    assert heaptape("bench", tape, *ONLY, "-o", tmp_path / "r").returncode == 0
+    rounds = {row["rounds"] for row in results_of(tmp_path / "r")["summary"]}
+    assert len(rounds) == 1 and 5 <= rounds.pop() <= 15
+
+
+def test_tapes_of_one_name_are_told_apart(heaptape, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        make_tape(tmp_path / folder / "x y.tape", events=5000)
+    result = heaptape("bench", tmp_path / "a/x y.tape", tmp_path / "b/x y.tape", *ONLY, "--quick", "-o", tmp_path / "r")
+    assert result.returncode == 0, result.stderr
+    assert [tape["name"] for tape in results_of(tmp_path / "r")["tapes"]] == ["x_y", "x_y-2"]
+
+
+# ---- allocators that go wrong ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def broken(heaptape, tape, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("broken") / "results"
+    named = [word for name, path in BROKEN.items() for word in ("-a", f"b-{name}={path}")]
+    result = heaptape("bench", tape, *named, "--quick", "--timeout=2s", "--memory-limit=150M", "-o", folder)
+    assert result.returncode == 0, result.stderr
+    return results_of(folder), result
+
+
+@pytest.mark.parametrize("name, status, words", [
+    ("abort", "crashed", "SIGABRT"), ("crash", "crashed", "SIGSEGV"), ("exit", "error", "status 42"),
+    ("greedy", "out_of_memory", "memory limit of 150.0 MiB"), ("hang", "timeout", "not done after 2 s"),
+    ("null", "out_of_memory", "returned NULL"), ("start", "crashed", "before the replay's main()")])
+def test_what_goes_wrong_is_a_row(broken, name, status, words):
+    results, result = broken
+    row = next(row for row in results["summary"] if row["allocator"] == f"b-{name}")
+    assert row["status"] == status and words in row["detail"], row
+    assert row["rounds_ok"] == 0
+    for key in ("ns_per_operation", "net_ns_per_operation", "relative_time", "peak_resident_bytes", "fragmentation"):
+        assert set(row[key].values()) == {None}
+    assert row["series_csv"] is None
+    line = next(line for line in result.stdout.splitlines() if line.startswith(f"  b-{name} "))
+    assert f"{status}: " in line and words in line
+
+
+def test_the_others_are_measured_all_the_same(broken):
+    results, _ = broken
+    rows = {row["allocator"]: row for row in results["summary"]}
+    assert rows["libc"]["status"] == rows["null"]["status"] == "ok"
+    assert {run["status"] for run in results["runs"]} <= STATUSES
+
+
+def test_the_words_and_the_place_are_kept(broken):
+    results, _ = broken
+    run = next(run for run in results["runs"] if run["allocator"] == "b-abort")
+    assert run["signal"] == signal.SIGABRT and "free list is corrupt" in run["detail"]
+    assert 5000 <= run["operations_done"] <= 60000
+    run = next(run for run in results["runs"] if run["allocator"] == "b-exit")
+    assert run["exit_code"] == 42 and "giving up" in run["detail"]
+
+
+def test_hopeless_ones_are_not_tried_again_and_again(broken):
+    results, _ = broken
+    def count(name):
+        return sum(run["allocator"] == f"b-{name}" for run in results["runs"])
+    assert count("hang") == count("greedy") == 1
+    assert count("crash") == 2
+
+
+def test_strict_tells_by_the_exit_status(heaptape, tape, tmp_path):
+    named = ["-a", f"crash={BROKEN['crash']}", "--quick", "-o", tmp_path / "r"]
+    assert heaptape("bench", tape, *named).returncode == 0
+    assert heaptape("bench", tape, *named, "--strict").returncode == 1
+    assert heaptape("bench", tape, *ONLY, "--quick", "--strict", "-o", tmp_path / "r").returncode == 0
+
+
+# ---- Ctrl-C ------------------------------------------------------------------------------------------------
+
+
+def engines_of(pid):
+    """Processes whose parent is `pid`, or that run the engine for it."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text()
+            except OSError:
+                continue
+            if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(long_tape, tmp_path, number):
+    folder = tmp_path / "results"
+    process = subprocess.Popen([BUILD / "libexec/heaptape/heaptape-bench", long_tape, "-n", "200", "-o", folder],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    children = []
+    while time.monotonic() < deadline:
+        children = engines_of(process.pid)
+        if children and (folder / "results.json").exists() and len(results_of(folder)["runs"]) >= 8:
+            break
+        time.sleep(0.02)
+    process.send_signal(number)
+    begin = time.monotonic()
+    out, err = process.communicate(timeout=30)
+    assert time.monotonic() - begin < 5
+    assert process.returncode == 128 + number
+    assert not any(pathlib.Path(f"/proc/{child}/exe").exists() for child in children)
+    results = results_of(folder)
+    assert results["complete"] is False and len(results["runs"]) >= 8
+    assert all(run["status"] == "ok" for run in results["runs"])
+    assert all(row["status"] in STATUSES for row in results["summary"])
+    assert "interrupted" in err and str(folder) in err and out
+
+
+def test_children_die_with_a_killed_bench(long_tape, tmp_path):
+    process = subprocess.Popen([BUILD / "libexec/heaptape/heaptape-bench", long_tape, "-o", tmp_path / "r"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    children = []
+    deadline = time.monotonic() + 60
+    while not (children and (tmp_path / "r/results.json").exists()) and time.monotonic() < deadline:
+        children = engines_of(process.pid)
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 5
+    while any(pathlib.Path(f"/proc/{child}/exe").exists() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert children and not any(pathlib.Path(f"/proc/{child}/exe").exists() for child in children)
+    assert results_of(tmp_path / "r")["complete"] is False
+
+
+# ---- bad input ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["bench", "replay"])
+@pytest.mark.parametrize("content", [b"", b"no tape at all", b"\0" * 5000])
+def test_what_is_no_tape(heaptape, tmp_path, command, content):
+    path = tmp_path / "bad.tape"
+    path.write_bytes(content)
+    result = heaptape(command, path, cwd=tmp_path)
+    assert result.returncode == 3 and str(path) in one_line(result.stderr, command)
+    assert not (tmp_path / "heaptape-results").exists()
+
+
+@pytest.mark.parametrize("command", ["bench", "replay"])
+def test_no_such_tape(heaptape, tmp_path, command):
+    result = heaptape(command, tmp_path / "gone.tape", cwd=tmp_path)
+    assert result.returncode in (3, 4) and "gone.tape" in one_line(result.stderr, command)
+
+
+@pytest.mark.parametrize("command", ["bench", "replay"])
+def test_bad_allocators(heaptape, tape, tmp_path, command):
+    result = heaptape(command, tape, "-a", "nomalloc", cwd=tmp_path)
+    assert result.returncode == 2 and "jemalloc" in one_line(result.stderr, command)
+    result = heaptape(command, tape, "-a", "x=/no/such.so", cwd=tmp_path)
+    assert result.returncode == 4 and "/no/such.so" in one_line(result.stderr, command)
+    assert not (tmp_path / "heaptape-results").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n", "0"], ["-n", "x"], ["-n", "99999"], ["--touch=all"], ["--order=any"],
+                                       ["--timeout=soon"], ["--memory-limit=much"], ["--seed=x"], ["--format=xml"]])
+def test_usage_errors(heaptape, tape, tmp_path, arguments):
+    tapes = [tape] if arguments else []
+    result = heaptape("bench", *tapes, *arguments, cwd=tmp_path)
+    assert result.returncode == 2 and result.stdout == ""
+    one_line(result.stderr, "bench")
+
+
+@pytest.mark.parametrize("name", ["libc", "null"])
+def test_the_baseline_and_the_floor_keep_their_names(heaptape, tape, tmp_path, name):
+    result = heaptape("bench", tape, "-a", f"{name}={BROKEN['null']}", cwd=tmp_path)
+    assert result.returncode == 2 and name in one_line(result.stderr, "bench")
+
+
+def test_folders_of_others_are_left_alone(heaptape, tape, tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    result = heaptape("bench", tape, *ONLY, "--quick", "-o", tmp_path)
+    assert result.returncode == 4 and "not a results folder" in one_line(result.stderr, "bench")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    for folder in (tmp_path / "thesis.tex", tmp_path / "no/such/folder", pathlib.Path("/proc/nowhere")):
+        result = heaptape("bench", tape, *ONLY, "--quick", "-o", folder)
+        assert result.returncode == 4 and str(folder) in one_line(result.stderr, "bench")
+
+
+def test_an_earlier_bench_is_replaced_whole(heaptape, tape, threads_tape, tmp_path):
+    folder = tmp_path / "r"
+    assert heaptape("bench", tape, *ONLY, "--quick", "-o", folder).returncode == 0
+    assert heaptape("bench", threads_tape, *ONLY, "--quick", "-o", folder).returncode == 0
+    assert {path.name.split(".")[0] for path in (folder / "series").iterdir()} == {"threads"}
+    assert [path.name for path in folder.iterdir() if path.name not in ("series", "results.json")] == []
+
+
+def test_a_disk_that_refuses(tape, tmp_path):
+    """Files may not grow over 100 bytes: the sizes cannot be written, and nothing has run."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    folder = tmp_path / "r"
+    result = subprocess.run([BUILD / "libexec/heaptape/heaptape-bench", tape, "--quick", "-o", folder],
+                            preexec_fn=limit, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 4
+    message = one_line(result.stderr, "bench")
+    assert str(folder) in message and "File too large" in message
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_a_full_disk(heaptape, tape, tmp_path):
+    """It fills up in the middle: what was written before stays readable."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", disk],
+                                      capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        result = heaptape("bench", tape, *ONLY, "-n", 30, "-o", disk / "r")
+        assert result.returncode == 4
+        message = one_line(result.stderr, "bench")
+        assert str(disk / "r") in message and "No space left" in message
+        assert results_of(disk / "r")["complete"] is False
+        assert not list(disk.rglob("*.tmp"))
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_standard_output(tape, tmp_path):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([BUILD / "libexec/heaptape/heaptape-replay", tape], stdout=full,
+                                stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.returncode == 4 and "No space left" in one_line(result.stderr, "replay")
+
+
+# ---- replay ------------------------------------------------------------------------------------------------
+
+
+def test_replay_gives_the_names_that_others_build_on(heaptape, tape):
+    result = heaptape("replay", tape, "-a", "htmalloc", "--format=json")
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(result.stdout)
+    info = json.loads(heaptape("replay", tape, "--format=json").stdout)
+    assert keys("operations ns_per_operation floor_ns_per_operation timed_seconds wall_seconds peak_requested_bytes "
+                "peak_resident_bytes peak_held_bytes status") <= set(figures)
+    assert figures["status"] == "ok" and figures["allocator"] == "htmalloc"
+    assert figures["operations"] == info["operations"] > 50000
+    assert figures["peak_requested_bytes"] == info["peak_requested_bytes"] > 0
+    assert 0 < figures["floor_ns_per_operation"] < figures["ns_per_operation"]
+    assert figures["ns_per_operation"] == pytest.approx(1e9 * figures["timed_seconds"] / figures["operations"], rel=1e-3)
+    assert figures["peak_resident_bytes"] >= figures["peak_requested_bytes"] / 2
+    table = dict(line.split(None, 1) for line in heaptape("replay", tape).stdout.splitlines())
+    assert int(table["operations"]) == figures["operations"]
+
+
+@pytest.mark.parametrize("name, status", [("crash", "crashed"), ("null", "out_of_memory"), ("exit", "error")])
+def test_replay_of_what_goes_wrong(heaptape, tape, name, status):
+    result = heaptape("replay", tape, "-a", f"bad={BROKEN[name]}", "--format=json")
+    assert result.returncode == 1
+    figures = json.loads(result.stdout)
+    assert figures["status"] == status and figures["ns_per_operation"] is None
+    assert figures["floor_ns_per_operation"] > 0
+
+
+@pytest.mark.parametrize("options", [["--touch=none"], ["--touch=full"], ["--order=strict"], ["-a", "null"]])
+def test_replay_options_reach_the_engine(heaptape, threads_tape, options):
+    result = heaptape("replay", threads_tape, *options, "--format=json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["operations"] > 0
+
+
+def test_settings_of_an_allocator_reach_it(heaptape, tape):
+    """glibc asked to map every block from 4 KiB on by itself faults far more often."""
+    plain = json.loads(heaptape("replay", tape, "--format=json").stdout)
+    tuned = json.loads(heaptape("replay", tape, "-a", "map=libc,MALLOC_MMAP_THRESHOLD_=4096,MALLOC_TOP_PAD_=0",
+                                "--format=json").stdout)
+    assert tuned["minor_faults"] > 1.5 * plain["minor_faults"]
+
+
+def test_bundled_tapes_can_be_benched(heaptape, tmp_path):
+    corpus = sorted((ROOT / "traces/corpus").glob("*.tape"))
+    if not corpus:
+        pytest.skip("no bundled tapes yet")
+    result = heaptape("bench", *corpus, *ONLY, "--quick", "--strict", "-o", tmp_path / "r")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(results_of(tmp_path / "r")["tapes"]) == len(corpus)
+
+
+def test_a_damaged_tape_is_benched_with_a_warning(heaptape, tmp_path):
+    path = make_tape(tmp_path / "t.tape", events=400_000, live=3000)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    result = heaptape("bench", path, *ONLY, "--quick", "-o", tmp_path / "r")
+    assert result.returncode == 0, result.stderr
+    results = results_of(tmp_path / "r")
+    assert results["tapes"][0]["complete"] is False
+    assert "damaged_tape" in {warning["code"] for warning in results["warnings"]}
+
+
+def test_it_works_from_anywhere(heaptape, tape, tmp_path):
+    """Relative tape, default folder, tools found beside the executable."""
+    shutil.copy(tape, tmp_path / "here.tape")
+    result = heaptape("bench", "here.tape", *ONLY, "--quick", cwd=tmp_path, env={"PATH": os.environ["PATH"]})
+    assert result.returncode == 0, result.stderr
+    assert results_of(tmp_path / "heaptape-results")["complete"] is True
