@@ -500,11 +500,12 @@ def test_replay_options_reach_the_engine(heaptape, threads_tape, options):
 
 
 def test_settings_of_an_allocator_reach_it(heaptape, tape):
-    """glibc asked to map every block from 4 KiB on by itself faults far more often."""
-    plain = json.loads(heaptape("replay", tape, "--format=json").stdout)
-    tuned = json.loads(heaptape("replay", tape, "-a", "map=libc,MALLOC_MMAP_THRESHOLD_=4096,MALLOC_TOP_PAD_=0",
-                                "--format=json").stdout)
-    assert tuned["minor_faults"] > 1.5 * plain["minor_faults"]
+    """glibc asked to fill every block with a byte touches what nobody else does."""
+    plain = json.loads(heaptape("replay", tape, "--touch=none", "--format=json").stdout)
+    filled = json.loads(heaptape("replay", tape, "--touch=none", "-a", "filled=libc,MALLOC_PERTURB_=85",
+                                 "--format=json").stdout)
+    assert filled["minor_faults"] > 1.5 * plain["minor_faults"]
+    assert filled["peak_resident_bytes"] > 1.1 * plain["peak_resident_bytes"]
 
 
 def test_bundled_tapes_can_be_benched(heaptape, tmp_path):
