@@ -2,7 +2,7 @@
 # free must be visible to the loader: see thread_tls.h.
 PROGRAMS += $(LIBEXEC)/heaptape-engine
 
-ENGINE_SOURCES := engine_main plan window order lanes threads thread_tls wait pages proc sampler crash print call \
+ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pages proc sampler crash print call \
 	memory_loop time_loop
 ENGINE_OBJECTS := $(patsubst %,$(OBJ)/replayer/engine/%.o,$(ENGINE_SOURCES))
 ENGINE_CFLAGS := -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-plt
@@ -29,6 +29,6 @@ TEST_PROGRAMS += $(TESTS)/engine_plan_test
 SANITIZE_PROGRAMS += $(TESTS)/engine_plan_test
 
 $(TESTS)/engine_plan_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_plan_test \
-		$(addprefix replayer/engine/,plan window order lanes pages)) $(TAPE_LIB)
+		$(addprefix replayer/engine/,plan window order lanes live pages)) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@

@@ -18,6 +18,7 @@
 #include "replayer/engine/engine.h"
 #include "replayer/engine/pages.h"
 #include "replayer/engine/plan.h"
+#include "replayer/engine/plan_file.h"
 #include "replayer/engine/print.h"
 #include "replayer/engine/proc.h"
 #include "replayer/engine/replay.h"
@@ -47,6 +48,8 @@ static const char usage[] =
     "  --order=causal|strict an event waits for what it depends on (default), or for the one "
     "before\n"
     "  --result-fd N         leave the result in this shared mapping (result.h)\n"
+    "  --plan-fd N           keep the plan in this empty file for the next run, or use the one in "
+    "it\n"
     "  --print, --series     show the result on stdout; with the memory series\n"
     "  --plan-memory SIZE    memory for planned operations (default 48M); a longer tape is "
     "replayed\n"
@@ -85,7 +88,7 @@ void engine_fail_tape(const struct tape_error *error)
 struct options {
     struct engine_settings settings;
     bool touch_given, print, series;
-    int result_fd;
+    int result_fd, plan_fd;
 };
 
 static int choice(const char *option, const char *text, const char *const *words, int count)
@@ -99,6 +102,14 @@ static int choice(const char *option, const char *text, const char *const *words
 #define CHOICE(option, text, ...)                                                                  \
     choice(option, text, (const char *const[]){__VA_ARGS__},                                       \
            sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static int descriptor(const char *option, const char *text)
+{
+    uint64_t fd = cli_count(option, text);
+    if (fd > INT32_MAX)
+        cli_die_usage("%s %s: not a file descriptor", option, text);
+    return (int)fd;
+}
 
 static void option_take(struct options *options, int option, const char *text)
 {
@@ -118,13 +129,12 @@ static void option_take(struct options *options, int option, const char *text)
     case 'o':
         settings->order = (enum engine_order)CHOICE("--order", text, "causal", "strict");
         break;
-    case 'f': {
-        uint64_t fd = cli_count("--result-fd", text);
-        if (fd > INT32_MAX)
-            cli_die_usage("--result-fd %s: not a file descriptor", text);
-        options->result_fd = (int)fd;
+    case 'f':
+        options->result_fd = descriptor("--result-fd", text);
         break;
-    }
+    case 'k':
+        options->plan_fd = descriptor("--plan-fd", text);
+        break;
     case 'w':
         settings->plan_bytes = cli_size("--plan-memory", text);
         if (settings->plan_bytes < PLAN_BYTES_MIN || settings->plan_bytes > PLAN_BYTES_MAX)
@@ -148,19 +158,15 @@ static void option_take(struct options *options, int option, const char *text)
 static struct options options_parse(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"tape", required_argument, NULL, 't'},
-        {"mode", required_argument, NULL, 'm'},
-        {"touch", required_argument, NULL, 'u'},
-        {"order", required_argument, NULL, 'o'},
-        {"result-fd", required_argument, NULL, 'f'},
-        {"plan-memory", required_argument, NULL, 'w'},
-        {"print", no_argument, NULL, 'p'},
-        {"series", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {0},
+        {"tape", required_argument, NULL, 't'},      {"mode", required_argument, NULL, 'm'},
+        {"touch", required_argument, NULL, 'u'},     {"order", required_argument, NULL, 'o'},
+        {"result-fd", required_argument, NULL, 'f'}, {"plan-memory", required_argument, NULL, 'w'},
+        {"plan-fd", required_argument, NULL, 'k'},   {"print", no_argument, NULL, 'p'},
+        {"series", no_argument, NULL, 's'},          {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},         {0},
     };
-    struct options options = {.settings = {.plan_bytes = PLAN_BYTES_DEFAULT}, .result_fd = -1};
+    struct options options = {
+        .settings = {.plan_bytes = PLAN_BYTES_DEFAULT}, .result_fd = -1, .plan_fd = -1};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;)
         option_take(&options, option, optarg);
@@ -217,7 +223,7 @@ static void run_windows(struct plan *plan, struct replay *replay, struct proc_fo
         tables_grow(replay, plan);
         threads_prepare(&plan->window);
         if (memory && first)
-            sampler_open(replay, tape_reader_totals(plan->reader).events, startup);
+            sampler_open(replay, plan->events_claimed, startup);
         if (memory)
             sampler_resume();
         atomic_store(&engine_result->phase, ENGINE_REPLAYING);
@@ -250,7 +256,8 @@ int main(int argc, char **argv)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
     replay.touch = options.settings.touch;
     replay.loop = loop_for(&options.settings);
-    plan_open(&plan, &options.settings);
+    if (options.plan_fd < 0 || !plan_file_load(options.plan_fd, &plan, &options.settings))
+        plan_open(&plan, &options.settings);
     threads_open(&replay, plan.several ? &plan.lanes : NULL);
     crash_open(&replay);
     atomic_store(&engine_result->phase, ENGINE_PLANNED);
@@ -264,6 +271,8 @@ int main(int argc, char **argv)
         sampler_close();
     engine_result->wall_ns = engine_now_ns() - began;
     atomic_store(&engine_result->phase, ENGINE_DONE);
+    if (options.plan_fd >= 0)
+        plan_file_save(options.plan_fd, &plan);
     if (options.print)
         print_result(engine_result, options.series);
     return HEAPTAPE_EXIT_OK;

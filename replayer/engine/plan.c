@@ -14,11 +14,14 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     if (tape_reader_open(settings->tape, &plan->reader, &error))
         engine_fail_tape(&error);
     struct tape_reader_totals totals = tape_reader_totals(plan->reader);
+    plan->events_claimed = totals.events;
     plan->several = !totals.complete || totals.lanes != 1;
     tape_track_init(&plan->track);
     bool memory = settings->mode == ENGINE_MODE_MEMORY;
-    window_open(&plan->window, totals.events, settings->plan_bytes,
-                memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
+    plan->quick = !memory && settings->touch < ENGINE_TOUCH_PAGE;
+    /* Waits of several lanes take places too. */
+    window_open(&plan->window, plan->several ? 2 * totals.events : totals.events,
+                settings->plan_bytes, memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
     plan->slots = 1;
     if (!plan->several)
         return;
@@ -56,7 +59,7 @@ static const struct tape_event *next_event(struct plan *plan)
 /* ---- slots: by id in a tape of one lane, by order.h otherwise
  * ------------------------------------ */
 
-static uint32_t slot_by_id(struct plan *plan, uint32_t object)
+static inline uint32_t slot_by_id(struct plan *plan, uint32_t object)
 {
     if (object > PLAN_SLOT_MASK)
         engine_fail(HEAPTAPE_EXIT_BAD_INPUT, "object %u: the engine holds at most %u live objects",
@@ -66,12 +69,12 @@ static uint32_t slot_by_id(struct plan *plan, uint32_t object)
     return object;
 }
 
-static uint32_t slot_new(struct plan *plan, uint32_t thread, uint32_t object)
+static inline uint32_t slot_new(struct plan *plan, uint32_t thread, uint32_t object)
 {
     return plan->several ? order_new(&plan->order, thread, object) : slot_by_id(plan, object);
 }
 
-static uint32_t slot_old(struct plan *plan, uint32_t thread, uint32_t object)
+static inline uint32_t slot_old(struct plan *plan, uint32_t thread, uint32_t object)
 {
     return plan->several ? order_old(&plan->order, thread, object) : slot_by_id(plan, object);
 }
@@ -84,20 +87,21 @@ static bool fits(uint64_t size)
     return size > 0 && size <= UINT32_MAX;
 }
 
-static uint32_t put_short(struct plan *plan, uint32_t thread, enum plan_code code, uint32_t slot,
-                          uint64_t size)
+static inline uint32_t put_short(struct plan *plan, uint32_t thread, enum plan_code code,
+                                 uint32_t slot, uint64_t size)
 {
     return window_put_call(&plan->window, thread, plan_op_make(code, slot, (uint32_t)size));
 }
 
-static uint32_t put_long(struct plan *plan, uint32_t thread, enum plan_side_kind kind,
-                         uint32_t slot, struct plan_side side)
+static inline uint32_t put_long(struct plan *plan, uint32_t thread, enum plan_side_kind kind,
+                                uint32_t slot, struct plan_side side)
 {
     side.kind = kind;
     return window_put_extended(&plan->window, thread, slot, side);
 }
 
-static uint32_t put_allocation(struct plan *plan, uint32_t thread, const struct tape_event *event)
+static inline uint32_t put_allocation(struct plan *plan, uint32_t thread,
+                                      const struct tape_event *event)
 {
     static const struct {
         uint8_t code, side;
@@ -114,8 +118,8 @@ static uint32_t put_allocation(struct plan *plan, uint32_t thread, const struct 
                     (struct plan_side){.size = event->size, .align_log2 = event->align_log2});
 }
 
-static uint32_t put_realloc(struct plan *plan, uint32_t thread, const struct tape_event *event,
-                            uint64_t old_size)
+static inline uint32_t put_realloc(struct plan *plan, uint32_t thread,
+                                   const struct tape_event *event, uint64_t old_size)
 {
     uint32_t slot = slot_old(plan, thread, event->object);
     /* Only these ways to touch must know which part is new. */
@@ -126,8 +130,8 @@ static uint32_t put_realloc(struct plan *plan, uint32_t thread, const struct tap
                     (struct plan_side){.size = event->size, .old_size = old_size});
 }
 
-static uint32_t put_event(struct plan *plan, uint32_t thread, const struct tape_event *event,
-                          uint64_t old_size)
+static inline uint32_t put_event(struct plan *plan, uint32_t thread, const struct tape_event *event,
+                                 uint64_t old_size)
 {
     switch (event->kind) {
     case TAPE_FREE:
@@ -165,13 +169,26 @@ static bool is_call(unsigned kind)
     return kind != TAPE_FAILED && kind != TAPE_FREE_FOREIGN;
 }
 
-static void plan_event(struct plan *plan, uint32_t thread, const struct tape_event *event)
+/* What to do with the event; *ret_old_size: of the object before it, where sizes are tracked. */
+static inline enum tape_track_action judge(struct plan *plan, const struct tape_event *event,
+                                           uint64_t *ret_old_size)
 {
+    *ret_old_size = 0;
+    if (plan->quick)
+        return live_event(&plan->live, event);
     struct tape_track_object before;
     enum tape_track_action action = tape_track_event(&plan->track, event, &before);
+    *ret_old_size = before.size;
     if (action == TAPE_TRACK_NO_MEMORY)
         engine_fail(HEAPTAPE_EXIT_ENVIRONMENT,
                     "no memory for the table of live objects: raise the memory limit");
+    return action;
+}
+
+static inline void plan_event(struct plan *plan, uint32_t thread, const struct tape_event *event)
+{
+    uint64_t old_size;
+    enum tape_track_action action = judge(plan, event, &old_size);
     if (action == TAPE_TRACK_DROP || !is_call(event->kind)) {
         plan->skipped++;
         return;
@@ -180,13 +197,59 @@ static void plan_event(struct plan *plan, uint32_t thread, const struct tape_eve
         order_event(&plan->order, thread, plan->event == plan->lanes.peak_event);
     if (action == TAPE_TRACK_FREE_FIRST)
         put_lost_free(plan, thread, event->object);
-    uint32_t index = put_event(plan, thread, event, before.size);
+    uint32_t index = put_event(plan, thread, event, old_size);
     put_done(plan, thread, event->object, index, tape_kind_frees(event->kind));
     if (plan->track.live_bytes > plan->peak_bytes) {
         plan->peak_bytes = plan->track.live_bytes;
         plan->peak_index = index;
         plan->peak_here = true;
     }
+}
+
+/*
+ * Most events of most tapes are plain mallocs and frees, and most tapes have one lane: those events
+ * straight from the batch into the window, without a branch on which of the two it is, and grouped
+ * to quads while they are in the cache. Stops at the first event that is anything else.
+ */
+static void plan_plain(struct plan *plan)
+{
+    struct window *window = &plan->window;
+    struct window_queue *queue = &window->queues[0];
+    size_t count = plan->events_left;
+    if (count > queue->limit - queue->next)
+        count = queue->limit - queue->next;
+    if (count > window->progress_stride - queue->since_progress)
+        count = window->progress_stride - queue->since_progress;
+    struct plan_op *out = window_ops(window) + queue->next;
+    uint64_t *bits = plan->live.bits.base;
+    const uint64_t capacity = plan->live.capacity;
+    uint32_t highest = plan->slots - 1;
+    size_t done = 0;
+    uint32_t pattern = 0;
+    for (; done < count; done++) {
+        const struct tape_event *event = &plan->events[done];
+        uint32_t object = event->object, is_free = event->kind == TAPE_FREE;
+        uint64_t size = is_free ? 1 : event->size;
+        if (ENGINE_UNLIKELY(!(is_free | (event->kind == TAPE_MALLOC)) || object >= capacity ||
+                            !object || !fits(size)))
+            break;
+        uint64_t word = bits[object / 64];
+        if (ENGINE_UNLIKELY((word >> object % 64 & 1) != is_free))
+            break;
+        bits[object / 64] = word ^ UINT64_C(1) << object % 64;
+        out[done] = plan_op_make(PLAN_MALLOC + is_free, object, (uint32_t)size);
+        highest = object > highest ? object : highest;
+        pattern = (pattern >> 1 | is_free << 3) & (PLAN_QUADS - 1);
+        if (done % 4 == 3)
+            out[done - 3].head = plan_op_slot(out[done - 3]) | pattern << PLAN_SLOT_BITS;
+    }
+    plan->slots = highest + 1;
+    plan->events += done;
+    plan->events_left -= done;
+    plan->event += done;
+    queue->next += (uint32_t)done;
+    queue->since_progress += (uint32_t)done;
+    window->calls += done;
 }
 
 /* Plans as much of what was read as the window takes. False: the window is full. */
@@ -200,17 +263,16 @@ static bool plan_event_of_lane(struct plan *plan, const struct tape_event *event
     return true;
 }
 
-bool plan_window(struct plan *plan)
+/* Plans events until the window is full or the tape ends. */
+static void plan_events(struct plan *plan)
 {
-    bool any = false;
-    window_clear(&plan->window);
-    plan->peak_here = false;
-    if (plan->several) {
-        lanes_window(&plan->lanes);
-        order_window(&plan->order);
-    }
     for (const struct tape_event *event;
          !window_full(&plan->window) && (event = next_event(plan));) {
+        if (plan->quick && !plan->several)
+            plan_plain(plan);
+        if (!plan->events_left)
+            continue;
+        event = plan->events;
         if (!plan->several)
             plan_event(plan, 0, event);
         else if (!plan_event_of_lane(plan, event))
@@ -218,14 +280,29 @@ bool plan_window(struct plan *plan)
         plan->events++;
         plan->events_left--;
         plan->event++;
-        any = true;
     }
+}
+
+bool plan_window(struct plan *plan)
+{
+    if (plan->kept)
+        return !plan->windows++;
+    if (!next_event(plan)) /* what the last window held stays */
+        return false;
+    window_clear(&plan->window);
+    plan->peak_here = false;
+    if (plan->several) {
+        lanes_window(&plan->lanes);
+        order_window(&plan->order);
+    }
+    plan_events(plan);
     bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
     if (memory && plan->peak_here)
         window_flag(&plan->window, plan->peak_index, PLAN_SIDE_SAMPLE);
-    window_finish(&plan->window, !memory);
+    window_finish(&plan->window, !memory && !(plan->quick && !plan->several));
     plan->calls += plan->window.calls;
     if (plan->several)
         plan->slots = plan->order.slots;
-    return any;
+    plan->windows++;
+    return true;
 }

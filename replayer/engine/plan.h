@@ -1,6 +1,7 @@
 /*
- * From events to windows of planned operations. Every event passes the tape library's track first,
- * so that a damaged tape still makes a sound sequence of calls.
+ * From events to windows of planned operations. Every event is judged first as the tape library's
+ * track does (by it, or by live.h where no sizes are needed), so that a damaged tape still makes a
+ * sound sequence of calls.
  */
 #ifndef HEAPTAPE_REPLAYER_PLAN_H
 #define HEAPTAPE_REPLAYER_PLAN_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include "replayer/engine/engine.h"
 #include "replayer/engine/lanes.h"
+#include "replayer/engine/live.h"
 #include "replayer/engine/order.h"
 #include "replayer/engine/window.h"
 #include "traces/reader.h"
@@ -20,7 +22,10 @@ struct plan {
     struct tape_reader *reader;
     const struct tape_event *events; /* read and not yet planned */
     size_t events_left;
-    uint64_t event; /* index of the next one */
+    uint64_t event;          /* index of the next one */
+    uint64_t events_claimed; /* by the tape; 0 = not known */
+    uint32_t windows;        /* planned so far */
+    bool kept;               /* from an earlier run (plan_file.h): one window, planned already */
     bool ended;
     bool several;   /* lanes: `lanes` and `order` are in use */
     uint32_t slots; /* size that the slot table must have */
@@ -28,6 +33,8 @@ struct plan {
     uint64_t peak_bytes;              /* highest R so far */
     uint32_t peak_index, peak_thread; /* the operation that reached it */
     bool peak_here;                   /* ... in this window */
+    bool quick;                       /* `live` judges the events, else `track` */
+    struct live live;
     struct tape_track track;
     struct window window;
     struct lanes lanes;

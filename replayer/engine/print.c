@@ -28,9 +28,13 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(peak_usable_bytes)                                                                           \
     X(peak_held_bytes)                                                                             \
     X(peak_resident_bytes)                                                                         \
-    X(startup_resident_bytes) X(failed_calls) X(minor_faults) X(major_faults) X(waits)             \
-        X(wait_spins) X(realloc_moved) X(realloc_in_place) X(lanes) X(held_known) X(series_count)  \
-            X(damaged)
+    X(startup_resident_bytes)                                                                      \
+    X(failed_calls)                                                                                \
+    X(minor_faults)                                                                                \
+    X(major_faults)                                                                                \
+    X(waits)                                                                                       \
+    X(wait_spins)                                                                                  \
+    X(realloc_moved) X(realloc_in_place) X(lanes) X(held_known) X(series_count) X(damaged)
 
 void print_result(const struct engine_result *result, bool series)
 {

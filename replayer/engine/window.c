@@ -2,20 +2,17 @@
 
 #include <string.h>
 
-/* What one event may add at most, in segments and in side table entries: see window_full(). */
-#define EVENT_SEGMENTS 4
-#define EVENT_SIDES    8
-#define SIDE_FIRST     ((size_t)64 << 10)
+#define SIDE_FIRST ((size_t)64 << 10)
 
 void window_open(struct window *window, uint64_t operations, uint64_t bytes,
                  uint32_t progress_stride)
 {
     memset(window, 0, sizeof(*window));
     uint64_t most = bytes / 4 * 3 / sizeof(struct plan_op);
-    uint64_t wanted = operations + operations / 64; /* progress and the like */
+    uint64_t wanted = operations + operations / progress_stride + operations / 64;
     if (!operations || wanted > most)
         wanted = most;
-    uint64_t segments = wanted / WINDOW_SEGMENT + EVENT_SEGMENTS + 2;
+    uint64_t segments = wanted / WINDOW_SEGMENT + WINDOW_EVENT_SEGMENTS + 2;
     window->capacity = (uint32_t)(segments * WINDOW_SEGMENT);
     window->side_capacity = (uint32_t)(bytes / 4 / sizeof(struct plan_side));
     window->progress_stride = progress_stride;
@@ -32,19 +29,9 @@ void window_clear(struct window *window)
     memset(window->queues, 0, sizeof(window->queues));
 }
 
-/*
- * One event touches at most three queues (its own; the one that starts its lane; none for a
- * publication, which is a flag) with less than a segment's worth of operations in each.
+/* A queue keeps one place free at its segment's end for NEXT or END.
  */
-bool window_full(const struct window *window)
-{
-    return window->used + EVENT_SEGMENTS * WINDOW_SEGMENT > window->capacity ||
-           window->side_used + EVENT_SIDES > window->side_capacity;
-}
-
-/* Room for one more operation. A queue keeps one place free at its segment's end for NEXT or END.
- */
-static void queue_extend(struct window *window, uint32_t thread)
+void window_extend(struct window *window, uint32_t thread)
 {
     struct window_queue *queue = &window->queues[thread];
     uint32_t segment = window->used;
@@ -58,28 +45,6 @@ static void queue_extend(struct window *window, uint32_t thread)
         queue->next = segment;
     }
     queue->limit = segment + WINDOW_SEGMENT - 1;
-}
-
-uint32_t window_put(struct window *window, uint32_t thread, struct plan_op op)
-{
-    struct window_queue *queue = &window->queues[thread];
-    if (queue->next == queue->limit)
-        queue_extend(window, thread);
-    window_ops(window)[queue->next] = op;
-    return queue->next++;
-}
-
-uint32_t window_put_call(struct window *window, uint32_t thread, struct plan_op op)
-{
-    struct window_queue *queue = &window->queues[thread];
-    if (queue->since_progress == window->progress_stride) {
-        window_put(window, thread, plan_op_make(PLAN_PROGRESS, 0, queue->since_progress));
-        queue->since_progress = 0;
-    }
-    queue->since_progress++;
-    queue->calls++;
-    window->calls++;
-    return window_put(window, thread, op);
 }
 
 static uint32_t side_put(struct window *window, struct plan_side side)
@@ -117,20 +82,22 @@ void window_flag(struct window *window, uint32_t index, unsigned flag)
 /* Four plain calls in a row become a quad. `op` .. `end` lie in a row. */
 static void group(struct plan_op *op, const struct plan_op *end)
 {
-    const uint32_t free_bit = (PLAN_MALLOC ^ PLAN_FREE) << PLAN_SLOT_BITS;
     _Static_assert((PLAN_MALLOC ^ PLAN_FREE) == 1 && !(PLAN_MALLOC & 1), "told apart by one bit");
-    unsigned run = 0, pattern = 0;
-    for (; op < end; op++) {
-        unsigned code = plan_op_code(*op);
-        if (code >> 1 != PLAN_MALLOC >> 1) {
-            run = pattern = 0;
+    const unsigned plain = PLAN_MALLOC >> 1, shift = PLAN_SLOT_BITS;
+    while (end - op >= 4) {
+        /* The last one first: if it is not plain, none of the four begins a quad. */
+        uint32_t heads[4] = {op[0].head, op[1].head, op[2].head, op[3].head};
+        int odd = 3;
+        while (odd >= 0 && heads[odd] >> (shift + 1) == plain)
+            odd--;
+        if (odd >= 0) {
+            op += odd + 1;
             continue;
         }
-        pattern |= (unsigned)!!(op->head & free_bit) << run;
-        if (++run < 4)
-            continue;
-        op[-3].head = plan_op_slot(op[-3]) | pattern << PLAN_SLOT_BITS;
-        run = pattern = 0;
+        unsigned pattern = (heads[0] >> shift & 1) | (heads[1] >> shift & 1) << 1 |
+                           (heads[2] >> shift & 1) << 2 | (heads[3] >> shift & 1) << 3;
+        op[0].head = (heads[0] & PLAN_SLOT_MASK) | pattern << shift;
+        op += 4;
     }
 }
 
@@ -139,16 +106,18 @@ static void queue_finish(struct window *window, uint32_t thread, bool quads)
     struct window_queue *queue = &window->queues[thread];
     struct plan_op *ops = window_ops(window);
     ops[queue->next] = plan_op_make(PLAN_END, 0, queue->since_progress);
-    if (!quads)
-        return;
-    for (uint32_t at = queue->first; at < queue->next;) {
-        uint32_t end = at;
-        while (plan_op_code(ops[end]) != PLAN_NEXT && plan_op_code(ops[end]) != PLAN_END)
-            end++;
-        group(ops + at, ops + end);
-        if (plan_op_code(ops[end]) == PLAN_END)
+    uint32_t begin = queue->first;
+    while (quads) {
+        /* A NEXT stands only at the end of a segment. */
+        uint32_t end = begin | (WINDOW_SEGMENT - 1);
+        while (end < queue->next && plan_op_code(ops[end]) != PLAN_NEXT)
+            end += WINDOW_SEGMENT;
+        if (end >= queue->next) {
+            group(ops + begin, ops + queue->next);
             break;
-        at = ops[end].size;
+        }
+        group(ops + begin, ops + end);
+        begin = ops[end].size;
     }
 }
 

@@ -13,14 +13,14 @@
 #include "replayer/engine/op.h"
 #include "replayer/engine/pages.h"
 
-#define WINDOW_THREADS  257  /* the main thread (0) and those made for further lanes */
-#define WINDOW_SEGMENT  1024 /* operations */
-#define WINDOW_OVERREAD 32   /* readable behind the last operation, for what looks ahead */
+#define WINDOW_THREADS 257  /* the main thread (0) and those made for further lanes */
+#define WINDOW_SEGMENT 1024 /* operations */
+_Static_assert((WINDOW_SEGMENT & (WINDOW_SEGMENT - 1)) == 0, "a segment's end is found by bits");
+#define WINDOW_OVERREAD 32 /* readable behind the last operation, for what looks ahead */
 
 struct window_queue {
     uint32_t first, next, limit; /* indices; limit 0 = no operation yet */
     uint32_t since_progress;     /* calls since the last PLAN_PROGRESS */
-    uint64_t calls;
 };
 
 struct window {
@@ -40,14 +40,10 @@ struct window {
 void window_open(struct window *window, uint64_t operations, uint64_t bytes,
                  uint32_t progress_stride);
 void window_clear(struct window *window);
-/* No room for all that one more event may need: the window must be run first. */
-bool window_full(const struct window *window);
+/* Makes room for one more operation in the thread's queue. */
+void window_extend(struct window *window, uint32_t thread);
 
-/* Appends to the thread's queue; returns the index. */
-uint32_t window_put(struct window *window, uint32_t thread, struct plan_op op);
-/* Appends an allocator call: counted, with a progress operation before it from time to time. */
-uint32_t window_put_call(struct window *window, uint32_t thread, struct plan_op op);
-/* The same for a call with a side table entry. */
+/* Appends a call with a side table entry. */
 uint32_t window_put_extended(struct window *window, uint32_t thread, uint32_t slot,
                              struct plan_side side);
 /* Sets a flag (PLAN_SIDE_*) on a call that was put before. */
@@ -62,6 +58,44 @@ static inline struct plan_op *window_ops(const struct window *window)
 static inline struct plan_side *window_side(const struct window *window)
 {
     return window->side.base;
+}
+
+/* What one event may add at most. */
+#define WINDOW_EVENT_SEGMENTS 4
+#define WINDOW_EVENT_SIDES    8
+
+/*
+ * No room for all that one more event may need: the window must be run first. One event touches at
+ * most two queues (its own and that of the event before, for a start), with less than a segment's
+ * worth each.
+ */
+static inline bool window_full(const struct window *window)
+{
+    return window->used + WINDOW_EVENT_SEGMENTS * WINDOW_SEGMENT > window->capacity ||
+           window->side_used + WINDOW_EVENT_SIDES > window->side_capacity;
+}
+
+/* Appends to the thread's queue; returns the index. */
+static inline uint32_t window_put(struct window *window, uint32_t thread, struct plan_op op)
+{
+    struct window_queue *queue = &window->queues[thread];
+    if (__builtin_expect(queue->next == queue->limit, 0))
+        window_extend(window, thread);
+    window_ops(window)[queue->next] = op;
+    return queue->next++;
+}
+
+/* Appends an allocator call: counted, with a progress operation before it from time to time. */
+static inline uint32_t window_put_call(struct window *window, uint32_t thread, struct plan_op op)
+{
+    struct window_queue *queue = &window->queues[thread];
+    if (__builtin_expect(queue->since_progress == window->progress_stride, 0)) {
+        window_put(window, thread, plan_op_make(PLAN_PROGRESS, 0, queue->since_progress));
+        queue->since_progress = 0;
+    }
+    queue->since_progress++;
+    window->calls++;
+    return window_put(window, thread, op);
 }
 
 #endif

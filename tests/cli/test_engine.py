@@ -203,3 +203,32 @@ def test_null_hands_out_writable_memory(tmp_path):
         make_tape(tape, shape)
         for touch in ("first", "page", "full"):
             assert run_engine(tape, f"--touch={touch}", preload=NULL)["failed_calls"] == 0
+
+
+@pytest.mark.parametrize("shape", ["one lane", "four crossing", "600 short", "empty"])
+@pytest.mark.parametrize("mode", ["time", "memory"])
+def test_a_kept_plan_replays_the_same(tmp_path, shape, mode):
+    """--plan-fd: the second run does the same calls from the first one's plan, and another tape's plan is not
+    used."""
+    tape, other, counted = tmp_path / "t.tape", tmp_path / "other.tape", tmp_path / "counts"
+    make_tape(tape, shape)
+    make_tape(other, "two apart")
+    fd = os.memfd_create("plan")
+
+    def run(path):
+        env = dict(os.environ, LD_PRELOAD=str(COUNT), ENGINE_COUNT=str(counted))
+        result = subprocess.run([ENGINE, "--tape", path, "--print", f"--mode={mode}", "--plan-fd", str(fd)],
+                                env=env, pass_fds=[fd], capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, result.stderr
+        values = dict(line.split() for line in result.stdout.splitlines())
+        same = ["operations", "skipped", "peak_requested_bytes", "lanes", "failed_calls", "damaged"]
+        return counted.read_text(), [values[key] for key in same], os.fstat(fd).st_size
+
+    first, second = run(tape), run(tape)
+    assert first == second
+    # A tape of some windows is not kept, one that fits is.
+    assert second[2] > 0 or shape in ("600 short", "empty")
+    if second[2]:
+        kept = os.pread(fd, second[2], 0)
+        assert run(other)[:2] != first[:2] and os.pread(fd, second[2], 0) == kept
+    os.close(fd)
