@@ -15,7 +15,14 @@ $(DRIVER_LIB): $(DRIVER_OBJECTS)
 $(DRIVER_PROGRAMS): $(LIBEXEC)/heaptape-%: $(OBJ)/replayer/driver/%_main.o $(DRIVER_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -lcjson -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -Wl,--as-needed -lcjson -o $@
+
+# make bench-replay       what replaying costs by itself, on each bundled tape: the null allocator's time
+#                         (floor), and how much longer a whole run takes than its timed part
+BENCHES += bench-replay
+.PHONY: bench-replay
+bench-replay: all
+	@replayer/driver/bench_replay.sh "$(abspath $(B))" $(wildcard traces/corpus/*.tape) $(tapes)
 
 # Allocators that go wrong on purpose, for the tests of the bench.
 BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null start)
@@ -31,4 +38,4 @@ SANITIZE_PROGRAMS += $(DRIVER_TESTS)
 
 $(DRIVER_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(DRIVER_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -lcjson -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -Wl,--as-needed -lcjson -o $@

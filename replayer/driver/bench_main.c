@@ -167,7 +167,8 @@ static void warn_environment(struct results *results)
                      "the CPU's frequency governor is %s", results->machine.governor);
     if (results->rounds && results->rounds < ENOUGH_ROUNDS)
         results_warn(results, "few_rounds", "use -n 5 or more",
-                     "%u rounds give intervals that are too narrow, and under 3 none",
+                     "-n %u: intervals from fewer than 5 rounds are too narrow, from fewer than 3 "
+                     "there are none",
                      results->rounds);
 }
 
