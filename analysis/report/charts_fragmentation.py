@@ -11,7 +11,7 @@ from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
 from .palette import INK, MUTED, letters
 from .results import Row, Tape
-from .units import as_percent
+from .units import as_excess
 
 READING = (
     "How much more the allocator holds from the system than the program has asked for: 0 % would be no waste at all, 100 % "
@@ -19,6 +19,7 @@ READING = (
     "the sum of what was asked for, less one. Moments at which the program has less than a quarter of its peak live are not "
     "drawn, since everything is large against almost nothing."
 )
+MANY = 20.0  # from here on the axis counts multiples, not percent
 LIVE_ENOUGH = 0.25  # share of peak R below which a ratio to R says nothing
 
 
@@ -40,13 +41,12 @@ def ceiling(values: list[numpy.ndarray]) -> float:
     return max(0.10, highest if highest <= 1.6 * usual else 1.25 * usual) * 1.05
 
 
-def draw_lines(
-    axes: Axes, context: Context, curves: list[tuple[Row, numpy.ndarray, numpy.ndarray]], factor: float
-) -> None:
+def draw_lines(axes: Axes, context: Context, curves: list, factor: float, scale: float) -> None:
+    """Curves in `scale` times the share; x in units of `factor` operations. Dashed where P stands in."""
     for row, operation, value in curves:
         dashes = "-" if row.held_known else (0, (4, 1.5))
         axes.plot(
-            *thin(operation / factor, 100 * value),
+            *thin(operation / factor, scale * value),
             color=context.colour[row.allocator],
             lw=1.7,
             ls=dashes,
@@ -54,19 +54,20 @@ def draw_lines(
         )
 
 
-def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float) -> None:
+def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float, scale: float) -> None:
     """Names with the figure of the whole run in a column at the right, each at its curve's end.
 
-    A curve that ends above the chart's top has its name at the height at which it mostly runs.
+    Where a curve leaps at its very end the name stands at the height at which it ran before, without a leader.
     """
     items = []
     for row, _, value in curves:
-        last = float(value[~numpy.isnan(value)][-1])
-        ends_above = last > top
-        place = min(float(numpy.nanmedian(value)), top) if ends_above else last
+        drawn = value[~numpy.isnan(value)]
+        late = float(numpy.median(drawn[-max(1, len(drawn) // 10) :]))
+        place = late if late <= top else min(float(numpy.median(drawn)), top)
+        led = abs(float(drawn[-1]) - place) < 0.05 * top
         mark = "" if row.held_known else " (P)"
-        words = f"{shorten(row.allocator, 16)}{mark}  {as_percent(whole_run(row))}"
-        items.append((100 * place, words, letters(context.colour[row.allocator]), not ends_above))
+        words = f"{shorten(row.allocator, 16)}{mark}  {as_excess(whole_run(row))}"
+        items.append((scale * place, words, letters(context.colour[row.allocator]), led))
     labels.column(axes, x_end, items, TEXT - 0.5)
 
 
@@ -95,7 +96,7 @@ def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canva
     if any(known) and not all(known):
         what += "; P/R − 1 for those marked (P), whose H cannot be told"
     highest = [(row.allocator, float(numpy.nanmax(value))) for row, _, value in curves]
-    over = ", ".join(f"{name} up to {as_percent(most)}" for name, most in highest if most > top)
+    over = ", ".join(f"{name} up to {as_excess(most)}" for name, most in highest if most > top)
     footer = context.footer(
         f"Drawn where R is at least {100 * LIVE_ENOUGH:g} % of its peak",
         f"Above the chart's top: {over}" if over else "",
@@ -106,7 +107,8 @@ def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canva
         9.6, height, title, f"{what}. Lower is better; the figure is that of the whole run.", footer
     )
     axes = canvas.axes(0.62, 0.55, 6.85, height - 0.65)
-    axes.set_ylabel("held above requested, %" if any(known) else "resident above requested, %")
+    unit = "multiples of it" if top > MANY else "%"
+    axes.set_ylabel(f"{'held' if any(known) else 'resident'} above requested, {unit}")
     return canvas, axes
 
 
@@ -120,14 +122,15 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     last = max(float(operation[~numpy.isnan(value)][-1]) for _, operation, value in curves)
     low = min(0.0, min(float(numpy.nanmin(value)) for _, _, value in curves))
     top = ceiling([value for _, _, value in curves])
+    scale = 1.0 if top > MANY else 100.0
     _, factor = operations_unit(largest)
     canvas, axes = sheet(context, tape, curves, top)
-    draw_lines(axes, context, curves, factor)
+    draw_lines(axes, context, curves, factor, scale)
     axes.set_xlim(0, largest / factor)
-    axes.set_ylim(100 * low * 1.1, 100 * top)
+    axes.set_ylim(scale * low * 1.1, scale * top)
     label_operations(axes, largest, 8)
     axes.axhline(0, color=MUTED, lw=0.9, zorder=2)
-    end_labels(axes, context, curves, last / factor, top)
+    end_labels(axes, context, curves, last / factor, top, scale)
     name_failures(axes, tape)
-    said = "; ".join(f"{r.allocator} {as_percent(whole_run(r))} over the whole run" for r, _, _ in curves)
+    said = "; ".join(f"{r.allocator} {as_excess(whole_run(r))} over the whole run" for r, _, _ in curves)
     return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from . import bars
 from .canvas import TEXT, Canvas, shorten
@@ -29,7 +29,18 @@ def draw_row(axes: Axes, row: int, entry: Overall, which: str, colour: str) -> N
     axes.plot([min(ratios), max(ratios)], [row, row], color=colour, lw=1.0, alpha=0.55, zorder=3)
     axes.plot(ratios, [row] * len(ratios), ls="", marker="o", ms=3.6, color=colour, alpha=0.75, zorder=4)
     axes.plot([mean], [row], marker="D", ms=8, mfc=colour, mec=axes.get_facecolor(), mew=1.0, zorder=5)
-    bars.words_at_edge(axes, row, f"{mean:.2f}×" + (f"  ✕{entry.failed}" if entry.failed else ""))
+    bars.words_at_edge(axes, row, f"{figures(mean)}×" + (f"  ✕{entry.failed}" if entry.failed else ""))
+
+
+def ticks_around_one(low: float, high: float) -> list[float]:
+    """1 and powers of two (or of four, ...) around it; with few of them 0.75 and 1.5 as well."""
+    for step in (1, 2, 3, 4, 6, 8):
+        ticks = [2.0 ** (step * p) for p in range(-20, 21) if low <= 2.0 ** (step * p) <= high]
+        if len(ticks) <= 7:
+            break
+    if len(ticks) <= 3:
+        ticks += [t for t in (0.75, 1.5) if low <= t <= high]
+    return sorted(ticks)
 
 
 def draw_half(axes: Axes, context: Context, rows: list[Overall], which: str, title: str) -> None:
@@ -41,8 +52,7 @@ def draw_half(axes: Axes, context: Context, rows: list[Overall], which: str, tit
     for i, entry in enumerate(rows):
         draw_row(axes, i, entry, which, context.colour[entry.allocator])
     axes.plot([1, 1], [-0.55, len(rows) - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=2)
-    between = (1.0, 1.5) if high / low < 6 else (1.0,)
-    axes.xaxis.set_major_locator(LogLocator(base=2, subs=between, numticks=8))
+    axes.set_xticks(ticks_around_one(low, high))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.minorticks_off()

@@ -103,7 +103,7 @@ def range_cell(value, text) -> Cell:
 
 
 def share_cell(value: float | None) -> Cell:
-    return UNKNOWN if value is None else Cell(units.as_percent(value), value)
+    return UNKNOWN if value is None else Cell(units.as_excess(value), value)
 
 
 def cells(row: Row) -> list[Cell]:

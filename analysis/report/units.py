@@ -53,6 +53,13 @@ def as_percent(share: float | None, digits: int = 2) -> str:
     return f"{text.replace('-', MINUS)}{SPACE}%"
 
 
+def as_excess(share: float | None) -> str:
+    """H/R - 1 for people: 0.25 -> 25 %, 12.5 -> 12×, since nobody reads 1250 %."""
+    if share is None or abs(share) < 10:
+        return as_percent(share)
+    return f"{share:.0f}×"
+
+
 def as_change(ratio: float) -> str:
     """0.69 -> −31 %, 1.14 -> +14 %, 2.4 -> 2.4×."""
     if ratio >= 2:

@@ -171,7 +171,10 @@ def overall_headline(found: list[Overall], results: Results) -> str:
     sized = [(o.memory_mean, o.allocator) for o in found if o.memory_mean]
     if not timed or not sized:
         return "libc has no figures to compare with; see each tape."
-    return (
-        f"Over {len(results.tapes)} tapes, {min(timed)[1]} takes the least time and {min(sized)[1]} the least memory "
-        "(geometric means relative to libc)."
+    fastest, leanest = min(timed)[1], min(sized)[1]
+    said = (
+        f"{fastest} takes the least time and "
+        + ("" if leanest == fastest else f"{leanest} ")
+        + "the least memory"
     )
+    return f"Over {len(results.tapes)} tapes, {said} (geometric means relative to libc)."

@@ -9,6 +9,7 @@ import report_path  # noqa: F401
 from make_results import make
 from report import (
     charts_fragmentation,
+    charts_overview,
     charts_pareto,
     charts_sizes,
     curves,
@@ -235,3 +236,17 @@ def test_inline_svg_has_its_own_ids_and_no_fixed_colours():
     assert 'id="p-a"' in made and "url(#p-c)" in made and 'xlink:href="#p-b"' in made
     assert "var(--c-0072b2)" in made and "var(--ink)" in made and "<text>#0072b2</text>" in made
     assert "metadata" not in made and 'aria-label="say &quot;x&quot; &lt;b&gt;"' in made
+
+
+def test_excess_beyond_ten_is_told_in_multiples():
+    assert (
+        plain(units.as_excess(0.25)) == "25 %"
+        and units.as_excess(1247.4) == "1247×"
+        and units.as_excess(None) == "unknown"
+    )
+
+
+@pytest.mark.parametrize("low, high", [(0.5, 1.1), (0.9, 2.1), (0.7, 300.0), (0.01, 20.0), (0.99, 1.01)])
+def test_a_ratio_axis_always_has_a_tick_at_one(low, high):
+    ticks = charts_overview.ticks_around_one(low, high)
+    assert 1.0 in ticks and len(ticks) <= 7 and all(low <= t <= high for t in ticks)
