@@ -23,7 +23,12 @@ __attribute__((format(printf, 3, 4))) static void find(struct checker *checker, 
 {
     char finding[400];
     uint64_t *count = sense ? &checker->check->nonsense : &checker->check->damage;
+    /* What makes no sense behind a gap does so because of the gap: counted, not told one by one. */
+    if (sense && checker->check->damage)
+        checker->check->behind_damage++;
     if (++*count > TAPE_CHECK_TOLD_MAX && sense)
+        return;
+    if (sense && checker->check->damage)
         return;
     va_list arguments;
     va_start(arguments, format);

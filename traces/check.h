@@ -12,9 +12,10 @@
 
 struct tape_check {
     uint64_t events;
-    uint64_t damage;   /* findings about structure */
-    uint64_t nonsense; /* findings about sense */
-    bool complete;     /* the recording was not cut */
+    uint64_t damage;        /* findings about structure */
+    uint64_t nonsense;      /* findings about sense */
+    uint64_t behind_damage; /* of these, behind damage: a consequence of it, not told one by one */
+    bool complete;          /* the recording was not cut */
 };
 
 /* So many findings of sense are told; all are counted. */

@@ -12,7 +12,8 @@ $(TAPE_LIB): $(TAPE_OBJECTS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
-	trace_main trace_info trace_dump trace_check trace_slice trace_resolve trace_synth synth/synth)
+	trace_main trace_info trace_dump trace_check trace_slice trace_resolve \
+	trace_synth synth/synth trace_convert convert/convert convert/rep convert/android convert/mtrace)
 PROGRAMS += $(LIBEXEC)/heaptape-trace
 
 $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
@@ -41,3 +42,10 @@ BENCHES += bench-tape
 .PHONY: bench-tape
 bench-tape: $(TESTS)/tape_bench
 	@traces/bench.sh $(TESTS)/tape_bench $(or $(TAPES),$(wildcard traces/corpus/*.tape))
+
+# Made the golden files; built with the tests so that it stays buildable.
+TEST_PROGRAMS += $(TESTS)/golden_make_good
+$(TESTS)/golden_make_good: $(OBJ)/tests/golden/make_good.o $(OBJ)/traces/synth/synth.o $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@

@@ -38,9 +38,12 @@ static bool check_one(const char *path, bool quiet)
     struct tape_error error;
     if (tape_check(path, tell, (void *)path, &check, &error) != TAPE_OK)
         cli_die_error(&error);
-    if (check.nonsense > TAPE_CHECK_TOLD_MAX)
-        printf("%s: %" PRIu64 " more events make no sense\n", path,
-               check.nonsense - TAPE_CHECK_TOLD_MAX);
+    uint64_t own = check.nonsense - check.behind_damage;
+    if (own > TAPE_CHECK_TOLD_MAX)
+        printf("%s: %" PRIu64 " more events make no sense\n", path, own - TAPE_CHECK_TOLD_MAX);
+    if (check.behind_damage)
+        printf("%s: %" PRIu64 " events behind the damage miss an object that was lost with it\n",
+               path, check.behind_damage);
     bool sound = !check.damage && !check.nonsense;
     if (sound && !quiet)
         printf("%s: sound, %" PRIu64 " events%s\n", path, check.events,

@@ -27,8 +27,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } subcommands[] = {
-    {"info", trace_info},   {"dump", trace_dump},   {"check", trace_check},
-    {"slice", trace_slice}, {"synth", trace_synth}, {"resolve", trace_resolve},
+    {"info", trace_info},       {"dump", trace_dump},       {"check", trace_check},
+    {"slice", trace_slice},     {"convert", trace_convert}, {"synth", trace_synth},
+    {"resolve", trace_resolve},
 };
 
 int main(int argc, char **argv)

@@ -52,7 +52,8 @@ enum tape_status tape_writer_open(const char *path, const struct tape_meta *meta
     enum tape_status status = block_output_open(&writer->output, path, FORMAT_TAPE, error);
     if (status == TAPE_OK) {
         size_t bytes = meta_format(&writer->meta, (char *)writer->text, FORMAT_META_MAX);
-        status = block_append(&writer->output, (struct format_block_header){.kind = FORMAT_META},
+        status = block_append(&writer->output,
+                              (struct format_block_header){.kind = FORMAT_META, .encoding = 1},
                               writer->text, bytes, error);
         if (status != TAPE_OK)
             block_output_close(&writer->output, NULL);
