@@ -49,7 +49,7 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
         draw_interval(axes, bar.value, i, end)
         axes.annotate(
             bar.words,
-            (min(max([bar.value.high, *dots]), end), i),
+            (min(bar.value.high, end), i),
             xytext=(5, 0),
             textcoords="offset points",
             va="center",

@@ -66,7 +66,7 @@ def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: fl
         place = late if late <= top else min(float(numpy.median(drawn)), top)
         led = abs(float(drawn[-1]) - place) < 0.05 * top
         mark = "" if row.held_known else " (P)"
-        words = f"{shorten(row.allocator, 16)}{mark}  {as_excess(whole_run(row))}"
+        words = f"{shorten(row.allocator, 16)}{mark} {as_excess(whole_run(row))}"
         items.append((scale * place, words, letters(context.colour[row.allocator]), led))
     labels.column(axes, x_end, items, TEXT - 0.5)
 

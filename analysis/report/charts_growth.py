@@ -60,7 +60,7 @@ def peaks(row: Row, unit: str, factor: float) -> str:
     """The four peaks of the curves, in the unit of the axis."""
     series = row.series
     held = f"H{SPACE}{figures(numpy.nanmax(series.held) / factor)}" if row.held_known else "H unknown"
-    return "  ".join(
+    return " · ".join(
         (
             f"P{SPACE}{figures(numpy.nanmax(series.resident) / factor)}",
             held,

@@ -60,7 +60,7 @@ def sheet(context: Context, live: Live, known: list[LiveEntry]) -> tuple[Canvas,
         f"Runs of the program itself, {runs} under each allocator, timed by hyperfine. {context.machine()}."
     )
     title = f"The real program beside its prediction: {shorten(' '.join(live.program), 44)}"
-    subtitle = "● really run    ◇ predicted by replay    Lower is better."
+    subtitle = "● really run, ◇ predicted by replay. Lower is better."
     canvas = Canvas(WIDTH, ROW_HEIGHT * len(live.entries) + 0.65, title, subtitle, footer)
     left = 0.25 + max(canvas.text_width(shorten(e.allocator), weight="bold") for e in live.entries)
     right = 0.35 + max(canvas.text_width(words_for(e), TEXT - 0.8) for e in known)

@@ -26,7 +26,7 @@ def relative_bar(context: Context, row: Row) -> bars.Bar:
         return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
     peak = as_bytes(row.peak_resident.median) if row.peak_resident else ""
     change = "libc = 1" if value.verdict == "baseline" else as_change(value.median)
-    return bars.Bar(row.allocator, colour, value, f"{change}   {peak}")
+    return bars.Bar(row.allocator, colour, value, f"{change}, {peak}")
 
 
 def absolute_bar(context: Context, row: Row, factor: float) -> bars.Bar:

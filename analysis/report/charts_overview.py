@@ -29,7 +29,7 @@ def draw_row(axes: Axes, row: int, entry: Overall, which: str, colour: str) -> N
     axes.plot([min(ratios), max(ratios)], [row, row], color=colour, lw=1.0, alpha=0.55, zorder=3)
     axes.plot(ratios, [row] * len(ratios), ls="", marker="o", ms=3.6, color=colour, alpha=0.75, zorder=4)
     axes.plot([mean], [row], marker="D", ms=8, mfc=colour, mec=axes.get_facecolor(), mew=1.0, zorder=5)
-    bars.words_at_edge(axes, row, f"{figures(mean)}×" + (f"  ✕{entry.failed}" if entry.failed else ""))
+    bars.words_at_edge(axes, row, f"{figures(mean)}×" + (f" ✕{entry.failed}" if entry.failed else ""))
 
 
 def ticks_around_one(low: float, high: float) -> list[float]:

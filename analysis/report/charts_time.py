@@ -10,8 +10,8 @@ from .results import Row, Tape
 from .units import as_ns, figures
 
 READING = (
-    "Time for one malloc, free or realloc, the mean over the replay. Bars are the median of the rounds, the black line its "
-    "interval, each small tick above a bar one round. The dashed line is the floor: what replaying costs with an allocator that "
+    "Time for one malloc, free or realloc, the mean over the replay. Bars are the median of the rounds, the thin line its "
+    "interval, each small tick below a bar one round. The dashed line is the floor: what replaying costs with an allocator that "
     "does nothing. It is part of every bar; what lies right of it is the allocator's own. Lower is better."
 )
 
