@@ -6,8 +6,7 @@
  * How. One large address range is reserved, never all resident. A thread bumps a cursor through
  * memory of its own; where the cursor reaches the end of it, it starts again from the ring's base.
  *
- *   [ early 64 KiB | ring of thread 1 | ring of thread 2 | ... | tail: room to write behind any
- * ring ]
+ *   [ early 64 KiB | ring of thread 1 | ring of thread 2 | ... | tail: room behind any ring ]
  *
  * The first thread starts in the early part, which is never handed out twice: what the loader and
  * libc asked for before main() stays theirs (and zeroed). Rings are RING_BYTES each and populated
@@ -17,10 +16,10 @@
  * that gives ENOMEM. More than RINGS threads share rings, which is harmless: nothing is kept
  * anyway.
  *
- *   free                 nothing
- *   calloc               malloc: zeroed only in the early part
- *   realloc              the same pointer (contents are whatever lies there)
- *   malloc_usable_size   0: not known
+ * - free: nothing.
+ * - calloc: malloc; zeroed only in the early part.
+ * - realloc: the same pointer (contents are whatever lies there).
+ * - malloc_usable_size: 0, not known.
  */
 #include <errno.h>
 #include <stdatomic.h>

@@ -4,12 +4,12 @@
  * begins with the lane's first event and exits after its last, since how an allocator takes in a
  * thread's end is part of what is measured.
  *
- *   - A lane's thread begins after the event before its first one, whichever thread that is on.
- *   - Where a lane has ended before another begins, the later one's thread waits for the earlier
- * one's exit. So no more threads run at once in replay than did when recorded.
- *   - At most WINDOW_THREADS - 1 threads exist besides the first. A window ends early where more
- * would be needed. Where so many lanes are alive at once that this doesn't help, a lane shares the
- * thread of another for good, in the recorded order.
+ * - A lane's thread begins after the event before its first one, whichever thread that is on.
+ * - Where a lane has ended before another begins, the later one's thread waits for the earlier
+ *   one's exit. So no more threads run at once in replay than did when recorded.
+ * - At most WINDOW_THREADS - 1 threads exist besides the first. A window ends early where more
+ *   would be needed. Where so many lanes are alive at once that this doesn't help, a lane shares
+ *   the thread of another for good, in the recorded order.
  */
 #ifndef HEAPTAPE_REPLAYER_LANES_H
 #define HEAPTAPE_REPLAYER_LANES_H

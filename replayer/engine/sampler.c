@@ -11,7 +11,7 @@
 #define TIME_STEP_NS            UINT64_C(100000)
 #define SERIES_AIM              2048 /* points wanted of a tape whose length is known */
 #define SLOW_SHARE              50   /* a slow sample may take 1/50 of the time */
-#define HELD_SLACK_BYTES        ((uint64_t)4 << 20)
+#define HELD_SLACK_BYTES        ((uint64_t)8 << 20)
 #define HELD_SLACK_THREAD_BYTES ((uint64_t)2 << 20)
 #define HWM_SLACK_BYTES         ((uint64_t)512 << 10) /* the kernel's high-water mark is that coarse */
 
@@ -23,23 +23,33 @@ static struct {
     struct replay *replay;
     atomic_flag busy;
     bool exact_statm;
+    uint64_t statm_off_bytes, next_rollup_ns; /* where it is not: see memory_now() */
     struct proc_footprint startup;
     struct memory baseline, pause; /* of the whole process */
     uint64_t high_water;           /* the kernel's own peak of P, over the windows so far */
     uint64_t running_ns, resumed_at_ns;
     uint64_t operation_step, time_step_ns;
     _Atomic uint64_t next_operation, next_time_ns; /* the grids; read without the lock */
-    uint64_t cost_ns;                              /* of the last sample */
     uint32_t peak_r, peak_h, peak_p;               /* indices of the points to keep */
 } sampler;
 
-static struct memory memory_now(void)
+/*
+ * Where statm is only near, what it is off by is found out anew whenever the share of time for it
+ * allows, and at once where `exactly`.
+ */
+static struct memory memory_now(bool exactly)
 {
     struct proc_statm statm = proc_statm();
-    struct memory now = {statm.data_bytes, statm.resident_bytes};
-    if (!sampler.exact_statm)
-        now.resident_bytes = proc_rollup_resident();
-    return now;
+    if (!sampler.exact_statm) {
+        uint64_t begin = engine_now_ns();
+        if (exactly || begin >= sampler.next_rollup_ns) {
+            sampler.statm_off_bytes = proc_rollup_resident() - statm.resident_bytes;
+            uint64_t end = engine_now_ns();
+            sampler.next_rollup_ns = end + (end - begin) * SLOW_SHARE;
+        }
+        statm.resident_bytes += sampler.statm_off_bytes;
+    }
+    return (struct memory){statm.data_bytes, statm.resident_bytes};
 }
 
 /* Whether each page that is made resident shows in statm at once. Kernels differ. */
@@ -88,15 +98,15 @@ void sampler_open(struct replay *replay, uint64_t operations, struct proc_footpr
     sampler.time_step_ns = TIME_STEP_NS;
     proc_open();
     sampler.exact_statm = statm_is_exact();
-    memory_now(); /* touches what a sample touches */
-    sampler.baseline = sampler.pause = memory_now();
+    memory_now(true); /* touches what a sample touches */
+    sampler.baseline = sampler.pause = memory_now(true);
     sampler.baseline.held_bytes -= startup.held_bytes;
 }
 
 void sampler_pause(void)
 {
     sampler.running_ns = running_ns(engine_now_ns());
-    sampler.pause = memory_now();
+    sampler.pause = memory_now(true);
     uint64_t high_water = saturating_minus(proc_high_water(), sampler.baseline.resident_bytes);
     if (high_water > sampler.high_water)
         sampler.high_water = high_water;
@@ -104,7 +114,7 @@ void sampler_pause(void)
 
 void sampler_resume(void)
 {
-    struct memory now = memory_now();
+    struct memory now = memory_now(true);
     sampler.baseline.held_bytes += now.held_bytes - sampler.pause.held_bytes;
     sampler.baseline.resident_bytes += now.resident_bytes - sampler.pause.resident_bytes;
     proc_reset_high_water();
@@ -158,10 +168,10 @@ static void add_up(struct engine_sample *sample)
     }
 }
 
-static void take(void)
+static void take(bool exactly)
 {
     uint64_t begin = engine_now_ns();
-    struct memory now = memory_now();
+    struct memory now = memory_now(exactly);
     struct engine_sample sample = {
         .time_ns = running_ns(begin),
         .held_bytes = saturating_minus(now.held_bytes, sampler.baseline.held_bytes),
@@ -169,15 +179,10 @@ static void take(void)
     };
     add_up(&sample);
     append(&sample);
-    uint64_t end = engine_now_ns();
-    sampler.cost_ns = end - begin;
-    uint64_t time_step = sampler.time_step_ns;
-    if (!sampler.exact_statm && time_step < sampler.cost_ns * SLOW_SHARE)
-        time_step = sampler.cost_ns * SLOW_SHARE;
-    uint64_t operation_step = sampler.exact_statm ? sampler.operation_step : UINT64_MAX / 2;
-    atomic_store_explicit(&sampler.next_operation, sample.operation + operation_step,
+    atomic_store_explicit(&sampler.next_operation, sample.operation + sampler.operation_step,
                           memory_order_relaxed);
-    atomic_store_explicit(&sampler.next_time_ns, end + time_step, memory_order_relaxed);
+    atomic_store_explicit(&sampler.next_time_ns, engine_now_ns() + sampler.time_step_ns,
+                          memory_order_relaxed);
 }
 
 static uint64_t operations_now(void)
@@ -194,7 +199,7 @@ void sampler_check(void)
         return;
     if (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         return; /* another thread is at it */
-    take();
+    take(false);
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
@@ -202,7 +207,7 @@ void sampler_peak(void)
 {
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
-    take();
+    take(true);
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
@@ -218,8 +223,9 @@ static uint64_t peak_resident(uint64_t sampled)
 /*
  * Whether H means something. An allocator that maps writable memory long before it uses it
  * (segments or arenas given out by the kernel only when touched) holds nothing by having it. The
- * rule: at the highest R, H is more than twice what is resident or usable (whichever is more; with
- * --touch=none nothing need be resident) plus 4 MiB and 2 MiB a thread. Then P stands in for H.
+ * rule: at the highest R, H is more than half above what is resident or usable (whichever is more;
+ * with
+ * --touch=none nothing need be resident) plus 8 MiB and 2 MiB a thread. Then P stands in for H.
  */
 static bool held_is_known(void)
 {
@@ -227,14 +233,14 @@ static bool held_is_known(void)
         return true;
     const struct engine_sample *at = &engine_result->series[sampler.peak_r];
     uint64_t used = at->resident_bytes > at->usable_bytes ? at->resident_bytes : at->usable_bytes;
-    return at->held_bytes <=
-           2 * used + HELD_SLACK_BYTES + sampler.replay->thread_count * HELD_SLACK_THREAD_BYTES;
+    return at->held_bytes <= used + used / 2 + HELD_SLACK_BYTES +
+                                 sampler.replay->thread_count * HELD_SLACK_THREAD_BYTES;
 }
 
 void sampler_close(void)
 {
     struct engine_result *result = engine_result;
-    take();
+    take(true);
     result->held_known = held_is_known();
     for (uint32_t i = 0; i < result->series_count; i++) {
         struct engine_sample *at = &result->series[i];

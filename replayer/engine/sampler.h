@@ -4,13 +4,19 @@
  * wide, so that a run of any length fits. The points at which R, H and P were highest stay.
  *
  * Where the figures come from:
- *   R, U  what the replayed calls add up to (memory_loop.c)
- *   H     "data" of /proc/self/statm: private writable mappings and brk, exact; what is only
- * reserved (PROT_NONE) is not in it P     "resident" of /proc/self/statm where this kernel counts
- * it exactly, which is tried out at the start; else Rss of /proc/self/smaps_rollup, which costs
- * time in proportion to P, so that samples are held to a share of the run H and P are differences
- * to the baseline taken before the first operation. What the engine maps itself between two windows
- * is measured likewise and taken out, so that its own memory never shows.
+ * - R, U: what the replayed calls add up to (memory_loop.c).
+ * - H: "data" of /proc/self/statm: private writable mappings and brk, exact; what is only reserved
+ *   (PROT_NONE) is not in it.
+ * - P: "resident" of /proc/self/statm where this kernel counts it exactly, which is tried out at
+ *   the start; elsewhere (counters kept per thread or core) corrected by Rss of
+ *   /proc/self/smaps_rollup: at the peak of R, and as often as a 50th of the time allows, since the
+ *   kernel looks at every page for it.
+ *
+ * H and P are differences to the baseline taken before the first operation. But the memory that the
+ * allocator had mapped by then to give blocks from is in H (without it H could be less than R),
+ * while what it had made resident by then is told apart (startup_resident_bytes). What the engine
+ * maps itself between two windows is measured likewise and taken out, so that its own memory never
+ * shows.
  *
  * Threads: sampler_check() and sampler_peak() may be called by any replay thread; the rest by one
  * thread while no window runs.

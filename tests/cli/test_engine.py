@@ -133,6 +133,18 @@ def test_resident_is_what_is_touched(tmp_path):
     assert untouched["peak_resident_bytes"] < touched["peak_resident_bytes"] * 0.8
 
 
+def test_held_is_known_or_said_not_to_be(tmp_path):
+    """libc holds what it maps; the null allocator has a terabyte mapped, which says nothing: P stands in."""
+    tape = tmp_path / "t.tape"
+    make_tape(tape, "one lane")
+    libc = run_engine(tape, "--mode=memory")
+    assert libc["held_known"] == 1
+    assert libc["peak_usable_bytes"] <= libc["peak_held_bytes"] < 3 * libc["peak_usable_bytes"]
+    null = run_engine(tape, "--mode=memory", preload=NULL)
+    assert null["held_known"] == 0
+    assert null["peak_held_bytes"] + null["startup_resident_bytes"] == null["peak_resident_bytes"]
+
+
 def crash_progress(tape, at) -> int:
     """Through the shared mapping, as the driver reads it."""
     fd = os.memfd_create("result")
