@@ -1,33 +1,41 @@
 #!/bin/sh
 # bench_replay.sh BUILD TAPE...: the engine's own cost on each tape, best of five runs as for any floor.
-#   floor   ns an operation on the null allocator, in time mode
-#   ratio   wall time of a whole run (decoding, planning) over its timed time, on libc
+#   floor        ns an operation on the null allocator, in time mode
+#   wall/timed   a whole run (decoding, planning) over its timed part, on libc: alone, and as bench and
+#                replay run it, with the plan kept from the first run
 set -eu
 build=$1
 shift
 engine=$build/libexec/heaptape/heaptape-engine
 [ $# -gt 0 ] || { echo "bench-replay: no bundled tapes; give some with tapes=FILE" >&2; exit 0; }
+plan=$(mktemp)
+trap 'rm -f "$plan"' EXIT
 
-# FIELD of the engine's printed result.
-field() { awk -v key="$1" '$1 == key { print $2 }'; }
+# What the engine prints: a key and a value a line. `ratio` is not the engine's.
+run() {
+    env -u LD_PRELOAD ${preload:+LD_PRELOAD="$preload"} "$engine" --tape "$tape" --print "$@" 9<>"$plan" |
+        awk '{ value[$1] = $2; print }
+             END { n = value["operations"]; t = value["timed_ns"]
+                   printf "ns %.2f\nratio %.2f\n", n ? t / n : 0, t ? value["wall_ns"] / t : 0 }'
+}
 
-printf '%-28s %12s %6s %16s %16s\n' tape operations lanes 'floor ns/op' 'wall/timed libc'
+# best KEY OPTIONS: the least of five runs.
+best() {
+    key=$1
+    shift
+    for _ in 1 2 3 4 5; do run "$@" | awk -v key="$key" '$1 == key { print $2 }'; done | sort -g | head -n 1
+}
+
+printf '%-28s %12s %6s %14s %18s %18s\n' tape operations lanes 'floor ns/op' 'wall/timed alone' 'with plan kept'
 for tape in "$@"; do
-    floor=
-    ratio=
-    for _ in 1 2 3 4 5; do
-        result=$(LD_PRELOAD=$build/lib/heaptape/libheaptape-null.so "$engine" --tape "$tape" --print)
-        operations=$(printf '%s\n' "$result" | field operations)
-        lanes=$(printf '%s\n' "$result" | field lanes)
-        timed=$(printf '%s\n' "$result" | field timed_ns)
-        floor="$floor $(awk -v t="$timed" -v n="$operations" 'BEGIN { printf "%.2f", n ? t / n : 0 }')"
-        result=$(env -u LD_PRELOAD "$engine" --tape "$tape" --print)
-        timed=$(printf '%s\n' "$result" | field timed_ns)
-        wall=$(printf '%s\n' "$result" | field wall_ns)
-        ratio="$ratio $(awk -v t="$timed" -v w="$wall" 'BEGIN { printf "%.2f", t ? w / t : 0 }')"
-    done
-    least() { printf '%s\n' "$@" | sort -g | head -n 1; }
+    preload=
+    : >"$plan"
+    facts=$(run | awk '$1 == "operations" || $1 == "lanes" { print $2 }' | sort -rn | tr '\n' ' ')
+    alone=$(best ratio)
+    run --plan-fd=9 >/dev/null
+    kept=$(best ratio --plan-fd=9)
+    preload=$build/lib/heaptape/libheaptape-null.so
+    floor=$(best ns --plan-fd=9)
     # shellcheck disable=SC2086
-    printf '%-28s %12s %6s %16s %16s\n' "$(basename "$tape" .tape)" "$operations" "$lanes" \
-        "$(least $floor)" "$(least $ratio)"
+    printf '%-28s %12s %6s %14s %18s %18s\n' "$(basename "$tape" .tape)" $facts "$floor" "$alone" "$kept"
 done

@@ -80,7 +80,6 @@ static bool first_line(const char *const *arguments, char *line, unsigned bytes)
     struct process_request request = {.arguments = arguments,
                                       .input = PROCESS_NULL,
                                       .output = process_scratch("line"),
-                                      .keep = -1,
                                       .timeout_ns = UINT64_C(20000000000)};
     request.error = PROCESS_NULL;
     process_run(&request, &result);

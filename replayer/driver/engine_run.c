@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "replayer/driver/machine.h"
 #include "replayer/driver/process.h"
@@ -43,10 +44,7 @@ uint64_t engine_run_progress(const struct engine_run *run)
 static void last_words(int fd, char *line, size_t bytes)
 {
     char text[LAST_WORDS], *start = text;
-    off_t end = lseek(fd, 0, SEEK_END);
-    off_t from = end > LAST_WORDS - 1 ? end - (LAST_WORDS - 1) : 0;
-    ssize_t got = pread(fd, text, sizeof text - 1, from);
-    text[got > 0 ? got : 0] = 0;
+    process_scratch_tail(fd, text, sizeof text);
     for (size_t length = strlen(text); length && text[length - 1] == '\n';)
         text[--length] = 0;
     for (char *at = text; *at; at++)
@@ -132,7 +130,7 @@ static void judge(struct engine_run *run, const struct process_result *process,
 /* A file for the result, mapped. The engine gets its number. */
 static struct engine_result *result_make(int *ret_fd)
 {
-    int fd = process_scratch("heaptape-result");
+    int fd = memfd_create("heaptape-result", MFD_CLOEXEC);
     void *mapped = MAP_FAILED;
     if (fd >= 0 && ftruncate(fd, sizeof(struct engine_result)) == 0)
         mapped =
@@ -144,20 +142,76 @@ static struct engine_result *result_make(int *ret_fd)
     return mapped;
 }
 
-void engine_run(const char *tape, const struct allocator *allocator, bool memory_mode,
+/* ---- plans
+ * --------------------------------------------------------------------------------------------- */
+
+static uint64_t plans_bytes; /* of all tapes */
+
+static uint64_t file_bytes(int fd)
+{
+    struct stat info;
+    return fd > 0 && fstat(fd, &info) == 0 ? (uint64_t)info.st_size : 0;
+}
+
+/* The plan's file for a run, or -1 where it is to go without. */
+static int plan_open(struct engine_tape *tape, bool memory_mode)
+{
+    int *plan = &tape->plan[memory_mode];
+    if (!*plan)
+        *plan =
+            plans_bytes < ENGINE_PLANS_MAX_BYTES ? memfd_create("heaptape-plan", MFD_CLOEXEC) : -1;
+    return *plan;
+}
+
+/* A run that went wrong may have left half a plan. */
+static void plan_close(int plan, uint64_t bytes_before, bool sound)
+{
+    if (plan > 0 && !sound && ftruncate(plan, 0) < 0)
+        sound = true; /* then the engine finds it unsound and plans anew */
+    plans_bytes += file_bytes(plan) - bytes_before;
+}
+
+void engine_tape_end(struct engine_tape *tape)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (tape->plan[i] > 0) {
+            plans_bytes -= file_bytes(tape->plan[i]);
+            close(tape->plan[i]);
+            tape->plan[i] = 0;
+        }
+}
+
+/* ---- the run
+ * ------------------------------------------------------------------------------------------- */
+
+static void take_result(struct engine_run *run, const struct engine_result *result,
+                        const struct process_result *process)
+{
+    memset(run, 0, sizeof *run);
+    memcpy(&run->result, result, sizeof *result);
+    run->result.message[sizeof run->result.message - 1] = 0;
+    run->result_is_there = result->magic == ENGINE_RESULT_MAGIC && result->bytes == sizeof *result;
+    run->signal = process->end == PROCESS_SIGNALED ? process->signal : 0;
+    run->exit_code = process->exit_status;
+    run->process_ns = process->wall_ns;
+}
+
+void engine_run(struct engine_tape *tape, const struct allocator *allocator, bool memory_mode,
                 const struct engine_settings *settings, struct engine_run *ret_run)
 {
-    char program[PATH_MAX], touch[32], order[32], fd_text[16], words[LAST_WORDS];
-    int result_fd;
+    char program[PATH_MAX], touch[32], order[32], result_option[32], plan_option[32];
+    char words[LAST_WORDS];
+    int result_fd, plan = plan_open(tape, memory_mode);
+    uint64_t plan_before = file_bytes(plan);
     struct engine_result *result = result_make(&result_fd);
     const char *arguments[] = {cli_libexec_path("heaptape-engine", program, sizeof program),
                                "--tape",
-                               tape,
+                               tape->path,
                                memory_mode ? "--mode=memory" : "--mode=time",
                                touch,
                                order,
-                               "--result-fd",
-                               fd_text,
+                               result_option,
+                               plan > 0 ? plan_option : NULL,
                                NULL};
     struct process_request request = {
         .arguments = arguments,
@@ -165,29 +219,22 @@ void engine_run(const char *tape, const struct allocator *allocator, bool memory
         .environment = allocator->environment,
         .input = PROCESS_NULL,
         .output = process_scratch("heaptape-words"),
-        .keep = result_fd,
+        .keep = {result_fd, plan},
         .timeout_ns = settings->timeout_ns,
         .memory_bytes = settings->memory_bytes,
     };
     struct process_result process;
     request.error = request.output;
-    snprintf(touch, sizeof touch, "--touch=%s",
-             settings->touch ? settings->touch
-             : memory_mode   ? "page"
-                             : "first");
+    const char *by_mode = memory_mode ? "page" : "first";
+    snprintf(touch, sizeof touch, "--touch=%s", settings->touch ? settings->touch : by_mode);
     snprintf(order, sizeof order, "--order=%s", settings->order);
-    snprintf(fd_text, sizeof fd_text, "%d", result_fd);
+    snprintf(result_option, sizeof result_option, "--result-fd=%d", result_fd);
+    snprintf(plan_option, sizeof plan_option, "--plan-fd=%d", plan);
     process_run(&request, &process);
-    memset(ret_run, 0, sizeof *ret_run);
-    memcpy(&ret_run->result, result, sizeof *result);
-    ret_run->result.message[sizeof ret_run->result.message - 1] = 0;
-    ret_run->result_is_there =
-        result->magic == ENGINE_RESULT_MAGIC && result->bytes == sizeof *result;
-    ret_run->signal = process.end == PROCESS_SIGNALED ? process.signal : 0;
-    ret_run->exit_code = process.exit_status;
-    ret_run->process_ns = process.wall_ns;
+    take_result(ret_run, result, &process);
     last_words(request.output, words, sizeof words);
     judge(ret_run, &process, &request, words);
+    plan_close(plan, plan_before, ret_run->status == RUN_OK);
     munmap(result, sizeof *result);
     close(result_fd);
     close(request.output);

@@ -43,9 +43,23 @@ struct engine_run {
     struct engine_result result;
 };
 
-/* Runs TAPE on `allocator`; `memory_mode` samples memory, else time is measured. */
-void engine_run(const char *tape, const struct allocator *allocator, bool memory_mode,
+/*
+ * A tape that will be run more than once, with the plans that the engine keeps from run to run: an
+ * anonymous file for each mode. Zeroed but for `path` there are none yet.
+ */
+struct engine_tape {
+    const char *path;
+    int plan[2]; /* by mode; 0 = not made yet, -1 = not to be had */
+};
+
+/* All plans that are kept at a time; tapes beyond that are planned anew for each run. */
+#define ENGINE_PLANS_MAX_BYTES (UINT64_C(512) << 20)
+
+/* Runs it on `allocator`; `memory_mode` samples memory, else time is measured. */
+void engine_run(struct engine_tape *tape, const struct allocator *allocator, bool memory_mode,
                 const struct engine_settings *settings, struct engine_run *ret_run);
+/* Gives its plans back. */
+void engine_tape_end(struct engine_tape *tape);
 
 /* Operations done, as far as it is known. */
 uint64_t engine_run_progress(const struct engine_run *run);

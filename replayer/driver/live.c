@@ -58,7 +58,6 @@ static bool run_for_peak(const struct live_program *program, const struct alloca
         .input = open_input(program->input),
         .output = PROCESS_NULL,
         .error = PROCESS_NULL,
-        .keep = -1,
         .timeout_ns = program->timeout_ns,
     };
     process_run(&request, &result);
@@ -188,7 +187,6 @@ static bool time_one(const struct live_program *program, const struct allocator 
                                       .input = PROCESS_NULL,
                                       .output = PROCESS_NULL,
                                       .error = process_scratch("words"),
-                                      .keep = -1,
                                       .timeout_ns = program->timeout_ns * (program->runs + 1)};
     snprintf(runs, sizeof runs, "%u", program->runs);
     process_run(&request, &result);

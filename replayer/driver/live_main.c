@@ -107,11 +107,12 @@ static void need_hyperfine(void)
 {
     const char *arguments[] = {"hyperfine", "--version", NULL};
     struct process_result result;
-    struct process_request request = {.arguments = arguments,
-                                      .input = PROCESS_NULL,
-                                      .output = PROCESS_NULL,
-                                      .error = PROCESS_NULL,
-                                      .keep = -1};
+    struct process_request request = {
+        .arguments = arguments,
+        .input = PROCESS_NULL,
+        .output = PROCESS_NULL,
+        .error = PROCESS_NULL,
+    };
     process_run(&request, &result);
     if (result.end != PROCESS_EXITED || result.exit_status)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "hyperfine is not there; apt-get install hyperfine");

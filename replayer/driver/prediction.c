@@ -89,9 +89,10 @@ bool prediction_replay(struct prediction *prediction, char **tapes, unsigned cou
     static struct engine_run run;
     for (unsigned i = 0; i < count; i++) {
         struct engine_settings limits = *settings;
+        struct engine_tape tape = {.path = tapes[i]};
         limits.timeout_ns = engine_timeout_ns(settings, events_of(tapes[i]));
         for (size_t j = 0; j < list->count; j++) {
-            engine_run(tapes[i], &list->items[j], true, &limits, &run);
+            engine_run(&tape, &list->items[j], true, &limits, &run);
             if (run.status == RUN_INTERRUPTED)
                 return false;
             if (run.status == RUN_OK)
@@ -99,6 +100,7 @@ bool prediction_replay(struct prediction *prediction, char **tapes, unsigned cou
             else
                 cli_warn("replay of %s on %s: %s", tapes[i], list->items[j].name, run.detail);
         }
+        engine_tape_end(&tape);
     }
     snprintf(prediction->source, sizeof prediction->source, "the tapes given");
     return true;

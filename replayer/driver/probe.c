@@ -146,7 +146,6 @@ enum probe_status probe_run(const char *preload, const char *const *environment,
         .input = PROCESS_NULL,
         .output = process_scratch("answer"),
         .error = process_scratch("words"),
-        .keep = -1,
         .timeout_ns = PROBE_TIMEOUT_NS,
     };
     memset(ret_probe, 0, sizeof *ret_probe);

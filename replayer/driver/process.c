@@ -15,7 +15,6 @@
 
 #define WATCH_NS     UINT64_C(20000000)  /* between two looks at the child's memory */
 #define UNWATCHED_NS UINT64_C(200000000) /* between two looks where only time is limited */
-#define OUTPUT_MAX   (1 << 20) /* what a child may write into a scratch file: it may loop */
 
 static uint64_t now_ns(void)
 {
@@ -51,17 +50,14 @@ static _Noreturn void child(const struct process_request *request, pid_t parent,
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    struct rlimit none = {0, 0}, output = {OUTPUT_MAX, OUTPUT_MAX};
+    struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
-    if (request->output >= 0) {
-        signal(SIGXFSZ, SIG_IGN);
-        setrlimit(RLIMIT_FSIZE, &output);
-    }
     child_descriptor(request->input, STDIN_FILENO, O_RDONLY);
     child_descriptor(request->output, STDOUT_FILENO, O_WRONLY);
     child_descriptor(request->error, STDERR_FILENO, O_WRONLY);
-    if (request->keep >= 0)
-        fcntl(request->keep, F_SETFD, 0);
+    for (unsigned i = 0; i < PROCESS_KEEP; i++)
+        if (request->keep[i] > 0)
+            fcntl(request->keep[i], F_SETFD, 0);
     child_environment(request);
     interrupt_release_child();
     execvp(request->arguments[0], (char *const *)request->arguments);
@@ -160,12 +156,35 @@ void process_run(const struct process_request *request, struct process_result *r
 
 int process_scratch(const char *name)
 {
-    return memfd_create(name, MFD_CLOEXEC);
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd >= 0 && (ftruncate(fd, PROCESS_SCRATCH_BYTES) < 0 ||
+                    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK) < 0)) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/* The child's writes have moved the offset that we share with it. */
+static off_t written(int fd)
+{
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_CUR) : 0;
+    return end > 0 ? end : 0;
 }
 
 void process_scratch_text(int fd, char *text, unsigned bytes)
 {
-    ssize_t got = fd >= 0 ? pread(fd, text, bytes - 1, 0) : -1;
+    off_t end = written(fd);
+    ssize_t got = pread(fd, text, end < bytes ? (size_t)end : bytes - 1, 0);
+    text[got > 0 ? got : 0] = 0;
+}
+
+void process_scratch_tail(int fd, char *text, unsigned bytes)
+{
+    off_t end = written(fd), from = end < bytes ? 0 : end - (bytes - 1);
+    ssize_t got = pread(fd, text, (size_t)(end - from), from);
     text[got > 0 ? got : 0] = 0;
 }
 

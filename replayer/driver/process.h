@@ -13,6 +13,8 @@
 #define PROCESS_NULL    -1 /* a descriptor: /dev/null */
 #define PROCESS_INHERIT -2 /* a descriptor: ours */
 
+#define PROCESS_KEEP 2
+
 struct process_request {
     const char *const *arguments; /* NULL at the end; [0] is a path or a name on PATH */
     /* LD_PRELOAD for the child: a path, "" for none at all, NULL to leave what we have */
@@ -20,7 +22,7 @@ struct process_request {
     const char *const
         *environment;         /* "NAME=VALUE", NULL at the end, put over ours; NULL for none */
     int input, output, error; /* descriptors, or PROCESS_NULL, PROCESS_INHERIT */
-    int keep;                 /* stays open under its number; -1 for none */
+    int keep[PROCESS_KEEP];   /* stay open under their numbers; 0 or -1 for none */
     uint64_t timeout_ns;      /* 0 = none */
     uint64_t memory_bytes;    /* resident, watched every few ms; 0 = none */
 };
@@ -46,10 +48,15 @@ struct process_result {
 /* Runs it to its end. */
 void process_run(const struct process_request *request, struct process_result *ret_result);
 
-/* An anonymous file that goes with us, dies at exec; -1 with errno on failure. */
+/*
+ * An anonymous file for a child's output, of PROCESS_SCRATCH_BYTES that it cannot grow beyond:
+ * writes behind that fail, so a child that prints for ever does no harm. -1 with errno on failure.
+ */
+#define PROCESS_SCRATCH_BYTES (64 << 10)
 int process_scratch(const char *name);
-/* The text in a scratch file, at most bytes - 1 of it from its start, NUL at its end. */
+/* What was written, at most bytes - 1 from its start, or the last of it; NUL at its end. */
 void process_scratch_text(int fd, char *text, unsigned bytes);
+void process_scratch_tail(int fd, char *text, unsigned bytes);
 /* "SIGSEGV" and so on; "signal 42" for those without a name. Static memory. */
 const char *process_signal_name(int signal_number);
 

@@ -42,7 +42,8 @@ static const char usage[] =
     "3 not a tape, 4 environment, 130 interrupted.\n";
 
 struct replay_options {
-    const char *tape, *spec;
+    struct engine_tape tape;
+    const char *spec;
     struct engine_settings engine;
     enum emit_format format;
 };
@@ -71,7 +72,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
         cli_die_usage("no tape given");
     if (optind + 1 < argc)
         cli_die_usage("%s: one tape at a time; heaptape bench takes more", argv[optind + 1]);
-    options->tape = argv[optind];
+    options->tape.path = argv[optind];
 }
 
 /* Bad tapes end here, before anything runs on them. Completes the limits. */
@@ -79,7 +80,7 @@ static void open_tape(struct replay_options *options)
 {
     struct tape_reader *reader;
     struct tape_error error;
-    if (tape_reader_open(options->tape, &reader, &error) != TAPE_OK)
+    if (tape_reader_open(options->tape.path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
     options->engine.timeout_ns =
         engine_timeout_ns(&options->engine, tape_reader_totals(reader).events);
@@ -142,7 +143,7 @@ static int print(const struct replay_options *options, const struct allocator *a
     emit_object(&emit, NULL);
     if (options->format == EMIT_JSON)
         emit_u64(&emit, "schema_version", 1);
-    emit_string(&emit, "tape", options->tape);
+    emit_string(&emit, "tape", options->tape.path);
     emit_string(&emit, "allocator", allocator->name);
     emit_string(&emit, "version", allocator->version);
     emit_string(&emit, "status", run_status_word(worst->status));
@@ -182,11 +183,11 @@ int main(int argc, char **argv)
     allocators_add(&list, options.spec);
     allocators_add(&list, ALLOCATOR_NULL);
     const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
-    engine_run(options.tape, allocator, false, &options.engine, &time);
+    engine_run(&options.tape, allocator, false, &options.engine, &time);
     check_run(&time);
-    engine_run(options.tape, allocator, true, &options.engine, &memory);
+    engine_run(&options.tape, allocator, true, &options.engine, &memory);
     check_run(&memory);
-    engine_run(options.tape, null, false, &options.engine, &floor);
+    engine_run(&options.tape, null, false, &options.engine, &floor);
     check_run(&floor);
     return print(&options, allocator, &time, &memory, per_operation(&floor));
 }

@@ -153,7 +153,7 @@ static void emit_tape(struct emit *emit, const struct results_tape *tape)
     snprintf(sizes, sizeof sizes, "%s/%s.sizes.csv", RESULTS_SERIES, tape->name);
     emit_object(emit, NULL);
     emit_string(emit, "name", tape->name);
-    emit_string(emit, "path", tape->path);
+    emit_string(emit, "path", tape->replayed.path);
     emit_string(emit, "program", tape->program);
     emit_string(emit, "arguments", tape->arguments);
     emit_u64(emit, "events", summary->events);

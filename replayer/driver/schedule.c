@@ -81,7 +81,7 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     progress_step(&schedule->progress, "%s: %s, %s %u of %u", on->name, with->name,
                   memory ? "memory" : "time", round + 1,
                   memory ? on->memory_rounds : on->time_rounds);
-    engine_run(on->path, with, memory, &settings, &schedule->run);
+    engine_run(&on->replayed, with, memory, &settings, &schedule->run);
     if (schedule->run.status == RUN_INTERRUPTED || interrupt_seen())
         return false;
     struct results_run *row = results_add_run(results);

@@ -69,14 +69,14 @@ static void load(struct results *results, struct results_tape *tape)
 {
     struct tape_reader *reader;
     struct tape_error error = {.message = ""};
-    if (tape_reader_open(tape->path, &reader, &error) != TAPE_OK)
+    if (tape_reader_open(tape->replayed.path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
     enum tape_status status = tape_summarize(reader, &tape->summary, &error);
     if (status != TAPE_OK && status != TAPE_DAMAGED)
         cli_die_error(&error);
     if (!tape->summary.events)
         cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: has no events to replay; record the program again",
-                tape->path);
+                tape->replayed.path);
     struct tape_reader_totals totals = tape_reader_totals(reader);
     tape->file_bytes = totals.file_bytes;
     tape->complete = totals.complete && !tape->summary.damaged_blocks;
@@ -95,7 +95,7 @@ void tapes_load(struct results *results, char **paths, unsigned count)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     results->tape_count = count;
     for (unsigned i = 0; i < count; i++) {
-        results->tapes[i].path = paths[i];
+        results->tapes[i].replayed.path = paths[i];
         tapes_name(paths[i], results->tapes, i, results->tapes[i].name);
         load(results, &results->tapes[i]);
     }

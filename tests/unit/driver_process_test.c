@@ -18,7 +18,6 @@ static struct process_result run(const char *script, uint64_t timeout_ns, uint64
                                       .input = PROCESS_NULL,
                                       .output = output,
                                       .error = PROCESS_NULL,
-                                      .keep = -1,
                                       .timeout_ns = timeout_ns,
                                       .memory_bytes = memory_bytes};
     process_run(&request, &result);
@@ -40,11 +39,12 @@ static void test_not_there(void)
 {
     const char *arguments[] = {"/nowhere/at/all", NULL};
     struct process_result result;
-    struct process_request request = {.arguments = arguments,
-                                      .input = PROCESS_NULL,
-                                      .output = PROCESS_NULL,
-                                      .error = PROCESS_NULL,
-                                      .keep = -1};
+    struct process_request request = {
+        .arguments = arguments,
+        .input = PROCESS_NULL,
+        .output = PROCESS_NULL,
+        .error = PROCESS_NULL,
+    };
     process_run(&request, &result);
     CHECK_EQ_INT(result.end, PROCESS_NOT_STARTED);
     CHECK_EQ_INT(result.error, ENOENT);
@@ -92,11 +92,16 @@ static void test_output_is_kept_and_bounded(void)
     int words = process_scratch("words");
     char text[64];
     struct process_result result =
-        run("echo hello; head -c 100000000 /dev/zero", UINT64_C(20000000000), 0, words);
+        run("echo hello; head -c 100000 /dev/zero | tr '\\0' x 2>/dev/null; echo lost; exit 3",
+            UINT64_C(20000000000), 0, words);
     process_scratch_text(words, text, sizeof text);
     CHECK(!strncmp(text, "hello\n", 6));
-    CHECK_LE_U64(lseek(words, 0, SEEK_END), 2 << 20);
+    CHECK_EQ_U64(strlen(text), sizeof text - 1);
+    process_scratch_tail(words, text, sizeof text);
+    CHECK_EQ_U64(strspn(text, "x"), sizeof text - 1);
+    CHECK_EQ_U64(lseek(words, 0, SEEK_END), PROCESS_SCRATCH_BYTES);
     CHECK_EQ_INT(result.end, PROCESS_EXITED);
+    CHECK_EQ_INT(result.exit_status, 3);
     close(words);
 }
 
@@ -106,13 +111,14 @@ static void test_environment_and_preload(void)
     const char *environment[] = {"NEW=1", NULL};
     char text[64];
     struct process_result result;
-    struct process_request request = {.arguments = arguments,
-                                      .preload = "",
-                                      .environment = environment,
-                                      .input = PROCESS_NULL,
-                                      .output = process_scratch("words"),
-                                      .error = PROCESS_NULL,
-                                      .keep = -1};
+    struct process_request request = {
+        .arguments = arguments,
+        .preload = "",
+        .environment = environment,
+        .input = PROCESS_NULL,
+        .output = process_scratch("words"),
+        .error = PROCESS_NULL,
+    };
     setenv("LD_PRELOAD", "libdoes-not-exist.so", 1);
     process_run(&request, &result);
     unsetenv("LD_PRELOAD");
