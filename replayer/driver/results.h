@@ -25,7 +25,7 @@
 
 struct results_tape {
     char name[RESULTS_NAME_MAX]; /* of the file without .tape, unique, only [A-Za-z0-9._-] */
-    struct engine_tape tape;     /* its path is as given */
+    struct engine_tape replayed; /* its path is as given */
     char *program, *arguments, *recorded_allocator; /* "" where the tape does not tell */
     struct tape_summary summary;
     uint64_t file_bytes;
