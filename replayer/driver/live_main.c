@@ -114,6 +114,8 @@ static void need_hyperfine(void)
         .error = PROCESS_NULL,
     };
     process_run(&request, &result);
+    if (result.end == PROCESS_INTERRUPTED)
+        exit(interrupt_exit_status());
     if (result.end != PROCESS_EXITED || result.exit_status)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "hyperfine is not there; apt-get install hyperfine");
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "replayer/driver/interrupt.h"
 #include "replayer/driver/process.h"
 #include "traces/cli.h"
 
@@ -154,6 +155,8 @@ enum probe_status probe_run(const char *preload, const char *const *environment,
     process_scratch_text(request.error, words, sizeof words);
     close(request.output);
     close(request.error);
+    if (result.end == PROCESS_INTERRUPTED)
+        exit(interrupt_exit_status());
     if (result.end == PROCESS_NOT_STARTED)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: %s; run make again", program,
                 strerror(result.error));
