@@ -1,0 +1,38 @@
+/*
+ * The allocator behind us: the next definitions in link order, whoever they belong to. All NULL
+ * until next_find() has run; it may itself allocate (dlsym), so calls before and during it are
+ * served by bootstrap.h.
+ */
+#ifndef HEAPTAPE_RECORDER_NEXT_H
+#define HEAPTAPE_RECORDER_NEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct next_functions {
+    void *(*malloc)(size_t);
+    void *(*calloc)(size_t, size_t);
+    void *(*realloc)(void *, size_t);
+    void (*free)(void *);
+    void *(*memalign)(size_t, size_t);
+    void *(*aligned_alloc)(size_t, size_t);
+    int (*posix_memalign)(void **, size_t, size_t);
+    void *(*valloc)(size_t);
+    void *(*pvalloc)(size_t);
+    size_t (*malloc_usable_size)(void *);
+};
+extern struct next_functions next;
+
+/* Fills `next`; once, before any thread records. False: there is none (then nothing works). */
+bool next_find(void);
+/* A further name, looked up at its first use; NULL where nobody behind us defines it. */
+void *next_symbol(const char *name);
+/* Is this address in the object that provides malloc? */
+bool next_contains(const void *address);
+/* Was a call made by the allocator itself? Never true of glibc, which does not call itself by the
+ * public names but calls them for everybody else (strdup, fopen). */
+bool next_is_caller(const void *caller);
+/* The file that provides malloc. */
+const char *next_path(void);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * This process as the session knows it: finding the session, claiming chunks, handing out lanes,
+ * what a forked child does, and the end of recording. Slow paths all; they run with signals
+ * blocked and one thread at a time, where not said otherwise.
+ */
+#ifndef HEAPTAPE_RECORDER_PROCESS_H
+#define HEAPTAPE_RECORDER_PROCESS_H
+
+#include <stdbool.h>
+#include "recorder/preload/state.h"
+
+/*
+ * Sees to it that the process records: sets up at the first event, registers a forked child as a
+ * process of its own. False: nothing is recorded in this process, now and for good. Takes the lock
+ * and blocks signals itself.
+ */
+bool process_ready(void);
+/*
+ * A free lane, live from now on, or NULL where none could be had (counted in the chunk). `spare`:
+ * it belongs to a handler that interrupted a thread which has a lane already, so it does not make
+ * the process a threaded one. Takes the lock and blocks signals itself.
+ */
+struct ring_lane *process_take_lane(bool spare);
+/* Records no more in this process; any thread, any time. */
+void process_stop(void);
+/* The collector is gone, or has ended the session. */
+bool process_collector_gone(void);
+/* Wakes the collector if it sleeps. */
+void process_ring_doorbell(void);
+
+#endif
