@@ -1,6 +1,7 @@
 #define ZSTD_STATIC_LINKING_ONLY
 #include "traces/codec.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -109,20 +110,20 @@ static void put(struct sink *sink, const void *data, size_t bytes)
     sink->used += bytes;
 }
 
-/* All bytes about equally frequent: so says Pearson's statistic, with its mean at 255. */
-static bool looks_random(const uint8_t *plane, uint32_t count)
+/* Bytes that a perfect code for single bytes would take: what there is to gain without finding
+ * matches. */
+static double entropy_bytes(const uint8_t *plane, uint32_t count)
 {
     uint32_t uses[2][256] = {{0}};
-    double squares = 0;
-    if (count < 4096)
-        return false;
+    double bits = 0;
     for (uint32_t i = 0; i < count; i++)
         uses[i & 1][plane[i]]++;
     for (unsigned i = 0; i < 256; i++) {
         double both = (double)uses[0][i] + uses[1][i];
-        squares += both * both;
+        if (both > 0)
+            bits += both * log2((double)count / both);
     }
-    return squares * 256 / count - count < 2048;
+    return bits / 8;
 }
 
 /* No larger than raw: zstd fails where its output does not fit. 0: it does not help. */
@@ -142,10 +143,17 @@ static uint32_t put_plane(struct encoder *encoder, const uint8_t *plane, uint32_
         put(sink, plane, 1);
         return FORMAT_PLANE_CONSTANT | 1;
     }
-    /* Random bytes take the longest and give nothing; a quick look tells them from a regular
-     * pattern. */
-    bool hopeless = looks_random(plane, count) && !compress(encoder->quick, plane, count, sink);
-    size_t bytes = hopeless ? 0 : compress(encoder->zstd, plane, count, sink);
+    /* Random bytes take the longest: where a quick look finds no matches a thorough one is not
+     * tried. */
+    size_t bytes = 0;
+    if (count >= 4096) {
+        double entropy = entropy_bytes(plane, count);
+        bytes = compress(encoder->quick, plane, count, sink);
+        if ((double)(bytes ? bytes : count) < 0.97 * entropy)
+            bytes = compress(encoder->zstd, plane, count, sink);
+    } else {
+        bytes = compress(encoder->zstd, plane, count, sink);
+    }
     if (bytes) {
         sink->used += bytes;
         return FORMAT_PLANE_ZSTD | (uint32_t)bytes;

@@ -59,6 +59,7 @@ bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t
     if (lane->begin && lane->end + count > lane->capacity) {
         memmove(lane->records, lane->records + lane->begin, (lane->end - lane->begin) * unit);
         lane->end -= lane->begin;
+        lane->fresh -= lane->begin;
         lane->begin = 0;
     }
     if (lane->end + count > lane->capacity) {
@@ -103,26 +104,20 @@ static void sift_down(struct merge *merge, uint32_t at)
     merge->heap[at] = moving;
 }
 
-/* The largest value is for limits: no record may be held back for ever. */
-static uint64_t stamp_of(const struct raw_record *record)
-{
-    return record->value == UINT64_MAX ? UINT64_MAX - 1 : record->value;
-}
-
 /* The key of a lane's next record: a stamp raises it. Clocks of one thread never go back; hostile
  * ones do. */
 static uint64_t next_key(const struct merge_lane *lane)
 {
     const struct raw_record *record = &lane->records[lane->begin];
     bool stamp = raw_head_kind(record->head) == RAW_STAMP;
-    return stamp && stamp_of(record) > lane->key ? stamp_of(record) : lane->key;
+    return stamp && merge_stamp(record) > lane->key ? merge_stamp(record) : lane->key;
 }
 
 static void release(struct merge_lane *lane)
 {
     if (lane->begin != lane->end)
         return;
-    lane->begin = lane->end = 0;
+    lane->begin = lane->end = lane->fresh = 0;
     if (lane->capacity > 4096) { /* thousands of lanes that came and went keep little */
         free(lane->records);
         lane->records = NULL;
@@ -160,9 +155,9 @@ static uint32_t stretch(const struct merge *merge, struct merge_lane *lane,
     uint32_t at = lane->begin;
     for (; at < lane->end; at++) {
         const struct raw_record *record = &lane->records[at];
-        if (raw_head_kind(record->head) != RAW_STAMP || stamp_of(record) <= lane->key)
+        if (raw_head_kind(record->head) != RAW_STAMP || merge_stamp(record) <= lane->key)
             continue;
-        struct merge_head head = {stamp_of(record), lane->number};
+        struct merge_head head = {merge_stamp(record), lane->number};
         if (head.key >= merge->limit || (bound && before(bound, &head)))
             break;
         lane->key = head.key;
@@ -170,8 +165,7 @@ static uint32_t stretch(const struct merge *merge, struct merge_lane *lane,
     return at - lane->begin;
 }
 
-bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
-                const struct raw_record **ret_records, size_t *ret_count)
+bool merge_next(struct merge *merge, struct merge_stretch *ret_stretch)
 {
     if (!merge->heap_count)
         return false;
@@ -181,11 +175,12 @@ bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
         bound = &merge->heap[1];
     if (merge->heap_count > 2 && before(&merge->heap[2], bound))
         bound = &merge->heap[2];
-    *ret_lane = lane->number;
-    *ret_key = lane->key;
-    *ret_records = lane->records + lane->begin;
+    ret_stretch->lane = lane->number;
+    ret_stretch->key = lane->key;
+    ret_stretch->records = lane->records + lane->begin;
     uint32_t count = stretch(merge, lane, bound);
-    *ret_count = count;
+    ret_stretch->count = count;
+    ret_stretch->settled = lane->fresh > lane->begin ? lane->fresh - lane->begin : 0;
     lane->begin += count;
     merge->pending -= count;
     uint64_t key = lane->begin < lane->end ? next_key(lane) : UINT64_MAX;
@@ -196,4 +191,30 @@ bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
     if (merge->heap_count)
         sift_down(merge, 0);
     return true;
+}
+
+void merge_park(struct merge *merge, const struct merge_stretch *given, size_t done, uint64_t key)
+{
+    struct merge_lane *lane = &merge->lanes[given->lane];
+    uint32_t back = (uint32_t)(given->count - done);
+    lane->begin -= back;
+    lane->key = key;
+    merge->pending += back;
+    for (uint32_t i = 0; i < merge->heap_count; i++) {
+        if (merge->heap[i].lane != given->lane)
+            continue;
+        /* Parking is rare: the heap is simply made anew. */
+        merge->heap[i] = merge->heap[--merge->heap_count];
+        for (uint32_t j = merge->heap_count / 2; j-- > 0;)
+            sift_down(merge, j);
+        return;
+    }
+}
+
+void merge_finish(struct merge *merge)
+{
+    for (uint32_t i = 0; i < merge->busy_count; i++) {
+        struct merge_lane *lane = &merge->lanes[merge->busy[i]];
+        lane->fresh = lane->end;
+    }
 }

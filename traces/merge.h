@@ -17,6 +17,7 @@ struct merge_lane {
     struct raw_record *records; /* those that wait, oldest first, from `begin` */
     uint64_t key;               /* latest stamp merged or looked at */
     uint32_t begin, end, capacity;
+    uint32_t fresh;  /* from here on they came since the last merge_finish() */
     uint32_t number; /* as the collector counts */
     bool busy;       /* is in merge.busy */
 };
@@ -41,11 +42,29 @@ void merge_end(struct merge *merge);
 bool merge_put(struct merge *merge, uint32_t lane, const void *records, size_t count);
 /* Begins to give what is stamped before `limit`. */
 void merge_begin(struct merge *merge, uint64_t limit);
+/* What a stamp says. The largest value is for limits: no record may be held back for ever. */
+static inline uint64_t merge_stamp(const struct raw_record *record)
+{
+    return record->value == UINT64_MAX ? UINT64_MAX - 1 : record->value;
+}
+
+/* Records of one lane, in order; stamps are among them. They hold until the next merge_put(). */
+struct merge_stretch {
+    const struct raw_record *records;
+    size_t count;
+    size_t settled; /* so many from the front came before the last merge_finish() */
+    uint64_t key;   /* of the first, unless that is a stamp */
+    uint32_t lane;
+};
+/* The next stretch. False: nothing left before the limit. */
+bool merge_next(struct merge *merge, struct merge_stretch *ret_stretch);
 /*
- * The next stretch of records of one lane, in order; stamps are among them. They hold until the
- * next merge_put(). False: nothing left before the limit.
+ * Takes back what was just given from record `done` on, whose key is `key`: the lane gives no more
+ * in this pass and begins with that record in the next.
  */
-bool merge_next(struct merge *merge, uint32_t *ret_lane, uint64_t *ret_key,
-                const struct raw_record **ret_records, size_t *ret_count);
+void merge_park(struct merge *merge, const struct merge_stretch *stretch, size_t done,
+                uint64_t key);
+/* Ends the pass: what waits now is settled. */
+void merge_finish(struct merge *merge);
 
 #endif

@@ -61,6 +61,9 @@ struct resolver {
     uint32_t next_id;
     uint64_t time_ns;
     bool fixed_clock, seen_end;
+    bool settled; /* whatever the record at hand depends on must be known by now */
+    bool parked;  /* it is not, and nothing was done */
+    bool last_pass;
     unsigned samples;
     struct waiting_sample sample[SAMPLES_WAITING];
     struct tape_error *error;
@@ -125,12 +128,24 @@ static enum tape_status end_object(struct resolver *resolver, struct lane *lane,
     return put(resolver, lane, kind, object, 0, 0);
 }
 
+/*
+ * A record that cannot be where it stands. Fresh ones wait for the next pass, which brings what may
+ * have been published meanwhile (FORMAT.md, "Passes"); true: leave it, nothing was done.
+ */
+static bool park(struct resolver *resolver)
+{
+    resolver->parked = !resolver->settled;
+    return resolver->parked;
+}
+
 /* Whatever is at `address` according to the map can no longer be there. */
 static enum tape_status vacate(struct resolver *resolver, struct lane *lane, uint64_t address)
 {
     uint32_t old = address_map_take(&resolver->map, address);
     if (!old)
         return TAPE_OK;
+    if (park(resolver)) /* there is room: it was there */
+        return address_map_put(&resolver->map, address, old) ? TAPE_OK : no_memory(resolver);
     resolver->stats.live_twice++;
     return end_object(resolver, lane, TAPE_FREE, old);
 }
@@ -139,7 +154,7 @@ static enum tape_status attach(struct resolver *resolver, struct lane *lane, uin
                                uint32_t object)
 {
     enum tape_status status = vacate(resolver, lane, address);
-    if (status == TAPE_OK && !address_map_put(&resolver->map, address, object))
+    if (status == TAPE_OK && !resolver->parked && !address_map_put(&resolver->map, address, object))
         status = no_memory(resolver);
     return status;
 }
@@ -150,7 +165,7 @@ static enum tape_status allocation(struct resolver *resolver, struct lane *lane,
     if (!address)
         return put(resolver, lane, TAPE_FAILED, TAPE_NO_OBJECT, size, 0);
     enum tape_status status = vacate(resolver, lane, address);
-    if (status != TAPE_OK)
+    if (status != TAPE_OK || resolver->parked)
         return status;
     uint32_t object = id_take(resolver);
     if (!object || !address_map_put(&resolver->map, address, object))
@@ -165,6 +180,8 @@ static enum tape_status deallocation(struct resolver *resolver, struct lane *lan
     uint32_t object = address_map_take(&resolver->map, address);
     if (object)
         return end_object(resolver, lane, TAPE_FREE, object);
+    if (park(resolver))
+        return TAPE_OK;
     resolver->stats.foreign_frees++;
     return put(resolver, lane, TAPE_FREE_FOREIGN, TAPE_NO_OBJECT, 0, 0);
 }
@@ -184,8 +201,37 @@ static enum tape_status realloc_begin(struct resolver *resolver, struct lane *la
         lane->capacity = capacity;
     }
     uint32_t object = address ? address_map_take(&resolver->map, address) : 0;
+    if (address && !object && park(resolver))
+        return TAPE_OK;
     lane->in_flight[lane->depth++] = (struct in_flight){address, object, 0};
     return TAPE_OK;
+}
+
+/* realloc(NULL, n); or of a foreign address, which ends here and begins an object all the same. */
+static enum tape_status realloc_of_nothing(struct resolver *resolver, struct lane *lane,
+                                           uint64_t begun, uint64_t address, uint64_t size)
+{
+    if (begun && !address && !size)
+        return deallocation(resolver, lane, begun);
+    enum tape_status status = allocation(resolver, lane, TAPE_REALLOC_NEW, address, size, 0);
+    if (!resolver->parked)
+        resolver->stats.foreign_frees += begun && address;
+    return status;
+}
+
+static enum tape_status realloc_of_object(struct resolver *resolver, struct lane *lane,
+                                          const struct in_flight *begun, uint64_t address,
+                                          uint64_t size)
+{
+    if (!address && !size)
+        return end_object(resolver, lane, TAPE_REALLOC_FREE, begun->object);
+    /* Where it failed the object stays where it was. */
+    enum tape_status status =
+        attach(resolver, lane, address ? address : begun->address, begun->object);
+    if (status != TAPE_OK || resolver->parked)
+        return status;
+    return address ? put(resolver, lane, TAPE_REALLOC, begun->object, size, 0)
+                   : put(resolver, lane, TAPE_FAILED, TAPE_NO_OBJECT, size, 0);
 }
 
 static enum tape_status realloc_end(struct resolver *resolver, struct lane *lane, uint64_t address,
@@ -194,24 +240,14 @@ static enum tape_status realloc_end(struct resolver *resolver, struct lane *lane
     struct in_flight begun = {0};
     enum tape_status status;
     if (lane->depth)
-        begun = lane->in_flight[--lane->depth];
-    if (!begun.object) {
-        if (begun.address && !address && !size)
-            return deallocation(resolver, lane, begun.address);
-        /* realloc(NULL, n); or of a foreign address, which ends here and begins an object all the
-         * same. */
-        resolver->stats.foreign_frees += begun.address && address;
-        return allocation(resolver, lane, TAPE_REALLOC_NEW, address, size, 0);
-    }
-    if (address) {
-        status = attach(resolver, lane, address, begun.object);
-        return status == TAPE_OK ? put(resolver, lane, TAPE_REALLOC, begun.object, size, 0)
-                                 : status;
-    }
-    if (size == 0)
-        return end_object(resolver, lane, TAPE_REALLOC_FREE, begun.object);
-    status = attach(resolver, lane, begun.address, begun.object); /* it stays where it was */
-    return status == TAPE_OK ? put(resolver, lane, TAPE_FAILED, TAPE_NO_OBJECT, size, 0) : status;
+        begun = lane->in_flight[lane->depth - 1];
+    if (begun.object)
+        status = realloc_of_object(resolver, lane, &begun, address, size);
+    else
+        status = realloc_of_nothing(resolver, lane, begun.address, address, size);
+    if (lane->depth && !resolver->parked)
+        lane->depth--;
+    return status;
 }
 
 static enum tape_status usable_size(struct resolver *resolver, struct lane *lane, uint64_t address)
@@ -293,18 +329,29 @@ static struct lane *lane_at(struct resolver *resolver, uint32_t number)
 }
 
 static enum tape_status take_stretch(struct resolver *resolver, struct lane *lane,
-                                     const struct raw_record *records, size_t count)
+                                     const struct merge_stretch *stretch)
 {
+    const struct raw_record *records = stretch->records;
     enum tape_status status = TAPE_OK;
-    for (size_t i = 0; i < count && status == TAPE_OK; i++) {
-        if (i + AHEAD < count)
+    uint64_t key = stretch->key;
+    size_t i = 0;
+    for (; i < stretch->count && status == TAPE_OK; i++) {
+        if (i + AHEAD < stretch->count)
             address_map_prefetch(&resolver->map, raw_head_address(records[i + AHEAD].head));
-        if (raw_head_kind(records[i].head) == RAW_STAMP)
+        if (raw_head_kind(records[i].head) == RAW_STAMP) {
+            key = merge_stamp(&records[i]) > key ? merge_stamp(&records[i]) : key;
             status = take_stamp(resolver, records[i].value);
-        else
-            status = take_record(resolver, lane, &records[i]);
+            continue;
+        }
+        resolver->settled = i < stretch->settled || resolver->last_pass;
+        status = take_record(resolver, lane, &records[i]);
+        if (resolver->parked) {
+            resolver->parked = false;
+            merge_park(&resolver->merge, stretch, i, key);
+            break;
+        }
     }
-    resolver->stats.records += count;
+    resolver->stats.records += i;
     return status;
 }
 
@@ -312,15 +359,14 @@ static enum tape_status take_stretch(struct resolver *resolver, struct lane *lan
 static enum tape_status end_pass(struct resolver *resolver, uint64_t limit)
 {
     enum tape_status status = TAPE_OK;
-    uint32_t number;
-    uint64_t key;
-    const struct raw_record *records;
-    size_t count;
+    struct merge_stretch stretch;
+    resolver->last_pass = limit == UINT64_MAX;
     merge_begin(&resolver->merge, limit);
-    while (status == TAPE_OK && merge_next(&resolver->merge, &number, &key, &records, &count)) {
-        struct lane *lane = lane_at(resolver, number);
-        status = lane ? take_stretch(resolver, lane, records, count) : no_memory(resolver);
+    while (status == TAPE_OK && merge_next(&resolver->merge, &stretch)) {
+        struct lane *lane = lane_at(resolver, stretch.lane);
+        status = lane ? take_stretch(resolver, lane, &stretch) : no_memory(resolver);
     }
+    merge_finish(&resolver->merge);
     return status == TAPE_OK ? samples_until(resolver, limit) : status;
 }
 

@@ -6,15 +6,15 @@
 #include "traces/codec.h"
 
 /* A shape must stand for so many events to be worth its entry, and for so large a share of them. */
-enum { LEAST_EVENTS = 4, LEAST_SHARE = 2048 };
+enum { LEAST_EVENTS = 4, LEAST_SHARE = 2048, REFERENCE_MAX = 256 };
 
 /* In place of a token: there is none; a plain one will be needed. */
 enum { NO_TOKEN = -1, MARKED = -2 };
 
 static bool is_candidate(const struct shape_key *key)
 {
-    /* An id that was not predicted is a one-off. */
-    return !(tape_kind_allocates(key->kind) && key->reference);
+    /* An id that was not predicted is a one-off; so is nearly every far reference. */
+    return !(tape_kind_allocates(key->kind) && key->reference) && key->reference < REFERENCE_MAX;
 }
 
 static uint32_t hash(const struct shape_key *key)

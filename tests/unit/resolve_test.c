@@ -288,16 +288,32 @@ static void test_an_address_in_flight_is_free_for_others(void)
 }
 
 /*
- * A model of the recorder: threads pass blocks on over one heap whose freed addresses are used
- * again at once, by whoever comes. Stamps are taken as the preload takes them, by ownership of
- * regions. Lanes reach the file in bursts, as a collector drains them. No address may be live
- * twice, no free be foreign.
+ * A model of recorder, allocator and collector, step by step: lanes pass blocks on over one heap
+ * whose freed addresses are used again at once, stall anywhere, and are drained one after another
+ * while the others go on. No address may be live twice, no free be foreign (FORMAT.md, section 6).
  */
-enum { RACE_LANES = 8, RACE_EVENTS = 200000, RACE_BLOCKS = 512, RACE_REGIONS = 64 };
-struct race_lane {
-    struct raw_record record[4096];
-    size_t count;
+enum {
+    RACE_LANES = 8,
+    RACE_EVENTS = 300000,
+    RACE_BLOCKS = 24,
+    RACE_REGIONS = 6,
+    RACE_RING = 1 << 16
 };
+enum race_step { RACE_IDLE, RACE_LOOK, RACE_STAMP, RACE_CHECK, RACE_PUBLISH, RACE_AFTER };
+struct race_lane {
+    enum race_step step;
+    uint32_t block;
+    bool frees, stamped;
+    uint64_t tsc, since_stamp;
+    struct raw_record ring[RACE_RING];
+    size_t head;
+};
+static struct race {
+    struct race_lane lanes[RACE_LANES];
+    uint32_t owner[RACE_REGIONS];
+    uint8_t block[RACE_BLOCKS]; /* 0 free, 1 given out and handed on, 2 in somebody's hands */
+    uint64_t now, published, state;
+} race;
 
 static uint64_t race_random(uint64_t *state)
 {
@@ -305,56 +321,109 @@ static uint64_t race_random(uint64_t *state)
     return *state >> 33;
 }
 
-static void race_record(struct race_lane *lanes, uint32_t *owner, uint32_t lane, unsigned kind,
-                        uint64_t block, uint64_t tsc, uint64_t value)
+static void race_put(struct race_lane *lane, unsigned kind, uint64_t address, uint64_t value)
 {
-    struct race_lane *one = &lanes[lane];
-    uint32_t *region = &owner[block % RACE_REGIONS];
-    if (*region != lane + 1)
-        one->record[one->count++] = (struct raw_record){raw_head(RAW_STAMP, 0, 0), tsc};
-    *region = lane + 1;
-    one->record[one->count++] = (struct raw_record){raw_head(kind, 0x10000 + 64 * block, 0), value};
-    if (one->count > 4000) {
-        CHECK_EQ_INT(raw_writer_put(writer, lane, one->record, one->count, &error), TAPE_OK);
-        one->count = 0;
+    lane->ring[lane->head++] = (struct raw_record){raw_head(kind, address, 0), value};
+}
+
+/* A call begins: a malloc has its block already, a free still has it. */
+static void race_begin(struct race_lane *lane)
+{
+    uint32_t block = (uint32_t)race_random(&race.state) % RACE_BLOCKS;
+    if (race.block[block] == 2)
+        return;
+    lane->frees = race.block[block] == 1;
+    lane->block = block;
+    race.block[block] = 2;
+    lane->step = RACE_LOOK;
+    lane->stamped = false;
+    if (++lane->since_stamp >= 64) { /* the stamp for coarse time comes before the look */
+        race_put(lane, RAW_STAMP, 0, race.now);
+        lane->since_stamp = 0;
     }
 }
 
-static void race_drain(struct race_lane *lanes, uint64_t *state)
+static void race_advance(uint32_t number)
 {
-    for (uint32_t i = 0, first = (uint32_t)race_random(state); i < RACE_LANES; i++) {
-        struct race_lane *lane = &lanes[(first + i) % RACE_LANES];
-        raw_writer_put(writer, (first + i) % RACE_LANES, lane->record, lane->count, &error);
-        lane->count = 0;
+    struct race_lane *lane = &race.lanes[number];
+    uint32_t *owner = &race.owner[lane->block % RACE_REGIONS];
+    race.now++;
+    switch (lane->step) {
+    case RACE_IDLE:
+        race_begin(lane);
+        return;
+    case RACE_LOOK:
+        lane->stamped = *owner != number + 1;
+        *owner = number + 1;
+        lane->step = lane->stamped ? RACE_STAMP : RACE_PUBLISH;
+        return;
+    case RACE_STAMP:
+        lane->tsc = race.now;
+        lane->step = RACE_CHECK;
+        return;
+    case RACE_CHECK:
+        if (*owner != number + 1)
+            *owner = 0;
+        lane->step = RACE_PUBLISH;
+        return;
+    case RACE_PUBLISH:
+        if (lane->stamped)
+            race_put(lane, RAW_STAMP, 0, lane->tsc);
+        race_put(lane, lane->frees ? RAW_FREE : RAW_MALLOC, 0x10000 + 64 * lane->block,
+                 lane->frees ? 0 : 64);
+        race.published++;
+        lane->step = RACE_AFTER;
+        return;
+    case RACE_AFTER:
+        race.block[lane->block] = lane->frees ? 0 : 1;
+        lane->step = RACE_IDLE;
+        return;
     }
+}
+
+/* Some lanes run, others are off their core in the middle of a call. */
+static void race_run(uint64_t steps)
+{
+    uint64_t running = race_random(&race.state);
+    for (uint64_t i = 0; i < steps; i++) {
+        if (i % 64 == 0)
+            running = race_random(&race.state);
+        uint64_t pick = race_random(&race.state);
+        race_advance((uint32_t)(pick % 16 ? (running >> 3 * (pick % 3)) : pick >> 4) % RACE_LANES);
+    }
+}
+
+static void race_drain_pass(void)
+{
+    uint64_t moment = ++race.now;
+    for (uint32_t i = 0, first = (uint32_t)race_random(&race.state); i < RACE_LANES; i++) {
+        uint32_t number = (first + i) % RACE_LANES;
+        struct race_lane *lane = &race.lanes[number];
+        raw_writer_put(writer, number, lane->ring, lane->head, &error);
+        lane->head = 0;
+        race_run(race_random(&race.state) % 200);
+    }
+    pass(moment);
 }
 
 static void test_a_race_of_lanes_keeps_every_address_in_order(void)
 {
-    static struct race_lane lanes[RACE_LANES];
-    static uint8_t live[RACE_BLOCKS];
-    static uint32_t owner[RACE_REGIONS];
-    uint64_t state = 42;
-    memset(lanes, 0, sizeof lanes);
-    memset(live, 0, sizeof live);
-    memset(owner, 0, sizeof owner);
-    begin();
-    for (uint64_t tsc = 1; tsc <= RACE_EVENTS; tsc++) {
-        uint64_t block = race_random(&state) % RACE_BLOCKS;
-        uint32_t lane = (uint32_t)race_random(&state) % RACE_LANES;
-        race_record(lanes, owner, lane, live[block] ? RAW_FREE : RAW_MALLOC, block, 10 * tsc,
-                    live[block] ? 0 : 64);
-        live[block] ^= 1;
-        if (race_random(&state) % 5000 == 0) {
-            race_drain(lanes, &state);
-            pass(10 * tsc + 5);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        memset(&race, 0, sizeof race);
+        race.state = seed;
+        begin();
+        while (race.published < RACE_EVENTS / 2) {
+            race_run(race_random(&race.state) % 3000);
+            race_drain_pass();
         }
+        race_drain_pass(); /* and what is left in the rings by then */
+        for (uint32_t i = 0; i < RACE_LANES; i++)
+            raw_writer_put(writer, i, race.lanes[i].ring, race.lanes[i].head, &error);
+        finish();
+        CHECK_EQ_U64(got_count, race.published);
+        CHECK_EQ_U64(stats.live_twice, 0);
+        CHECK_EQ_U64(stats.foreign_frees, 0);
     }
-    race_drain(lanes, &state);
-    finish();
-    CHECK_EQ_U64(got_count, RACE_EVENTS);
-    CHECK_EQ_U64(stats.live_twice, 0);
-    CHECK_EQ_U64(stats.foreign_frees, 0);
 }
 
 /* ---- time --------------------------------------------------------------------------------------
