@@ -1,12 +1,15 @@
 /*
- * A small real program with threads, for the demo and the tests: an inverted index over a folder of text.
+ * A small real program with threads, for the demo and the tests: an inverted index over a folder of
+ * text.
  *
- * The main thread walks the folder and hands paths to worker threads; a worker reads a file, splits it into
- * words, collects their positions in a table of its own and passes the table to the merger thread, which
- * merges it into the index and frees what the worker allocated. So blocks of many sizes and lifetimes, lists
- * that grow by realloc, and frees in another thread than the allocation: what servers do to a heap.
+ * The main thread walks the folder and hands paths to worker threads; a worker reads a file, splits
+ * it into words, collects their positions in a table of its own and passes the table to the merger
+ * thread, which merges it into the index and frees what the worker allocated. So blocks of many
+ * sizes and lifetimes, lists that grow by realloc, and frees in another thread than the allocation:
+ * what servers do to a heap.
  *
- *   indexer THREADS FOLDER [PASSES]     prints the number of files, words and the ten most frequent words
+ *   indexer THREADS FOLDER [PASSES]     prints the number of files, words and the ten most frequent
+ * words
  */
 #include <ctype.h>
 #include <errno.h>
@@ -126,7 +129,8 @@ static struct word **table_slot(const struct table *table, const char *text)
     return slot;
 }
 
-static void table_add(struct table *table, const char *text, const uint32_t *positions, size_t count)
+static void table_add(struct table *table, const char *text, const uint32_t *positions,
+                      size_t count)
 {
     struct word **slot = table_slot(table, text);
     struct word *word = *slot;
