@@ -131,6 +131,9 @@ enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc,
         writer->first_clock = raw;
     writer->last_clock = raw;
     writer->have_clock = true;
+    enum tape_status status = flush(writer, error); /* so that it stands where it was taken */
+    if (status != TAPE_OK)
+        return status;
     return block_append(&writer->output, header, &raw, sizeof raw, error);
 }
 
