@@ -50,6 +50,8 @@ static bool reserve_lanes(struct merge *merge, uint32_t lane)
 bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t count)
 {
     const size_t unit = sizeof(struct raw_record);
+    if (!count)
+        return true;
     if (!reserve_lanes(merge, number))
         return false;
     struct merge_lane *lane = &merge->lanes[number];

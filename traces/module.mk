@@ -22,11 +22,13 @@ $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
 	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
 TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip tape_parts tape_mutated resolve)
-TEST_PROGRAMS += $(TAPE_TESTS)
+# Counts heap calls itself, so no sanitizer's heap can stand in.
+TAPE_HEAP_TEST := $(TESTS)/tape_heap_test
+TEST_PROGRAMS += $(TAPE_TESTS) $(TAPE_HEAP_TEST)
 SANITIZE_PROGRAMS += $(TAPE_TESTS)
 
-$(TESTS)/tape_mutated_test: $(OBJ)/traces/synth/synth.o
-$(TAPE_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
+$(TESTS)/tape_mutated_test $(TAPE_HEAP_TEST): $(OBJ)/traces/synth/synth.o
+$(TAPE_TESTS) $(TAPE_HEAP_TEST): $(TESTS)/%: $(OBJ)/tests/unit/%.o $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $(filter %.o,$^) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
@@ -49,3 +51,25 @@ $(TESTS)/golden_make_good: $(OBJ)/tests/golden/make_good.o $(OBJ)/traces/synth/s
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+# make fuzz-tape [seconds=60]: clang's libFuzzer with the address and undefined behaviour sanitizers, from
+# the inputs in tests/fuzz/corpus. What it finds new stays in the build folder; a crash is left there too.
+FUZZ_SOURCES := $(patsubst $(OBJ)/%.o,%.c,$(TAPE_OBJECTS)) $(addprefix traces/convert/,convert.c rep.c android.c mtrace.c)
+$(B)/fuzz/tape_fuzz: tests/fuzz/tape_fuzz.c $(FUZZ_SOURCES) $(wildcard traces/*.h traces/*/*.h)
+	@mkdir -p $(@D)
+	$(Q)clang $(filter-out -MMD -MP -O2,$(BASE_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		$(filter %.c,$^) $(TAPE_LDLIBS) -o $@
+
+# The same without libFuzzer, for the inputs kept in the tree.
+TEST_PROGRAMS += $(TESTS)/tape_fuzz_corpus
+$(TESTS)/tape_fuzz_corpus: $(OBJ)/tests/fuzz/tape_fuzz.o $(patsubst %,$(OBJ)/traces/convert/%.o,convert rep android mtrace) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+$(OBJ)/tests/fuzz/tape_fuzz.o: CPPFLAGS += -DFUZZ_STANDALONE
+
+.PHONY: fuzz-tape
+fuzz-tape: $(B)/fuzz/tape_fuzz
+	@mkdir -p $(B)/fuzz/found
+	@cd $(B)/fuzz && ./tape_fuzz -max_total_time=$(or $(seconds),60) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
+		found $(abspath tests/fuzz/corpus)

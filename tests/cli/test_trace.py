@@ -481,3 +481,11 @@ def test_mutants_crash_nothing(trace, churn, tmp_path):
             result = trace(name, path, timeout=60)
             assert result.returncode in (0, 1, 3), (result.returncode, result.stderr)
             assert "Sanitizer" not in result.stderr
+
+
+def test_what_fuzzing_found_stays_fixed(tmp_path):
+    corpus = sorted((ROOT / "tests" / "fuzz" / "corpus").iterdir())
+    assert len(corpus) > 10
+    result = subprocess.run([str(BUILD / "tests" / "tape_fuzz_corpus"), *map(str, corpus)], cwd=tmp_path,
+                            capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr

@@ -71,7 +71,7 @@ static void take_call(struct convert *convert, uint64_t thread, unsigned which, 
 
 static const char *take_line(struct convert *convert, const char *line)
 {
-    uint64_t thread, address, value[4];
+    uint64_t thread, address, value[4] = {0};
     if (!convert_number(&line, 10, &thread) || *line++ != ':')
         return "no thread number and colon in front";
     while (*line == ' ' || *line == '\t')
