@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "traces/grow.h"
+
 void merge_init(struct merge *merge)
 {
     memset(merge, 0, sizeof *merge);
@@ -10,9 +12,9 @@ void merge_init(struct merge *merge)
 
 void merge_end(struct merge *merge)
 {
-    for (uint32_t i = 0; i < merge->lane_count; i++)
-        free(merge->lanes[i].records);
-    free(merge->lanes);
+    for (uint32_t i = 0; i < merge->busy_count; i++)
+        free(merge->lanes[merge->busy[i]].records);
+    grow_free(merge->lanes, merge->lane_capacity, sizeof *merge->lanes);
     free(merge->heap);
     free(merge->busy);
     merge_init(merge);
@@ -21,30 +23,36 @@ void merge_end(struct merge *merge)
 /* ---- taking in ---------------------------------------------------------------------------------
  */
 
-static void *resized(void *memory, size_t count, size_t unit)
+/* Room for one more busy lane, in the list and in the heap. */
+static bool reserve_busy(struct merge *merge)
 {
-    return reallocarray(memory, count, unit);
+    if (merge->busy_count < merge->busy_capacity)
+        return true;
+    uint32_t capacity = merge->busy_capacity ? 2 * merge->busy_capacity : 16;
+    void *heap = reallocarray(merge->heap, capacity, sizeof *merge->heap);
+    merge->heap = heap ? heap : merge->heap;
+    void *busy = reallocarray(merge->busy, capacity, sizeof *merge->busy);
+    merge->busy = busy ? busy : merge->busy;
+    if (heap && busy)
+        merge->busy_capacity = capacity;
+    return heap && busy;
 }
 
-static bool reserve_lanes(struct merge *merge, uint32_t lane)
+/* The lane, in the list of those that have records. NULL: no memory. */
+static struct merge_lane *busy_lane(struct merge *merge, uint32_t number)
 {
-    if (lane >= merge->lane_capacity) {
-        uint32_t capacity = merge->lane_capacity ? merge->lane_capacity : 16;
-        while (capacity <= lane)
-            capacity *= 2;
-        void *lanes = resized(merge->lanes, capacity, sizeof *merge->lanes);
-        merge->lanes = lanes ? lanes : merge->lanes;
-        void *heap = resized(merge->heap, capacity, sizeof *merge->heap);
-        merge->heap = heap ? heap : merge->heap;
-        void *busy = resized(merge->busy, capacity, sizeof *merge->busy);
-        merge->busy = busy ? busy : merge->busy;
-        if (!lanes || !heap || !busy)
-            return false;
-        merge->lane_capacity = capacity;
-    }
-    for (; merge->lane_count <= lane; merge->lane_count++)
-        merge->lanes[merge->lane_count] = (struct merge_lane){.number = merge->lane_count};
-    return true;
+    void *lanes = grow_table(merge->lanes, &merge->lane_capacity, number, sizeof *merge->lanes, 64);
+    if (!lanes)
+        return NULL;
+    merge->lanes = lanes;
+    struct merge_lane *lane = &merge->lanes[number];
+    if (lane->busy)
+        return lane;
+    if (!reserve_busy(merge))
+        return NULL;
+    merge->busy[merge->busy_count++] = number;
+    lane->busy = true;
+    return lane;
 }
 
 bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t count)
@@ -52,12 +60,9 @@ bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t
     const size_t unit = sizeof(struct raw_record);
     if (!count)
         return true;
-    if (!reserve_lanes(merge, number))
+    struct merge_lane *lane = busy_lane(merge, number);
+    if (!lane)
         return false;
-    struct merge_lane *lane = &merge->lanes[number];
-    if (!lane->busy)
-        merge->busy[merge->busy_count++] = number;
-    lane->busy = true;
     if (lane->begin && lane->end + count > lane->capacity) {
         memmove(lane->records, lane->records + lane->begin, (lane->end - lane->begin) * unit);
         lane->end -= lane->begin;
@@ -68,7 +73,7 @@ bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t
         size_t capacity = lane->capacity ? lane->capacity : 256;
         while (capacity < lane->end + count)
             capacity *= 2;
-        void *moved = capacity <= UINT32_MAX ? resized(lane->records, capacity, unit) : NULL;
+        void *moved = capacity <= UINT32_MAX ? reallocarray(lane->records, capacity, unit) : NULL;
         if (!moved)
             return false;
         lane->records = moved;
@@ -115,16 +120,11 @@ static uint64_t next_key(const struct merge_lane *lane)
     return stamp && merge_stamp(record) > lane->key ? merge_stamp(record) : lane->key;
 }
 
+/* Lanes that came and went, perhaps by the thousand, keep nothing. */
 static void release(struct merge_lane *lane)
 {
-    if (lane->begin != lane->end)
-        return;
-    lane->begin = lane->end = lane->fresh = 0;
-    if (lane->capacity > 4096) { /* thousands of lanes that came and went keep little */
-        free(lane->records);
-        lane->records = NULL;
-        lane->capacity = 0;
-    }
+    free(lane->records);
+    *lane = (struct merge_lane){.key = lane->key};
 }
 
 void merge_begin(struct merge *merge, uint64_t limit)
@@ -133,16 +133,16 @@ void merge_begin(struct merge *merge, uint64_t limit)
     merge->heap_count = 0;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < merge->busy_count; i++) {
-        struct merge_lane *lane = &merge->lanes[merge->busy[i]];
+        uint32_t number = merge->busy[i];
+        struct merge_lane *lane = &merge->lanes[number];
         if (lane->begin == lane->end) {
             release(lane);
-            lane->busy = false;
             continue;
         }
-        merge->busy[kept++] = lane->number;
+        merge->busy[kept++] = number;
         uint64_t key = next_key(lane);
         if (key < limit)
-            merge->heap[merge->heap_count++] = (struct merge_head){key, lane->number};
+            merge->heap[merge->heap_count++] = (struct merge_head){key, number};
     }
     merge->busy_count = kept;
     for (uint32_t i = merge->heap_count / 2; i-- > 0;)
@@ -151,7 +151,7 @@ void merge_begin(struct merge *merge, uint64_t limit)
 
 /* How many records from the front stand before `bound` (and before the limit), the next lane's
  * head. */
-static uint32_t stretch(const struct merge *merge, struct merge_lane *lane,
+static uint32_t stretch(const struct merge *merge, uint32_t number, struct merge_lane *lane,
                         const struct merge_head *bound)
 {
     uint32_t at = lane->begin;
@@ -159,7 +159,7 @@ static uint32_t stretch(const struct merge *merge, struct merge_lane *lane,
         const struct raw_record *record = &lane->records[at];
         if (raw_head_kind(record->head) != RAW_STAMP || merge_stamp(record) <= lane->key)
             continue;
-        struct merge_head head = {merge_stamp(record), lane->number};
+        struct merge_head head = {merge_stamp(record), number};
         if (head.key >= merge->limit || (bound && before(bound, &head)))
             break;
         lane->key = head.key;
@@ -171,16 +171,17 @@ bool merge_next(struct merge *merge, struct merge_stretch *ret_stretch)
 {
     if (!merge->heap_count)
         return false;
-    struct merge_lane *lane = &merge->lanes[merge->heap[0].lane];
+    uint32_t number = merge->heap[0].lane;
+    struct merge_lane *lane = &merge->lanes[number];
     const struct merge_head *bound = NULL;
     if (merge->heap_count > 1)
         bound = &merge->heap[1];
     if (merge->heap_count > 2 && before(&merge->heap[2], bound))
         bound = &merge->heap[2];
-    ret_stretch->lane = lane->number;
+    ret_stretch->lane = number;
     ret_stretch->key = lane->key;
     ret_stretch->records = lane->records + lane->begin;
-    uint32_t count = stretch(merge, lane, bound);
+    uint32_t count = stretch(merge, number, lane, bound);
     ret_stretch->count = count;
     ret_stretch->settled = lane->fresh > lane->begin ? lane->fresh - lane->begin : 0;
     lane->begin += count;

@@ -17,9 +17,8 @@ struct merge_lane {
     struct raw_record *records; /* those that wait, oldest first, from `begin` */
     uint64_t key;               /* latest stamp merged or looked at */
     uint32_t begin, end, capacity;
-    uint32_t fresh;  /* from here on they came since the last merge_finish() */
-    uint32_t number; /* as the collector counts */
-    bool busy;       /* is in merge.busy */
+    uint32_t fresh; /* from here on they came since the last merge_finish() */
+    bool busy;      /* is in merge.busy */
 };
 
 struct merge_head {
@@ -28,10 +27,11 @@ struct merge_head {
 };
 
 struct merge {
-    struct merge_lane *lanes;
-    struct merge_head *heap; /* lanes with records to give, least key first */
-    uint32_t *busy;          /* lanes with records that wait */
-    uint32_t lane_count, lane_capacity, heap_count, busy_count;
+    struct merge_lane *lanes; /* by the collector's number */
+    struct merge_head *heap;  /* lanes with records to give, least key first */
+    uint32_t *busy;           /* lanes with records that wait */
+    uint64_t lane_capacity;
+    uint32_t busy_capacity, heap_count, busy_count;
     uint64_t pending; /* records that wait, all lanes together */
     uint64_t limit;   /* keys from here on wait */
 };

@@ -9,6 +9,7 @@
 
 #include "traces/address_map.h"
 #include "traces/block.h"
+#include "traces/grow.h"
 #include "traces/merge.h"
 #include "traces/meta.h"
 #include "traces/raw_clock.h"
@@ -27,8 +28,6 @@ enum {
     TIME_STEP_NS = 10000,
 };
 
-#define NO_LANE UINT32_MAX
-
 /* A realloc that has begun: its address is nobody's until it ends. */
 struct in_flight {
     uint64_t address;
@@ -37,7 +36,7 @@ struct in_flight {
 };
 
 struct lane {
-    uint32_t number; /* on the tape; NO_LANE before the first event */
+    uint32_t number_plus_1; /* on the tape; 0 before the first event */
     uint32_t depth, capacity;
     struct in_flight *in_flight;
 };
@@ -55,7 +54,9 @@ struct resolver {
     struct raw_clock clock;
     struct resolve_stats stats;
     struct lane *lanes;
-    uint32_t lane_capacity, lane_count; /* lanes on the tape */
+    uint64_t lane_capacity;
+    uint32_t lane_count;      /* lanes on the tape */
+    uint64_t in_flight_lanes; /* that ever had a realloc */
     uint32_t *free_ids;
     uint64_t free_count, free_capacity;
     uint32_t next_id;
@@ -108,12 +109,12 @@ static uint32_t id_take(struct resolver *resolver)
 static enum tape_status put(struct resolver *resolver, struct lane *lane, unsigned kind,
                             uint32_t object, uint64_t size, unsigned align_log2)
 {
-    if (lane->number == NO_LANE)
-        lane->number = resolver->lane_count++;
+    if (!lane->number_plus_1)
+        lane->number_plus_1 = ++resolver->lane_count;
     struct tape_event event = {.size = size,
                                .time_ns = resolver->time_ns,
                                .object = object,
-                               .lane = lane->number,
+                               .lane = lane->number_plus_1 - 1,
                                .kind = (uint8_t)kind,
                                .align_log2 = (uint8_t)align_log2};
     resolver->stats.events++;
@@ -197,6 +198,7 @@ static enum tape_status realloc_begin(struct resolver *resolver, struct lane *la
             return tape_error_set(resolver->error, TAPE_BAD_INPUT, UINT64_MAX,
                                   "a lane has more than %d reallocs in flight: not a recording",
                                   NESTED_MAX);
+        resolver->in_flight_lanes += !lane->in_flight;
         lane->in_flight = moved;
         lane->capacity = capacity;
     }
@@ -313,19 +315,12 @@ static enum tape_status take_stamp(struct resolver *resolver, uint64_t tsc)
 
 static struct lane *lane_at(struct resolver *resolver, uint32_t number)
 {
-    if (number >= resolver->lane_capacity) {
-        uint32_t capacity = resolver->lane_capacity ? resolver->lane_capacity : 16;
-        while (capacity <= number)
-            capacity *= 2;
-        struct lane *moved = reallocarray(resolver->lanes, capacity, sizeof *moved);
-        if (!moved)
-            return NULL;
-        for (uint32_t i = resolver->lane_capacity; i < capacity; i++)
-            moved[i] = (struct lane){.number = NO_LANE};
-        resolver->lanes = moved;
-        resolver->lane_capacity = capacity;
-    }
-    return &resolver->lanes[number];
+    struct lane *lanes =
+        grow_table(resolver->lanes, &resolver->lane_capacity, number, sizeof *lanes, 64);
+    if (!lanes)
+        return NULL;
+    resolver->lanes = lanes;
+    return &lanes[number];
 }
 
 static enum tape_status take_stretch(struct resolver *resolver, struct lane *lane,
@@ -555,6 +550,18 @@ static enum tape_status finish(struct resolver *resolver, enum tape_status statu
     return status == TAPE_OK ? closed : status;
 }
 
+/* Only pages that were written hold lanes; the others read as zero and stay so. */
+static void free_lanes(struct resolver *resolver)
+{
+    for (uint64_t i = 0; resolver->in_flight_lanes && i < resolver->lane_capacity; i++) {
+        if (!resolver->lanes[i].in_flight)
+            continue;
+        free(resolver->lanes[i].in_flight);
+        resolver->in_flight_lanes--;
+    }
+    grow_free(resolver->lanes, resolver->lane_capacity, sizeof *resolver->lanes);
+}
+
 enum tape_status
 tape_resolve(const char *raw_path, const char *tape_path,
              void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes),
@@ -574,9 +581,7 @@ tape_resolve(const char *raw_path, const char *tape_path,
             status = finish(resolver, read_all(resolver, progress, context));
         if (ret_stats)
             *ret_stats = resolver->stats;
-        for (uint32_t i = 0; i < resolver->lane_capacity; i++)
-            free(resolver->lanes[i].in_flight);
-        free(resolver->lanes);
+        free_lanes(resolver);
         free(resolver->free_ids);
         merge_end(&resolver->merge);
         address_map_end(&resolver->map);

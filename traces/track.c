@@ -1,7 +1,8 @@
 #include "traces/track.h"
 
 #include <string.h>
-#include <sys/mman.h>
+
+#include "traces/grow.h"
 
 enum { FIRST_CAPACITY = 4096 };
 
@@ -12,29 +13,18 @@ void tape_track_init(struct tape_track *track)
 
 void tape_track_end(struct tape_track *track)
 {
-    if (track->objects)
-        munmap(track->objects, track->capacity * sizeof *track->objects);
+    grow_free(track->objects, track->capacity, sizeof *track->objects);
     memset(track, 0, sizeof *track);
 }
 
 /* Room for `id`. New entries come zeroed from the kernel: not live. */
 static bool reserve(struct tape_track *track, uint32_t id)
 {
-    if (id < track->capacity)
-        return true;
-    uint64_t capacity = track->capacity ? track->capacity : FIRST_CAPACITY;
-    while (capacity <= id)
-        capacity *= 2;
-    const size_t entry = sizeof *track->objects;
-    void *moved = track->objects ? mremap(track->objects, track->capacity * entry, capacity * entry,
-                                          MREMAP_MAYMOVE)
-                                 : mmap(NULL, capacity * entry, PROT_READ | PROT_WRITE,
-                                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (moved == MAP_FAILED)
-        return false;
-    track->objects = moved;
-    track->capacity = capacity;
-    return true;
+    void *objects =
+        grow_table(track->objects, &track->capacity, id, sizeof *track->objects, FIRST_CAPACITY);
+    if (objects)
+        track->objects = objects;
+    return objects != NULL;
 }
 
 static void note_peak(struct tape_track *track, uint64_t index)
