@@ -25,14 +25,21 @@ static const char usage[] = "Examples:\n"
                             "Exit status: 0 ok (damage is told on stderr and in damaged_blocks), 3 "
                             "not a tape, 4 environment.\n";
 
-static void emit_meta(struct emit *emit, const struct tape_reader *reader, const char *key)
+static void emit_text(struct emit *emit, const struct tape_reader *reader, const char *key)
+{
+    emit_string(emit, key, tape_reader_meta(reader, key));
+}
+
+/* Metadata is text on the tape; what should be a number and is none is shown as null. */
+static void emit_number(struct emit *emit, const struct tape_reader *reader, const char *key)
 {
     const char *value = tape_reader_meta(reader, key);
-    uint64_t number;
-    if (value && cli_parse_count(value, &number))
+    char *end;
+    unsigned long long number = value ? strtoull(value, &end, 10) : 0;
+    if (value && *value >= '0' && *value <= '9' && !*end)
         emit_u64(emit, key, number);
     else
-        emit_string(emit, key, value);
+        emit_null(emit, key);
 }
 
 static void emit_figures(struct emit *emit, const struct tape_summary *summary)
@@ -82,16 +89,19 @@ static void emit_tape(struct emit *emit, const char *path, const struct tape_rea
     double per_event = summary->events ? (double)totals.file_bytes / (double)summary->events : 0;
     emit_object(emit, NULL);
     emit_string(emit, "tape", path);
-    emit_meta(emit, reader, "program");
-    emit_string(emit, "arguments", tape_reader_meta(reader, "arguments"));
+    emit_text(emit, reader, "program");
+    emit_text(emit, reader, "arguments");
     emit_bool(emit, "complete", totals.complete && !summary->damaged_blocks);
     emit_figures(emit, summary);
     emit_u64(emit, "file_bytes", totals.file_bytes);
     emit_fixed(emit, "bytes_per_event", per_event, 4);
-    static const char *const keys[] = {"pid",        "parent_pid", "start_order",     "exit_status",
-                                       "cut_reason", "allocator",  "started_unix_ns", "tool"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        emit_meta(emit, reader, keys[i]);
+    static const char *const numbers[] = {"pid", "parent_pid", "start_order", "exit_status",
+                                          "started_unix_ns"};
+    static const char *const texts[] = {"cut_reason", "allocator", "tool"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        emit_number(emit, reader, numbers[i]);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        emit_text(emit, reader, texts[i]);
     emit_u64(emit, "damaged_blocks", summary->damaged_blocks);
     emit_u64(emit, "orphans", summary->orphans);
     emit_u64(emit, "overwritten", summary->overwritten);

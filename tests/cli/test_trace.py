@@ -184,7 +184,7 @@ def test_info_in_every_format_and_of_several(trace, churn):
 
 def test_names_on_a_tape_do_no_harm(trace, tmp_path):
     data = (GOLDEN / "good" / "tiny.tape").read_bytes()
-    evil = 'program=<script>"\\n\x1b[31m,é\n'.encode() + b"arguments=\xff\xfe\n"
+    evil = 'program=<script>"\\n\x1b[31m,é\n'.encode() + b"arguments=\xff\xfe\npid=12 monkeys\n"
     out = data[:64]
     for _, head, payload in tape_bytes.blocks(data):
         payload = evil if head["kind"] == 1 else payload[:64] + evil if head["kind"] == 5 else payload
@@ -193,6 +193,7 @@ def test_names_on_a_tape_do_no_harm(trace, tmp_path):
     path.write_bytes(out)
     assert info(trace, path)["program"] == '<script>"\n\x1b[31m,é'
     assert "\x1b" not in trace("info", path).stdout
+    assert info(trace, path)["pid"] is None
     assert info(trace, path)["arguments"] == "\ufffd\ufffd"
 
 
