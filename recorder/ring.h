@@ -69,7 +69,12 @@ enum ring_lane_state { RING_LANE_FREE, RING_LANE_LIVE, RING_LANE_ENDED };
 struct ring_lane {
     /* The producer's line. Addresses are the target's. */
     _Alignas(64) _Atomic uint64_t head;
-    uint64_t limit;             /* head at which the producer looks up: stamp, room, stop */
+    /*
+     * Head at which the producer looks up: stamp, room, stop. The producer sets it; the collector
+     * sets it to 0 when it begins a pass, so that whatever is recorded from then on has a stamp
+     * that is later than the pass (drain.c says why).
+     */
+    _Atomic uint64_t limit;
     struct raw_record *records; /* the ring; NULL: not usable */
     struct ring_chunk *chunk;
     struct ring_lane *next; /* the thread's other lanes (see lane.h) */
@@ -94,6 +99,7 @@ struct ring_chunk {
     uint32_t ended_how;    /* enum ring_ended */
     uint32_t ended_status; /* exit status, where known */
     uint32_t by_exec;      /* 1: an image that began by exec, 0: a forked child */
+    uint64_t started_ns;   /* CLOCK_MONOTONIC of the first event */
     _Atomic uint64_t lost_events, lost_threads;
     char program[1024], allocator[1024];
     uint32_t arguments_bytes;

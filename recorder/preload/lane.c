@@ -17,13 +17,18 @@ static struct ring_lane *take_lane(bool spare)
     return lane;
 }
 
+static void force_look_up(struct ring_lane *lane)
+{
+    atomic_store_explicit(&lane->limit, 0, memory_order_relaxed);
+}
+
 /* For a handler that interrupted a call on self.lane: one that no interrupted call is using. */
 static struct ring_lane *spare_lane(void)
 {
     self.lane->busy = 1;
     for (struct ring_lane *lane = self.lanes; lane; lane = lane->next)
         if (!lane->busy) {
-            lane->limit = 0;
+            force_look_up(lane);
             return lane;
         }
     return take_lane(true);
@@ -109,9 +114,10 @@ __attribute__((noinline, cold)) bool lane_look_up(struct ring_lane *lane)
         process_stop();
         return false;
     }
+    /* A full fence: the stamp is later than the limit's being seen, see drain.c. */
+    atomic_store_explicit(&lane->limit, head + RING_STRIDE, memory_order_seq_cst);
     lane_put(lane, head, raw_head(RAW_STAMP, 0, 0), clock_stamp());
     atomic_store_explicit(&lane->head, head + 1, memory_order_release);
-    lane->limit = head + RING_STRIDE;
     return true;
 }
 
@@ -128,7 +134,7 @@ __attribute__((noinline, cold)) void lane_leave_slow(struct ring_lane *lane)
     }
     if (!lane->records) /* a handler forked, we are the child, and it has its own lane already */
         return;
-    lane->limit = 0; /* a stamp first: what the handler recorded came before */
+    force_look_up(lane); /* a stamp first: what the handler recorded came before */
     lane->busy = 0;
     signal_fence();
     self.lane = lane;

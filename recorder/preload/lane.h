@@ -57,7 +57,7 @@ lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t
             return NULL;
     }
     uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
-    if (unlikely(head >= lane->limit)) {
+    if (unlikely(head >= atomic_load_explicit(&lane->limit, memory_order_relaxed))) {
         if (!lane_look_up(lane))
             return NULL;
         head = atomic_load_explicit(&lane->head, memory_order_relaxed);

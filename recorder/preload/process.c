@@ -208,6 +208,7 @@ static bool register_process(uint32_t order, uint32_t parent_order, bool by_exec
     chunk->parent_order = parent_order;
     chunk->parent_pid = raw_getppid();
     chunk->by_exec = by_exec;
+    chunk->started_ns = raw_monotonic_ns();
     process.order = order;
     describe(chunk);
     show_chunk(index, RING_CHUNK_PROCESS);
@@ -391,7 +392,8 @@ static struct ring_lane *find_lane(uint32_t tid)
 static void begin_lane(struct ring_lane *lane, uint32_t tid, bool spare)
 {
     lane->tid = tid;
-    lane->limit = 0; /* the first record looks up, so every lane begins with a stamp */
+    atomic_store(&lane->limit,
+                 0); /* the first record looks up, so every lane begins with a stamp */
     lane->busy = 0;
     atomic_fetch_add(&lane->use, 1);
     atomic_store_explicit(&lane->state, RING_LANE_LIVE, memory_order_release);

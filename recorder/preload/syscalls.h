@@ -83,6 +83,12 @@ static inline bool raw_thread_lives(uint32_t pid, uint32_t tid)
 {
     return raw_call(SYS_tgkill, pid, tid, 0, 0, 0, 0) != -3; /* ESRCH */
 }
+static inline uint64_t raw_monotonic_ns(void)
+{
+    struct timespec now = {0, 0};
+    raw_call(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&now, 0, 0, 0, 0);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
 /* Shared between processes, so no FUTEX_PRIVATE_FLAG. */
 static inline void raw_futex_wait(_Atomic uint32_t *word, uint32_t value, long timeout_ns)
 {

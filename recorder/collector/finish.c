@@ -1,0 +1,161 @@
+#include "recorder/collector/finish.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "traces/cli.h"
+#include "traces/resolve.h"
+
+struct job {
+    struct job *next;
+    char raw_path[PATH_MAX], tape_path[PATH_MAX];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t thread;
+    bool started, ending, keep_raw;
+    struct job *first, **last;
+    uint32_t waiting;
+    uint64_t done_bytes, all_bytes; /* of the one at hand */
+    struct finish_totals totals;
+} finish = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void show_progress(void *context, uint64_t done_bytes, uint64_t all_bytes)
+{
+    (void)context;
+    __atomic_store_n(&finish.done_bytes, done_bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&finish.all_bytes, all_bytes, __ATOMIC_RELAXED);
+}
+
+static void resolve(const struct job *job)
+{
+    struct resolve_stats stats = {0};
+    struct tape_error error;
+    struct stat file;
+    enum tape_status status =
+        tape_resolve(job->raw_path, job->tape_path, show_progress, NULL, &stats, &error);
+    if (status != TAPE_OK) {
+        finish.totals.failed++;
+        cli_warn("%s; what was recorded is in %s: make room, then heaptape trace resolve %s",
+                 error.message, job->raw_path, job->raw_path);
+        return;
+    }
+    finish.totals.tapes++;
+    finish.totals.events += stats.events;
+    finish.totals.live_twice += stats.live_twice;
+    finish.totals.foreign_frees += stats.foreign_frees;
+    if (stat(job->tape_path, &file) == 0)
+        finish.totals.bytes += (uint64_t)file.st_size;
+    if (!finish.keep_raw)
+        unlink(job->raw_path);
+}
+
+static void *work(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&finish.lock);
+    for (;;) {
+        while (!finish.first && !finish.ending)
+            pthread_cond_wait(&finish.changed, &finish.lock);
+        struct job *job = finish.first;
+        if (!job)
+            break;
+        finish.first = job->next;
+        if (!finish.first)
+            finish.last = &finish.first;
+        pthread_mutex_unlock(&finish.lock);
+        resolve(job);
+        free(job);
+        pthread_mutex_lock(&finish.lock);
+        finish.waiting--;
+    }
+    pthread_mutex_unlock(&finish.lock);
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage) == 0)
+        finish.totals.cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    return NULL;
+}
+
+void finish_begin(bool keep_raw)
+{
+    finish.keep_raw = keep_raw;
+    finish.last = &finish.first;
+}
+
+static void start_thread(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+    finish.started = pthread_create(&finish.thread, NULL, work, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void finish_add(const char *raw_path, const char *tape_path)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job) {
+        cli_warn("%s: no memory; resolve it with heaptape trace resolve", raw_path);
+        return;
+    }
+    snprintf(job->raw_path, sizeof job->raw_path, "%s", raw_path);
+    snprintf(job->tape_path, sizeof job->tape_path, "%s", tape_path);
+    pthread_mutex_lock(&finish.lock);
+    *finish.last = job;
+    finish.last = &job->next;
+    finish.waiting++;
+    if (!finish.started)
+        start_thread();
+    pthread_cond_signal(&finish.changed);
+    pthread_mutex_unlock(&finish.lock);
+}
+
+uint32_t finish_waiting(void)
+{
+    pthread_mutex_lock(&finish.lock);
+    uint32_t waiting = finish.waiting;
+    pthread_mutex_unlock(&finish.lock);
+    return waiting;
+}
+
+static void watch(void)
+{
+    struct timespec pause = {0, 100000000};
+    bool shown = false;
+    for (uint32_t waiting; (waiting = finish_waiting()) > 0;) {
+        nanosleep(&pause, NULL);
+        uint64_t done = __atomic_load_n(&finish.done_bytes, __ATOMIC_RELAXED);
+        uint64_t all = __atomic_load_n(&finish.all_bytes, __ATOMIC_RELAXED);
+        fprintf(stderr, "\rheaptape record: resolving, %u to go, %3u %% ", waiting,
+                all ? (unsigned)(done * 100 / all) : 0);
+        shown = true;
+    }
+    if (shown)
+        fputs("\r\033[K", stderr);
+}
+
+struct finish_totals finish_end(bool progress)
+{
+    if (progress)
+        watch();
+    pthread_mutex_lock(&finish.lock);
+    finish.ending = true;
+    pthread_cond_signal(&finish.changed);
+    bool started = finish.started;
+    pthread_mutex_unlock(&finish.lock);
+    if (started)
+        pthread_join(finish.thread, NULL);
+    else if (finish.first) /* no thread could be had */
+        work(NULL);
+    return finish.totals;
+}

@@ -1,0 +1,330 @@
+/* heaptape record: runs a program with the preload in it and writes what its heap did to a tape. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "recorder/collector/drain.h"
+#include "recorder/collector/finish.h"
+#include "recorder/collector/launch.h"
+#include "traces/cli.h"
+#include "traces/target.h"
+
+static const char help[] =
+    "Examples:\n"
+    "  heaptape record -- sqlite3 my.db < queries.sql    leaves sqlite3.tape\n"
+    "  heaptape record -o app.tape -- ./app --serve      app.tape; app.PID.tape for its children\n"
+    "  heaptape record --follow=none -- make             the program itself and nothing else\n"
+    "\n"
+    "Usage: heaptape record [OPTIONS] -- PROGRAM [ARGUMENTS]\n"
+    "\n"
+    "Records every allocator call of PROGRAM, over whatever allocator it uses. The program's "
+    "input,\n"
+    "output and exit status are its own.\n"
+    "\n"
+    "  -o TAPE          where to write (default: PROGRAM.tape in this folder)\n"
+    "  --follow=WHAT    none: the program itself; children: its forked children too;\n"
+    "                   exec: and the programs that they start (default)\n"
+    "  --keep-raw       keep the raw tapes (TAPE.raw)\n"
+    "  -q, --quiet      no summary\n"
+    "  -v, --verbose    more of it\n"
+    "  --help, --version\n"
+    "\n"
+    "Tapes: X.tape is the program itself, X.PID.tape a process that it started, X.PID.2.tape the\n"
+    "second program that one process became, X.PID.fork.tape what a forked child did before it\n"
+    "became another program.\n"
+    "\n"
+    "Recording lasts until the last recorded process has ended. Ctrl-C goes to the program; a "
+    "second\n"
+    "one kills what is left. What was recorded until then is kept.\n"
+    "\n"
+    "Exit status: the program's own, 128 + n where signal n ended it; 2 usage, 4 the program "
+    "cannot\n"
+    "be recorded (static, setuid, another C library) or the tape cannot be written, 126 it cannot "
+    "be\n"
+    "run, 127 it is not there.\n";
+
+struct options {
+    const char *output;
+    enum ring_follow follow;
+    bool keep_raw, quiet, verbose;
+    char **program;
+};
+
+static struct session session;
+static struct recorded_list list;
+static struct drain drain;
+
+static enum ring_follow parse_follow(const char *word)
+{
+    if (!strcmp(word, "none"))
+        return RING_FOLLOW_NONE;
+    if (!strcmp(word, "children"))
+        return RING_FOLLOW_CHILDREN;
+    if (!strcmp(word, "exec"))
+        return RING_FOLLOW_EXEC;
+    cli_die_usage("--follow=%s: none, children or exec", word);
+}
+
+static struct options parse(int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"follow", required_argument, NULL, 'f'}, {"keep-raw", no_argument, NULL, 'k'},
+        {"output", required_argument, NULL, 'o'}, {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+    };
+    struct options options = {.follow = RING_FOLLOW_EXEC};
+    for (int letter; (letter = getopt_long(argc, argv, "+o:qv", longs, NULL)) != -1;)
+        switch (letter) {
+        case 'o':
+            options.output = optarg;
+            break;
+        case 'f':
+            options.follow = parse_follow(optarg);
+            break;
+        case 'k':
+            options.keep_raw = true;
+            break;
+        case 'q':
+            options.quiet = true;
+            break;
+        case 'v':
+            options.verbose = true;
+            break;
+        case 'h':
+            cli_help(help);
+            break;
+        case 'V':
+            cli_version();
+        default:
+            exit(HEAPTAPE_EXIT_USAGE);
+        }
+    options.program = argv + optind;
+    if (!options.program[0])
+        cli_die_usage("no program given; try: heaptape record -- PROGRAM ARGUMENTS");
+    return options;
+}
+
+/* ---- before the start ------------------------------------------------------------------------
+ */
+
+static char *default_output(const char *program)
+{
+    const char *slash = strrchr(program, '/');
+    char *output = NULL;
+    if (asprintf(&output, "%s.tape", slash ? slash + 1 : program) < 0)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "no memory");
+    return output;
+}
+
+/* Fails before the program starts where its tape could not be written. */
+static void check_writable(const char *path)
+{
+    bool was_there = access(path, F_OK) == 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: %s; choose another place with -o", path,
+                strerror(errno));
+    close(fd);
+    if (!was_there)
+        unlink(path);
+}
+
+static void check_output(const char *output)
+{
+    char raw[PATH_MAX];
+    if ((size_t)snprintf(raw, sizeof raw, "%s.raw", output) >= sizeof raw - 32)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: too long a path", output);
+    check_writable(output);
+    check_writable(raw);
+}
+
+static const char *find_preload(void)
+{
+    static char path[PATH_MAX];
+    cli_lib_path("libheaptape-record.so", path, sizeof path);
+    if (access(path, R_OK))
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: %s; build or install heaptape again", path,
+                strerror(errno));
+    if (strpbrk(path, " :\t\n"))
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
+                "%s: LD_PRELOAD takes no path with spaces or colons; move heaptape elsewhere",
+                path);
+    return path;
+}
+
+/* ---- while it runs ---------------------------------------------------------------------------
+ */
+
+static void kill_all(int number)
+{
+    for (struct recorded *process = list.first; process; process = process->next)
+        if (!process->closed && process->end == RECORDED_LIVES)
+            kill((pid_t)process->pid, number);
+    if (!drain.root_ended)
+        kill(drain.root, number);
+}
+
+/*
+ * The first signal reaches the program, by the terminal or by us, and is its own affair. With the
+ * program gone and only its descendants left, it ends the recording; they run on. A second one
+ * kills.
+ */
+static bool heed_interrupts(unsigned *heeded)
+{
+    struct launch_interrupts interrupts = launch_interrupts();
+    if (interrupts.count == *heeded)
+        return true;
+    *heeded = interrupts.count;
+    if (drain.root_ended) {
+        drain_detach(&drain);
+        return false;
+    }
+    if (interrupts.count > 1)
+        kill_all(SIGKILL);
+    else if (!interrupts.by_terminal)
+        kill(drain.root, interrupts.signal);
+    return true;
+}
+
+static void say_who_is_left(bool quiet)
+{
+    static time_t since;
+    static bool said;
+    if (!since)
+        since = time(NULL);
+    if (said || quiet || time(NULL) - since < 2)
+        return;
+    said = true;
+    cli_warn("the program has ended; still recording %u that it started (Ctrl-C ends that)",
+             list.live);
+}
+
+/* Rounds until everything that was recorded has ended. */
+static void run(const struct options *options)
+{
+    unsigned heeded = 0, idle = 0;
+    for (bool last = false;;) {
+        uint32_t doorbell = atomic_load(&session.shared->doorbell);
+        struct drain_round round = drain_round(&drain);
+        if (!heed_interrupts(&heeded))
+            return;
+        if (drain.root_ended && !list.live) {
+            if (last) /* nobody came in between */
+                return;
+            last = true;
+            continue;
+        }
+        last = false;
+        if (drain.root_ended)
+            say_who_is_left(options->quiet);
+        idle = round.records ? 0 : idle + 1;
+        if (round.fullest < RING_RECORDS / 4)
+            session_sleep(&session, doorbell, idle > 20 ? 50000000 : 10000000);
+    }
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------
+ */
+
+static bool program_was_seen(void)
+{
+    for (struct recorded *process = list.first; process; process = process->next)
+        if (process->order == 0)
+            return true;
+    return false;
+}
+
+/* A program of which nothing was seen leaves an empty tape that says so. */
+static void write_empty_tape(const struct options *options)
+{
+    char raw[PATH_MAX];
+    struct tape_meta pairs[] = {{"program", options->program[0]},
+                                {"tool", "heaptape record " HEAPTAPE_VERSION},
+                                {"cut_reason", "no allocator call of the program was seen"}};
+    struct raw_writer *writer;
+    struct tape_error error;
+    snprintf(raw, sizeof raw, "%s.raw", options->output);
+    if (raw_writer_open(raw, pairs, 3, &writer, &error) == TAPE_OK &&
+        raw_writer_close(writer, false, NULL, 0, &error) == TAPE_OK)
+        finish_add(raw, options->output);
+    cli_warn("no allocator call of %s was seen: it makes none, brings an allocator inside its own "
+             "file, or ended before its first",
+             options->program[0]);
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void warn_of_losses(void)
+{
+    struct ring_session *shared = session.shared;
+    uint64_t processes = atomic_load(&shared->lost_processes);
+    uint64_t statics = atomic_load(&shared->static_programs);
+    if (processes)
+        cli_warn("%llu processes could not be recorded: too many at once, or too little address "
+                 "space (ulimit -v)",
+                 (unsigned long long)processes);
+    if (statics)
+        cli_warn("%llu programs that were started are static and could not be recorded (%s)",
+                 (unsigned long long)statics, shared->unrecorded);
+}
+
+static void summarize(const struct options *options, struct finish_totals totals)
+{
+    char size[16];
+    if (options->quiet)
+        return;
+    fprintf(stderr, "heaptape record: %llu events on %u tape%s, %s, in %s%s; collector %.2f s CPU",
+            (unsigned long long)totals.events, totals.tapes, totals.tapes == 1 ? "" : "s",
+            cli_format_bytes(totals.bytes, size), options->output,
+            totals.tapes > 1 ? " and beside it" : "", cpu_seconds() - totals.cpu_seconds);
+    fprintf(stderr, " and %.2f s to resolve\n", totals.cpu_seconds);
+    if (options->verbose || totals.live_twice)
+        fprintf(stderr,
+                "heaptape record: addresses live twice %llu, frees of unknown addresses "
+                "%llu\n",
+                (unsigned long long)totals.live_twice, (unsigned long long)totals.foreign_frees);
+}
+
+int main(int argc, char **argv)
+{
+    cli_begin("record");
+    struct options options = parse(argc, argv);
+    struct target target;
+    struct tape_error error;
+    if (target_check(options.program[0], &target) != TARGET_OK)
+        cli_die((enum heaptape_exit)target_exit_status(target.class), "%s", target.message);
+    if (!options.output)
+        options.output = default_output(options.program[0]);
+    check_output(options.output);
+    const char *preload = find_preload();
+    if (session_open(&session, options.follow, &error) != TAPE_OK)
+        cli_die_error(&error);
+    launch_catch_signals(&session);
+    recorded_list_init(&list, options.output);
+    finish_begin(options.keep_raw);
+    drain.session = &session;
+    drain.list = &list;
+    drain.root = launch_program(&session, target.path, options.program, preload);
+    run(&options);
+    session_close(&session);
+    if (!program_was_seen())
+        write_empty_tape(&options);
+    struct finish_totals totals = finish_end(!options.quiet && isatty(STDERR_FILENO));
+    warn_of_losses();
+    summarize(&options, totals);
+    return recorded_shell_status(drain.root_wait_status);
+}
