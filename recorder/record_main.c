@@ -36,9 +36,10 @@ static const char help[] =
     "  -v, --verbose    more of it\n"
     "  --help, --version\n"
     "\n"
-    "Tapes: X.tape is the program itself, X.PID.tape a process that it started, X.PID.2.tape the\n"
-    "second program that one process became, X.PID.fork.tape what a forked child did before it\n"
-    "became another program.\n"
+    "Tapes: X.tape is the program itself, X.PID.tape a process that it started. A process that\n"
+    "became another program by exec (a wrapper, a shell's child) has a tape for each: the last "
+    "one\n"
+    "has the plain name, those before it are X.PID.1.tape, X.PID.2.tape and so on.\n"
     "\n"
     "Recording lasts until the last recorded process has ended. Ctrl-C goes to the program; a "
     "second\n"
@@ -234,10 +235,10 @@ static void run(const struct options *options)
 /* ---- afterwards ------------------------------------------------------------------------------
  */
 
-static bool program_was_seen(void)
+static bool program_was_seen(const char *output)
 {
     for (struct recorded *process = list.first; process; process = process->next)
-        if (process->order == 0)
+        if (strcmp(process->tape_path, output) == 0)
             return true;
     return false;
 }
@@ -321,7 +322,7 @@ int main(int argc, char **argv)
     drain.root = launch_program(&session, target.path, options.program, preload);
     run(&options);
     session_close(&session);
-    if (!program_was_seen())
+    if (!program_was_seen(options.output))
         write_empty_tape(&options);
     struct finish_totals totals = finish_end(!options.quiet && isatty(STDERR_FILENO));
     warn_of_losses();

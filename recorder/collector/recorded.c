@@ -1,5 +1,6 @@
 #include "recorder/collector/recorded.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +30,14 @@ struct recorded *recorded_find(struct recorded_list *list, uint32_t pid)
 /* ---- names -----------------------------------------------------------------------------------
  */
 
-void recorded_name(char *path, size_t bytes, const char *output, uint32_t pid, const char *which)
+void recorded_name(char *path, size_t bytes, const char *output, uint32_t pid, unsigned number)
 {
+    char middle[32];
     size_t stem = strlen(output);
     if (stem > 5 && strcmp(output + stem - 5, ".tape") == 0)
         stem -= 5;
-    snprintf(path, bytes, "%.*s.%u%s%s.tape", (int)stem, output, pid, which ? "." : "",
-             which ? which : "");
+    snprintf(middle, sizeof middle, number ? ".%u.%u" : ".%u", pid, number);
+    snprintf(path, bytes, "%.*s%s.tape", (int)stem, output, middle);
 }
 
 static void set_paths(struct recorded *process, const char *tape_path)
@@ -44,35 +46,45 @@ static void set_paths(struct recorded *process, const char *tape_path)
     snprintf(process->raw_path, sizeof process->raw_path, "%.*s.raw", PATH_MAX - 5, tape_path);
 }
 
-/* A forked child that goes on to exec leaves the name to the program that it becomes. */
-static void make_way(struct recorded_list *list, struct recorded *fork)
+/*
+ * A process that becomes another program by exec leaves its name to that: the plain name is for
+ * what the process is when it ends, since wrappers (env, nice, shell scripts) come before the
+ * program that is meant. What it was before is numbered from 1.
+ */
+static void make_way(struct recorded_list *list, struct recorded *before)
 {
     char path[PATH_MAX], old[PATH_MAX];
-    snprintf(old, sizeof old, "%s", fork->raw_path);
-    recorded_name(path, sizeof path, list->output, fork->pid, "fork");
-    set_paths(fork, path);
-    if (rename(old, fork->raw_path))
-        cli_warn("%s: cannot be renamed; it stays %s.fork", old, old);
+    unsigned number = 1;
+    for (struct recorded *other = list->first; other; other = other->next)
+        number += other != before && other->pid == before->pid;
+    snprintf(old, sizeof old, "%s", before->raw_path);
+    recorded_name(path, sizeof path, list->output, before->pid, number);
+    set_paths(before, path);
+    if (rename(old, before->raw_path) && before->writer)
+        cli_warn("%s: cannot be renamed to %s: %s", old, before->raw_path, strerror(errno));
 }
 
 static void choose_paths(struct recorded_list *list, struct recorded *process)
 {
-    char path[PATH_MAX], number[16];
-    if (process->order == 0) {
+    char path[PATH_MAX];
+    bool is_root = process->order == 0;
+    unsigned number = 0;
+    for (struct recorded *other = list->first; other; other = other->next) {
+        if (other->pid != process->pid)
+            continue;
+        number++; /* of those before it */
+        if (!other->closed) {
+            is_root |= strcmp(other->tape_path, list->output) == 0;
+            make_way(list, other);
+            number = 0;
+        }
+    }
+    if (is_root) {
         set_paths(process, list->output);
         return;
     }
-    unsigned images = 1; /* of this pid with a tape of its own, this one included */
-    for (struct recorded *other = list->first; other; other = other->next) {
-        if (other->pid != process->pid || other->order == 0)
-            continue;
-        if (process->by_exec && !other->by_exec && !other->closed)
-            make_way(list, other);
-        else if (other->by_exec || !process->by_exec)
-            images++;
-    }
-    snprintf(number, sizeof number, "%u", images);
-    recorded_name(path, sizeof path, list->output, process->pid, images > 1 ? number : NULL);
+    /* A pid that was given out twice: the older process keeps the plain name. */
+    recorded_name(path, sizeof path, list->output, process->pid, number ? number + 1 : 0);
     set_paths(process, path);
 }
 

@@ -71,7 +71,7 @@ void recorded_cut(struct recorded *process, const char *reason);
 void recorded_close(struct recorded_list *list, struct session *session, struct recorded *process);
 /* As a shell would see it: 128 + signal. */
 int recorded_shell_status(int wait_status);
-/* "X.tape" becomes "X.PID.tape"; n counts images of one pid from 1, "fork" may stand for it. */
-void recorded_name(char *path, size_t bytes, const char *output, uint32_t pid, const char *which);
+/* "X.tape" becomes "X.PID.tape", with a number that is not 0 "X.PID.NUMBER.tape". */
+void recorded_name(char *path, size_t bytes, const char *output, uint32_t pid, unsigned number);
 
 #endif
