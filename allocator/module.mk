@@ -14,3 +14,30 @@ $(LIB)/libhtmalloc.a: $(HTMALLOC_OBJECTS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# The same sources for tests: with the checks compiled in, and under ThreadSanitizer.
+HTMALLOC_DEBUG := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htdebug.o)
+HTMALLOC_TSAN := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.httsan.o)
+HTMALLOC_UBSAN := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htubsan.o)
+
+$(OBJ)/%.htdebug.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -DHT_DEBUG $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(OBJ)/%.httsan.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -DHT_DEBUG -fsanitize=thread $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(OBJ)/%.htubsan.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -DHT_DEBUG -fsanitize=undefined -fno-sanitize-recover=all $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+HTMALLOC_STRESS := $(TESTS)/htmalloc_stress $(TESTS)/htmalloc_stress_tsan $(TESTS)/htmalloc_stress_ubsan
+TEST_PROGRAMS += $(HTMALLOC_STRESS)
+$(TESTS)/htmalloc_stress: $(OBJ)/tests/stress/htmalloc_stress.htdebug.o $(HTMALLOC_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+$(TESTS)/htmalloc_stress_tsan: $(OBJ)/tests/stress/htmalloc_stress.httsan.o $(HTMALLOC_TSAN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=thread $^ $(LDFLAGS) -o $@
+$(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(HTMALLOC_UBSAN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=undefined $^ $(LDFLAGS) -o $@

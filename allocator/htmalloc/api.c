@@ -45,6 +45,7 @@ static void *take(size_t size, size_t align, bool *ret_zero)
     struct heap *heap = heap_get();
     if (ht_unlikely(heap == NULL || size > PTRDIFF_MAX))
         return out_of_memory();
+    size += size == 0;
     void *address = take_once(heap, size, align, ret_zero);
     if (ht_unlikely(address == NULL)) {
         reclaim(heap);
@@ -138,14 +139,14 @@ int ht_posix_memalign(void **ret_address, size_t align, size_t size)
 static struct run *block_head(const char *operation, const void *address)
 {
     struct run *head = slice_of(address);
-    if (head->kind == SLICE_INSIDE && head - head->back > head - slice_number(head))
+    if (kind_of(head) == SLICE_INSIDE && head - head->back > head - slice_number(head))
         head -= head->back;
     if (slice_number(head) > 0) {
-        if (head->kind == SLICE_RUN && run_has_block(head, address))
+        if (kind_of(head) == SLICE_RUN && run_has_block(head, address))
             return head;
-        if (head->kind == SLICE_LARGE && slice_base(head) == address)
+        if (kind_of(head) == SLICE_LARGE && slice_base(head) == address)
             return head;
-        if (head->kind == SLICE_CACHED && slice_base(head) == address)
+        if (kind_of(head) == SLICE_CACHED && slice_base(head) == address)
             ht_die_pointer(operation, address, "double free");
     }
     ht_die_pointer(operation, address, "not the start of a block");
@@ -166,9 +167,9 @@ void ht_free_counted_out(struct run *run)
 static HT_NOINLINE void free_inside(struct heap *heap, void *address)
 {
     struct run *run = block_head("free", address);
-    if (run->kind == SLICE_LARGE) {
+    if (kind_of(run) == SLICE_LARGE) {
         large_free(heap, run);
-    } else if (run->owner != heap) {
+    } else if (__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap) {
         heap_free_remote(heap, run, address);
     } else {
         struct block *block = address;
@@ -184,7 +185,7 @@ HT_NOINLINE void ht_free_slow(void *address)
     struct heap *heap = heap_self;
     if (ht_likely(segment_holds(address))) {
         struct run *head = slice_of(address);
-        if (ht_likely(head->kind == SLICE_LARGE && ((uintptr_t)address & (HT_SLICE - 1)) == 0))
+        if (ht_likely(kind_of(head) == SLICE_LARGE && ((uintptr_t)address & (HT_SLICE - 1)) == 0))
             large_free(heap, head);
         else
             free_inside(heap, address);
@@ -217,7 +218,7 @@ static size_t usable(const char *operation, const void *address)
 {
     if (ht_likely(segment_holds(address))) {
         struct run *head = block_head(operation, address);
-        return head->kind == SLICE_RUN ? class_bytes(head->class) : head->large_bytes;
+        return kind_of(head) == SLICE_RUN ? class_bytes(head->class) : head->large_bytes;
     }
     size_t bytes = huge_usable(address);
     if (bytes == 0)
@@ -238,7 +239,7 @@ static bool fits_in_place(void *address, size_t old_bytes, size_t size)
     if (!segment_holds(address))
         return false;
     struct run *head = block_head("realloc", address);
-    if (head->kind == SLICE_RUN)
+    if (kind_of(head) == SLICE_RUN)
         return size <= old_bytes && size >= old_bytes / 2;
     return size > HT_SMALL_MAX && size <= HT_LARGE_MAX && large_resize(head, size);
 }

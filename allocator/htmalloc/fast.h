@@ -25,7 +25,7 @@ static inline void *fast_malloc(size_t size)
 static inline void fast_free(void *address)
 {
     uintptr_t at = (uintptr_t)address, segment = at >> HT_SEGMENT_SHIFT;
-    if (ht_unlikely(segment_map[segment] == 0)) {
+    if (ht_unlikely(__atomic_load_n(&segment_map, __ATOMIC_RELAXED)[segment] == 0)) {
         ht_free_slow(address);
         return;
     }
@@ -35,7 +35,7 @@ static inline void fast_free(void *address)
     uintptr_t offset =
         at >> (HT_SLICE_SHIFT - 6) & (HT_SEGMENT_SLICES - 1) * (uintptr_t)HT_RUN_BYTES;
     struct run *run = (struct run *)((segment << HT_SEGMENT_SHIFT) + offset);
-    if (ht_unlikely(run->owner != heap_self)) {
+    if (ht_unlikely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap_self)) {
         ht_free_slow(address);
         return;
     }

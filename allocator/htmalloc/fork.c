@@ -6,22 +6,17 @@
 
 #include <pthread.h>
 
-/* Takes every lock, in the order in which they nest, so that nothing slow is half done in the
- * child. Fast paths take no lock: heap_orphan_others() puts right what they may leave behind. Other
- * libraries' handlers may allocate while we hold the locks: lock.h lets this thread through. */
-static void before(void)
+void world_stop(void)
 {
     lock_take(&heap_registry_lock);
     for (struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
         lock_take(&heap->lock);
     lock_take(&span_lock);
     lock_take(&huge_lock);
-    __atomic_store_n(&lock_forking_thread, (uintptr_t)__builtin_thread_pointer(), __ATOMIC_RELAXED);
 }
 
-static void in_parent(void)
+void world_go(void)
 {
-    __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);
     lock_give(&huge_lock);
     lock_give(&span_lock);
     for (struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
@@ -29,6 +24,22 @@ static void in_parent(void)
     lock_give(&heap_registry_lock);
 }
 
+/* Other libraries' handlers may allocate while we hold the locks: lock.h lets this thread through.
+ */
+static void before(void)
+{
+    world_stop();
+    __atomic_store_n(&lock_forking_thread, (uintptr_t)__builtin_thread_pointer(), __ATOMIC_RELAXED);
+}
+
+static void in_parent(void)
+{
+    __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);
+    world_go();
+}
+
+/* The other threads are gone, and what they held. Fast paths take no lock: heap_orphan_others()
+ * puts right what they may have left behind. */
 static void in_child(void)
 {
     __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);

@@ -1,8 +1,13 @@
-/* fork() from a process with threads: the child must be able to allocate at once. */
+/* Everything at rest: for fork() from a process with threads, whose child must be able to allocate
+ * at once, and for the validator. */
 #ifndef HTMALLOC_FORK_H
 #define HTMALLOC_FORK_H
 
-/* Registers the handlers. Once a process. */
+/* Registers the fork handlers. Once a process. */
 void fork_setup(void);
+
+/* Takes and gives every lock, so that nothing slow is half done. Fast paths go on. */
+void world_stop(void);
+void world_go(void);
 
 #endif

@@ -208,3 +208,11 @@ size_t huge_flush(void)
     lock_give(&huge_lock);
     return bytes;
 }
+
+void huge_each(void (*visit)(void *context, void *address, size_t bytes), void *context)
+{
+    for (size_t at = 0; at < table_size; at++) {
+        if (table[at].base != NULL)
+            visit(context, table[at].base, table[at].bytes);
+    }
+}

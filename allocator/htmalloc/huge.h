@@ -28,6 +28,9 @@ struct huge_counts {
     size_t kept_bytes;    /* freed and kept */
     size_t table_bytes;
 };
+/* Calls `visit` for each huge block; under the lock. */
+void huge_each(void (*visit)(void *context, void *address, size_t bytes), void *context);
+
 extern struct huge_counts huge_counts;
 extern struct ht_lock huge_lock;
 

@@ -25,7 +25,7 @@ void *large_take(struct heap *heap, size_t size, size_t align, bool *ret_zero)
         return NULL;
     head->slices = (uint8_t)slices;
     head->large_bytes = whole_pages(size);
-    head->kind = SLICE_LARGE;
+    kind_set(head, SLICE_LARGE);
     return slice_base(head);
 }
 
@@ -35,7 +35,7 @@ void large_free(struct heap *heap, struct run *head)
     size_t bytes = (size_t)slices << HT_SLICE_SHIFT;
     if (slices <= HT_LARGE_CACHE_SLICES && heap->state == HEAP_OWNED &&
         heap->large[slices] == NULL && heap->large_bytes + bytes <= HT_LARGE_CACHE_BYTES) {
-        head->kind = SLICE_CACHED;
+        kind_set(head, SLICE_CACHED);
         heap->large[slices] = head;
         heap->large_bytes += bytes;
         return;

@@ -17,7 +17,7 @@ static inline void *large_take_cached(struct heap *heap, size_t size)
     heap->large[slices] = NULL;
     heap->large_bytes -= slices << HT_SLICE_SHIFT;
     head->large_bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
-    head->kind = SLICE_LARGE;
+    kind_set(head, SLICE_LARGE);
     return slice_base(head);
 }
 

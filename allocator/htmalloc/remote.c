@@ -22,7 +22,7 @@ uint32_t remote_collect(struct run *run, bool clear_pending)
     if (word == keep)
         return 0;
     /* PENDING never goes away but by the owner's own hand, so that `keep` cannot become wrong. */
-    while (!__atomic_compare_exchange_n(&run->remote, &word, keep, true, __ATOMIC_ACQUIRE,
+    while (!__atomic_compare_exchange_n(&run->remote, &word, keep, true, __ATOMIC_ACQ_REL,
                                         __ATOMIC_RELAXED))
         keep = clear_pending ? 0 : word & REMOTE_PENDING;
     struct block *first = remote_first(run, word);

@@ -38,10 +38,10 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
     run->state = RUN_CURRENT;
     run->carve = starting_pages(run);
     for (unsigned i = 1; i < run->slices; i++) {
-        run[i].kind = SLICE_INSIDE;
+        kind_set(&run[i], SLICE_INSIDE);
         run[i].back = (uint8_t)i;
     }
-    run->kind = SLICE_RUN;
+    kind_set(run, SLICE_RUN);
     __atomic_store_n(&run->owner, owner, __ATOMIC_RELEASE);
 }
 
@@ -55,7 +55,9 @@ bool run_carve(struct run *run)
         if (at == end)
             continue;
         char *base = slice_base(run);
-        run->circulating = (uint16_t)(run->circulating + (end - at));
+        /* Threads that send blocks here read it without a lock, as a hint. */
+        __atomic_store_n(&run->circulating, (uint16_t)(run->circulating + (end - at)),
+                         __ATOMIC_RELAXED);
         struct block *first = (struct block *)(base + (size_t)at * bytes);
         struct block *last = (struct block *)(base + (size_t)(end - 1) * bytes);
         for (struct block *block = first; block != last;) {

@@ -72,6 +72,18 @@ static inline struct run *slice_of(const void *address)
     return (struct run *)(segment + offset * HT_RUN_BYTES);
 }
 
+/* Neighbours look at each other's kind under the span lock only, for "is it free?", while the owner
+ * of a span says what it is without. */
+static inline enum slice_kind kind_of(const struct run *slice)
+{
+    return (enum slice_kind)__atomic_load_n(&slice->kind, __ATOMIC_RELAXED);
+}
+
+static inline void kind_set(struct run *slice, enum slice_kind kind)
+{
+    __atomic_store_n(&slice->kind, (uint8_t)kind, __ATOMIC_RELAXED);
+}
+
 /* The slice's number in its segment, 1 to 255. */
 static inline unsigned slice_number(const struct run *slice)
 {

@@ -34,6 +34,11 @@ static bool is_dirty(const struct segment *segment, unsigned slice)
     return segment->dirty[slice / 64] >> (slice % 64) & 1;
 }
 
+bool span_is_dirty(const struct run *slice)
+{
+    return is_dirty(segment_of(slice), slice_number(slice));
+}
+
 static unsigned count_dirty(const struct segment *segment, unsigned from, unsigned slices)
 {
     unsigned count = 0;
@@ -63,11 +68,11 @@ static void set_dirty(struct segment *segment, unsigned from, unsigned slices, b
 
 static void bin_insert(struct run *span, unsigned slices)
 {
-    span->kind = SLICE_FREE;
+    kind_set(span, SLICE_FREE);
     span->slices = (uint8_t)slices;
     span->back = 0;
     if (slices > 1) {
-        span[slices - 1].kind = SLICE_FREE_END;
+        kind_set(&span[slices - 1], SLICE_FREE_END);
         span[slices - 1].back = (uint8_t)(slices - 1);
     }
     span->prev = NULL;
@@ -89,8 +94,8 @@ static void bin_remove(struct run *span)
         bins[slices] = span->next;
     if (bins[slices] == NULL)
         bins_filled[slices / 64] &= ~((uint64_t)1 << (slices % 64));
-    span->kind = SLICE_UNUSED;
-    span[slices - 1].kind = SLICE_UNUSED;
+    kind_set(span, SLICE_UNUSED);
+    kind_set(&span[slices - 1], SLICE_UNUSED);
 }
 
 /* The shortest length >= `slices` that a free span has, or BINS. */
@@ -106,20 +111,30 @@ static unsigned bin_find(unsigned slices)
     return word * 64 + (unsigned)__builtin_ctzll(bits);
 }
 
+struct run *span_bin(unsigned slices)
+{
+    return bins[slices];
+}
+
+bool span_bin_is_filled(unsigned slices)
+{
+    return bins_filled[slices / 64] >> (slices % 64) & 1;
+}
+
 /* Puts a span among the free ones, joined with its free neighbours. */
 static struct run *join_and_insert(struct run *span, unsigned slices)
 {
     unsigned number = slice_number(span);
-    if (number + slices < HT_SEGMENT_SLICES && span[slices].kind == SLICE_FREE) {
+    if (number + slices < HT_SEGMENT_SLICES && kind_of(&span[slices]) == SLICE_FREE) {
         unsigned behind = span[slices].slices;
         bin_remove(span + slices);
         slices += behind;
     }
     if (number > 1) {
         struct run *before = span - 1;
-        if (before->kind == SLICE_FREE_END)
+        if (kind_of(before) == SLICE_FREE_END)
             before -= before->back;
-        if (before->kind == SLICE_FREE) {
+        if (kind_of(before) == SLICE_FREE) {
             slices += before->slices;
             bin_remove(before);
             span = before;
@@ -211,9 +226,9 @@ static struct run *span_cut(struct run *span, unsigned skip, unsigned slices, bo
     span_counts.slices_dirty -= dirty;
     *ret_zero = dirty == 0;
     span->back = 0;
-    span[slices - 1].kind = SLICE_INSIDE;
+    kind_set(&span[slices - 1], SLICE_INSIDE);
     span[slices - 1].back = (uint8_t)(slices - 1);
-    span->kind = SLICE_UNUSED;
+    kind_set(span, SLICE_UNUSED);
     return span;
 }
 
@@ -246,11 +261,11 @@ bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices)
         return false;
     lock_take(&span_lock);
     struct run *behind = span + old_slices;
-    bool fits = behind->kind == SLICE_FREE && behind->slices >= more;
+    bool fits = kind_of(behind) == SLICE_FREE && behind->slices >= more;
     if (fits) {
         bool zero;
         span_cut(behind, 0, more, &zero);
-        span[new_slices - 1].kind = SLICE_INSIDE;
+        kind_set(&span[new_slices - 1], SLICE_INSIDE);
         span[new_slices - 1].back = (uint8_t)(new_slices - 1);
     }
     lock_give(&span_lock);
@@ -324,8 +339,8 @@ static void give_locked(struct run *span, unsigned slices, bool dirty)
 {
     struct segment *segment = segment_of(span);
     unsigned number = slice_number(span);
-    span[slices - 1].kind = SLICE_UNUSED;
-    span->kind = SLICE_UNUSED;
+    kind_set(&span[slices - 1], SLICE_UNUSED);
+    kind_set(span, SLICE_UNUSED);
     if (dirty)
         set_dirty(segment, number, slices, true);
     segment->free += slices;
@@ -349,7 +364,7 @@ void span_give(struct run *span, unsigned slices, bool dirty)
 void span_shorten(struct run *span, unsigned old_slices, unsigned new_slices)
 {
     lock_take(&span_lock);
-    span[new_slices - 1].kind = new_slices == 1 ? span->kind : (uint8_t)SLICE_INSIDE;
+    kind_set(&span[new_slices - 1], new_slices == 1 ? SLICE_LARGE : SLICE_INSIDE);
     span[new_slices - 1].back = (uint8_t)(new_slices - 1);
     give_locked(span + new_slices, old_slices - new_slices, true);
     lock_give(&span_lock);

@@ -25,7 +25,8 @@ extern uint8_t *segment_map HT_HIDDEN;
 
 static inline bool segment_holds(const void *address)
 {
-    return segment_map[(uintptr_t)address >> HT_SEGMENT_SHIFT] != 0;
+    const uint8_t *map = __atomic_load_n(&segment_map, __ATOMIC_RELAXED);
+    return map[(uintptr_t)address >> HT_SEGMENT_SHIFT] != 0;
 }
 
 /* To be called once before anything else; false when the system refuses memory. */
@@ -43,7 +44,7 @@ void span_give(struct run *span, unsigned slices, bool dirty);
 /* Makes a span longer in place; false when what lies behind it is taken. */
 bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices);
 
-/* Takes back the end of a span that stays in use; its pages count as dirty. */
+/* Takes back the end of a large block that stays in use; its pages count as dirty. */
 void span_shorten(struct run *span, unsigned old_slices, unsigned new_slices);
 
 /* Gives pages of free slices to the system until no more than `keep` dirty slices stand. Returns
@@ -62,5 +63,8 @@ extern struct span_counts span_counts;
 /* For fork, stats and the validator, which walk segments under the lock. */
 extern struct ht_lock span_lock;
 struct segment *segment_first(void);
+struct run *span_bin(unsigned slices);    /* the first free span of that many slices */
+bool span_bin_is_filled(unsigned slices); /* what the bit for that length says */
+bool span_is_dirty(const struct run *slice);
 
 #endif

@@ -20,7 +20,7 @@ static void make_key(void)
 
 void thread_exit_arm(bool (*handler)(void *), void *argument)
 {
-    on_exit_handler = handler;
+    __atomic_store_n(&on_exit_handler, handler, __ATOMIC_RELAXED);
     pthread_once(&once, make_key);
     /* Without a key the heap of a thread that exits is lost; everything else works.
      * pthread_setspecific may allocate for a late key: the caller has its heap by now. */

@@ -1,0 +1,261 @@
+#include "validate.h"
+
+#include "fork.h"
+#include "heap.h"
+#include "huge.h"
+#include "message.h"
+#include "segment.h"
+
+#include <string.h>
+
+/* What the walk over the segments found, to be held against the counts that the allocator keeps. */
+struct tally {
+    struct span_counts spans;
+    size_t free_spans;
+    bool failed;
+};
+
+static bool broken(struct tally *tally, int number, const char *what, const void *where)
+{
+    struct ht_line line = {.length = 0};
+    line_text(&line, "htmalloc: invariant ");
+    line_number(&line, (uint64_t)number);
+    line_text(&line, " broken: ");
+    line_text(&line, what);
+    line_text(&line, " at ");
+    line_hex(&line, (uintptr_t)where);
+    line_write(&line);
+    tally->failed = true;
+    return false;
+}
+
+/* --- blocks of a run --- */
+
+static uint64_t seen[HT_SLICE / HT_ALIGN / 64]; /* one bit a block; under the world's locks */
+
+/* Marks the blocks of a chain; false when one is no block of the run, or was seen before. */
+static bool mark_chain(const struct run *run, const struct block *block, uint32_t *ret_count)
+{
+    uint32_t count = 0;
+    for (; block != NULL; block = block->next, count++) {
+        if (!run_has_block(run, block))
+            return false;
+        size_t number = (size_t)((const char *)block - slice_base(run)) / class_bytes(run->class);
+        uint32_t page = (uint32_t)((const char *)block - slice_base(run)) >> HT_PAGE_SHIFT;
+        if (seen[number / 64] >> (number % 64) & 1 || run->carve >> page & 1)
+            return false;
+        seen[number / 64] |= (uint64_t)1 << (number % 64);
+    }
+    *ret_count = count;
+    return true;
+}
+
+static bool check_counts(struct tally *tally, const struct run *run, uint32_t free)
+{
+    uint32_t used = run->circulating - free;
+    switch (run->state) {
+    case RUN_CURRENT:
+        return run->owner->current[run->class] == run ||
+               broken(tally, 7, "a current run is not its heap's", run);
+    case RUN_PARTIAL:
+    case RUN_UNCARVED:
+        return run->left == used || broken(tally, 7, "a run does not count its used blocks", run);
+    case RUN_FULL:
+        return run->left + free == run_threshold(run) ||
+               broken(tally, 7, "a full run does not count its frees", run);
+    default:
+        return broken(tally, 7, "a run has no state", run);
+    }
+}
+
+static bool check_run(struct tally *tally, const struct run *run)
+{
+    if (run->class >= CLASS_COUNT || run->slices != class_slices(run->class) ||
+        run->owner == NULL || run->circulating > run_capacity(run))
+        return broken(tally, 5, "a run's class, size and owner", run);
+    for (unsigned i = 1; i < run->slices; i++) {
+        if (kind_of(&run[i]) != SLICE_INSIDE || run[i].back != i || run[i].owner != NULL)
+            return broken(tally, 5, "a slice does not lead to its run", run + i);
+    }
+    memset(seen, 0, sizeof seen);
+    uint32_t free = 0, remote = 0;
+    uint64_t word = __atomic_load_n(&run->remote, __ATOMIC_RELAXED);
+    if (!mark_chain(run, run->free, &free) || free > run->circulating)
+        return broken(tally, 6, "a run's free list", run);
+    if (!mark_chain(run, remote_first(run, word), &remote) || remote != remote_count(word) ||
+        free + remote > run->circulating)
+        return broken(tally, 6, "what other threads freed of a run", run);
+    return check_counts(tally, run, free);
+}
+
+/* --- segments --- */
+
+static bool check_free_span(struct tally *tally, const struct run *span)
+{
+    unsigned slices = span->slices, end = slice_number(span) + slices;
+    if (slices > 1 &&
+        (kind_of(&span[slices - 1]) != SLICE_FREE_END || span[slices - 1].back != slices - 1))
+        return broken(tally, 2, "a free span has no end mark", span);
+    if (end < HT_SEGMENT_SLICES && kind_of(&span[slices]) == SLICE_FREE)
+        return broken(tally, 2, "two free spans side by side", span);
+    const struct run *in_bin = span_bin(slices);
+    while (in_bin != NULL && in_bin != span)
+        in_bin = in_bin->next;
+    if (in_bin == NULL)
+        return broken(tally, 3, "a free span is not in its bin", span);
+    for (unsigned i = 0; i < slices; i++) {
+        tally->spans.slices_dirty += span_is_dirty(span + i);
+        if (span[i].owner != NULL)
+            return broken(tally, 5, "a free slice has an owner", span + i);
+    }
+    tally->spans.slices_free += slices;
+    tally->free_spans++;
+    return true;
+}
+
+static bool check_segment(struct tally *tally, const struct segment *segment)
+{
+    if (!segment_holds(segment))
+        return broken(tally, 1, "a segment is not in the map", segment);
+    size_t free_before = tally->spans.slices_free;
+    for (unsigned at = 1; at < HT_SEGMENT_SLICES;) {
+        const struct run *span = (const struct run *)segment + at;
+        if (span->slices == 0 || at + span->slices > HT_SEGMENT_SLICES)
+            return broken(tally, 1, "spans do not tile the segment", span);
+        bool fine = true;
+        if (kind_of(span) == SLICE_FREE)
+            fine = check_free_span(tally, span);
+        else if (kind_of(span) == SLICE_RUN)
+            fine = check_run(tally, span);
+        else if (kind_of(span) != SLICE_LARGE && kind_of(span) != SLICE_CACHED)
+            fine = broken(tally, 1, "a span begins with a slice that heads nothing", span);
+        if (!fine)
+            return false;
+        if (kind_of(span) != SLICE_FREE)
+            tally->spans.slices_used += span->slices;
+        at += span->slices;
+    }
+    tally->spans.segments++;
+    return segment->free == tally->spans.slices_free - free_before ||
+           broken(tally, 4, "a segment's count of free slices", segment);
+}
+
+static bool check_spans(struct tally *tally)
+{
+    for (struct segment *segment = segment_first(); segment != NULL; segment = segment->next) {
+        if (!check_segment(tally, segment))
+            return false;
+    }
+    size_t in_bins = 0;
+    for (unsigned slices = 1; slices < HT_SEGMENT_SLICES; slices++) {
+        if ((span_bin(slices) != NULL) != span_bin_is_filled(slices))
+            return broken(tally, 3, "a bin's bit", span_bin(slices));
+        for (const struct run *span = span_bin(slices); span != NULL; span = span->next)
+            in_bins++;
+    }
+    if (in_bins != tally->free_spans)
+        return broken(tally, 3, "bins hold spans that are not free", NULL);
+    return memcmp(&tally->spans, &span_counts, sizeof span_counts) == 0 ||
+           broken(tally, 4, "the counts of slices", &span_counts);
+}
+
+/* --- heaps --- */
+
+static bool check_list(struct tally *tally, const struct heap *heap, const struct run *run,
+                       enum run_state state, unsigned class, size_t *runs)
+{
+    for (const struct run *prev = NULL; run != NULL; prev = run, run = run->next, ++*runs) {
+        if (run->owner != heap || run->state != state || run->prev != prev ||
+            (state != RUN_FULL && run->class != class))
+            return broken(tally, 8, "a run is in the wrong list", run);
+    }
+    return true;
+}
+
+static bool check_heap(struct tally *tally, const struct heap *heap)
+{
+    size_t runs = 0;
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        runs += heap->current[class]->owner == heap;
+        if (!check_list(tally, heap, heap->partial[class], RUN_PARTIAL, class, &runs) ||
+            !check_list(tally, heap, heap->uncarved[class], RUN_UNCARVED, class, &runs))
+            return false;
+    }
+    if (!check_list(tally, heap, heap->full, RUN_FULL, 0, &runs))
+        return false;
+    if (runs != heap->runs)
+        return broken(tally, 8, "a heap's count of its runs", heap);
+    for (size_t at = 0; at < TABLE_SIZE; at++) {
+        if (heap->table[at] != heap->current[class_of(at * HT_ALIGN)])
+            return broken(tally, 10, "the table leads elsewhere than to the current run", heap);
+    }
+    size_t bytes = 0;
+    for (unsigned slices = 0; slices <= HT_LARGE_CACHE_SLICES; slices++) {
+        const struct run *head = heap->large[slices];
+        if (head != NULL && (kind_of(head) != SLICE_CACHED || head->slices != slices))
+            return broken(tally, 11, "a cached large block", head);
+        bytes += head == NULL ? 0 : run_bytes(head);
+    }
+    return bytes == heap->large_bytes || broken(tally, 11, "the bytes of cached blocks", heap);
+}
+
+static bool check_pending(struct tally *tally, const struct heap *heap)
+{
+    for (const struct run *run = heap->pending; run != NULL; run = run->pending_next) {
+        if ((run->remote & REMOTE_PENDING) == 0 || kind_of(run) != SLICE_RUN)
+            return broken(tally, 9, "a run in a pending stack is not marked so", run);
+    }
+    for (unsigned i = 0; i < HT_OUTBOX_SLOTS; i++) {
+        const struct outbox_slot *slot = &heap->outbox[i];
+        uint32_t count = slot->run == NULL ? slot->count : 1;
+        if (slot->run == NULL)
+            continue;
+        for (const struct block *at = slot->first; at != slot->last; at = at->next) {
+            if (!run_has_block(slot->run, at))
+                return broken(tally, 9, "an outbox holds what is no block of its run", at);
+            count++;
+        }
+        if (count != slot->count)
+            return broken(tally, 9, "an outbox's count", slot->run);
+    }
+    return true;
+}
+
+/* --- huge blocks --- */
+
+struct huge_tally {
+    size_t blocks, bytes;
+    bool aligned;
+};
+
+static void visit_huge(void *context, void *address, size_t bytes)
+{
+    struct huge_tally *tally = context;
+    tally->blocks++;
+    tally->bytes += bytes;
+    tally->aligned &= ((uintptr_t)address | bytes) % HT_PAGE == 0 && !segment_holds(address);
+}
+
+static bool check_huge(struct tally *tally)
+{
+    struct huge_tally found = {.aligned = true};
+    huge_each(visit_huge, &found);
+    return (found.aligned && found.blocks == huge_counts.blocks &&
+            found.bytes == huge_counts.bytes) ||
+           broken(tally, 12, "the table of huge blocks", &huge_counts);
+}
+
+bool ht_validate(void)
+{
+    struct tally tally = {.failed = false};
+    world_stop();
+    check_spans(&tally);
+    for (struct heap *heap = heap_first(); heap != NULL && !tally.failed; heap = heap->next) {
+        if (check_heap(&tally, heap))
+            check_pending(&tally, heap);
+    }
+    if (!tally.failed)
+        check_huge(&tally);
+    world_go();
+    return !tally.failed;
+}
