@@ -20,7 +20,7 @@ READING = (
     "drawn, since everything is large against almost nothing."
 )
 MANY = 20.0  # from here on the axis counts multiples, not percent
-LIVE_ENOUGH = 0.25  # share of peak R below which a ratio to R says nothing
+LIVE_ENOUGH = 0.10  # share of peak R below which a ratio to R says nothing
 
 
 def ratio(row: Row) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -101,7 +101,7 @@ def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canva
         f"Drawn where R is at least {100 * LIVE_ENOUGH:g} % of its peak",
         f"Above the chart's top: {over}" if over else "",
     )
-    title = f"Fragmentation over time: {shorten(tape.name, 48)}"
+    title = f"Fragmentation over time: {shorten(tape.label, 48)}"
     height = max(3.1, 0.24 * len(curves) + 0.9)
     canvas = Canvas(
         9.6, height, title, f"{what}. Lower is better; the figure is that of the whole run.", footer

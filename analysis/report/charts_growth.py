@@ -199,7 +199,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     )
     width = max(columns * PANEL_WIDTH + 0.35, 6.4)
     cell = PANEL_HEIGHT + 0.88
-    canvas = Canvas(width, lines * cell + 0.28, f"Heap growth: {shorten(tape.name, 48)}", "", footer)
+    canvas = Canvas(width, lines * cell + 0.28, f"Heap growth: {shorten(tape.label, 48)}", "", footer)
     draw_key(canvas, 0.12, canvas.height - 0.44, context.colour[drawn[0].allocator])
     for i, row in enumerate(tape.rows):
         line, at = divmod(i, columns)

@@ -58,7 +58,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     drawn = [relative_bar(context, r) if relative else absolute_bar(context, r, factor) for r in rows]
     title = "Peak resident relative to libc" if relative else "Peak resident"
     footer = context.footer("Start-up of the allocator included, the replaying engine's own memory taken out")
-    canvas, axes = bars.sheet(f"{title}: {shorten(tape.name, 40)}", "Lower is better.", footer, drawn)
+    canvas, axes = bars.sheet(f"{title}: {shorten(tape.label, 40)}", "Lower is better.", footer, drawn)
     bars.draw(axes, drawn, least=1.0 if relative else 0.0)
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel("peak resident, multiple of libc's" if relative else f"peak resident, {unit}")

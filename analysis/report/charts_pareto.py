@@ -125,7 +125,7 @@ def sheet(context: Context, tape: Tape, rows: list[Row]) -> tuple[Canvas, Axes]:
     without = "Without figures: " + ", ".join(failed) if failed else ""
     footer = context.footer("Axes do not begin at zero", without)
     subtitle = "Lower left is better; filled points are on the Pareto front."
-    canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.name, 40)}", subtitle, footer)
+    canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.label, 40)}", subtitle, footer)
     return canvas, canvas.axes(0.66, 0.55, 5.5, 3.25)
 
 

@@ -95,7 +95,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     )
     at_most = [as_bytes(reached(sizes, w)) for w in (sizes.allocations, sizes.allocated_bytes)]
     subtitle = f"Half of the calls ask for ≤ {at_most[0]}; half of the bytes lie in sizes ≤ {at_most[1]}."
-    canvas = Canvas(6.4, 3.9, f"Sizes asked for: {shorten(tape.name, 40)}", subtitle, footer)
+    canvas = Canvas(6.4, 3.9, f"Sizes asked for: {shorten(tape.label, 40)}", subtitle, footer)
     axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
     axes.bar(
         drawn_edges[:-1],

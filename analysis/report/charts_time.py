@@ -36,7 +36,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     drawn = [to_bar(context, r) for r in rows]
     footer = context.footer("Mean over the replay, floor included")
     canvas, axes = bars.sheet(
-        f"Time per operation: {shorten(tape.name, 40)}",
+        f"Time per operation: {shorten(tape.label, 40)}",
         "Lower is better; ticks are single rounds.",
         footer,
         drawn,

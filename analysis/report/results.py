@@ -121,6 +121,12 @@ class Tape:
         return str(self.facts.get("program") or self.name)
 
     @property
+    def label(self) -> str:
+        """What headings call it: a descendant's tape ("sh.4711") alone does not say which program it was."""
+        short = self.program.rsplit("/", 1)[-1]
+        return self.name if short in self.name else f"{self.name}: {short}"
+
+    @property
     def baseline(self) -> Row | None:
         return next((r for r in self.rows if r.allocator == "libc" and r.ok), None)
 

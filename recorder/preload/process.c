@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include "recorder/preload/next.h"
@@ -183,7 +184,17 @@ static void show_chunk(uint32_t index, enum ring_chunk_state state)
 
 static void describe(struct ring_chunk *chunk)
 {
-    long bytes = raw_readlink("/proc/self/exe", chunk->program, sizeof chunk->program - 1);
+    /*
+     * As it was called: of a program that is a link to another (redis-server is one) or a script
+     * people know that name, not the one behind it. A path that is not absolute means little later.
+     */
+    const char *called = (const char *)getauxval(AT_EXECFN);
+    long bytes = 0;
+    if (called && called[0] == '/' && strncmp(called, "/proc/", 6) != 0 &&
+        strncmp(called, "/dev/", 5) != 0)
+        strncpy(chunk->program, called, sizeof chunk->program - 1);
+    else
+        bytes = raw_readlink("/proc/self/exe", chunk->program, sizeof chunk->program - 1);
     if (raw_failed(bytes))
         strncpy(chunk->program, program_invocation_name, sizeof chunk->program - 1);
     strncpy(chunk->allocator, next_path(), sizeof chunk->allocator - 1);

@@ -156,12 +156,12 @@ def test_fragmentation_is_held_over_requested_less_one(tmp_path):
     make(tmp_path, points=5)
     (tmp_path / "series" / "tape-a.libc.csv").write_text(
         "operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes\n"
-        "0,0,0,0,10,0\n1,0,24,24,50,24\n2,0,100,100,150,120\n3,0,25,25,150,100\n"
+        "0,0,0,0,10,0\n1,0,9,9,50,24\n2,0,100,100,150,120\n3,0,25,25,150,100\n"
     )
     row = load(tmp_path).tapes[0].rows[0]
     operation, value = charts_fragmentation.ratio(row)
     assert list(operation) == [0, 1, 2, 3]
-    assert math.isnan(value[0]) and math.isnan(value[1]), "R of 0 and of 24 are under a quarter of 100"
+    assert math.isnan(value[0]) and math.isnan(value[1]), "R of 0 and of 9 are under a tenth of 100"
     assert list(value[2:]) == pytest.approx([0.5, 5.0])
 
 
@@ -250,3 +250,8 @@ def test_excess_beyond_ten_is_told_in_multiples():
 def test_a_ratio_axis_always_has_a_tick_at_one(low, high):
     ticks = charts_overview.ticks_around_one(low, high)
     assert 1.0 in ticks and len(ticks) <= 7 and all(low <= t <= high for t in ticks)
+
+
+def test_a_descendants_tape_is_labelled_with_its_program(tmp_path):
+    make(tmp_path, points=5, tapes=(("sh.4711", "/usr/bin/redis-server"), ("jq", "/usr/bin/jq")))
+    assert [t.label for t in load(tmp_path).tapes] == ["sh.4711: redis-server", "jq"]
