@@ -103,7 +103,18 @@ static void become_partial(struct heap *heap, struct run *run, uint32_t used)
     }
     run->state = RUN_PARTIAL;
     run->left = used;
-    list_insert(&heap->partial[run->class], run);
+    struct run **list = &heap->partial[run->class];
+    if (*list == NULL)
+        heap->last[run->class] = run;
+    list_insert(list, run);
+}
+
+/* Takes the run out of the list that it stands in. */
+static void leave_list(struct heap *heap, struct run *run)
+{
+    if (run->state == RUN_PARTIAL && heap->last[run->class] == run)
+        heap->last[run->class] = run->prev;
+    list_remove(list_of(heap, run), run);
 }
 
 static void become_full(struct heap *heap, struct run *run)
@@ -120,10 +131,9 @@ static void become_current(struct heap *heap, struct run *run)
     set_current(heap, run->class, run);
 }
 
-/* The run stops being current, its free list empty. */
+/* The run stops being current, its free list empty; the caller sets another one. */
 static void retire_exhausted(struct heap *heap, struct run *run)
 {
-    set_current(heap, run->class, &run_none);
     if (run->carve == 0) {
         become_full(heap, run);
         return;
@@ -143,7 +153,7 @@ static void count_freed(struct heap *heap, struct run *run, uint32_t blocks)
         run->left -= blocks;
         return;
     }
-    list_remove(list_of(heap, run), run);
+    leave_list(heap, run);
     uint32_t used = 0;
     if (run->state == RUN_FULL)
         used = run->circulating - (run_threshold(run) + (blocks - run->left));
@@ -207,7 +217,7 @@ static void reap_pending(struct heap *heap)
             push_pending(owner, run);
             continue;
         }
-        list_remove(list_of(heap, run), run);
+        leave_list(heap, run);
         release(heap, run);
     }
 }
@@ -244,6 +254,7 @@ static void slot_send(struct outbox_slot *slot)
 
 void heap_flush(struct heap *heap)
 {
+    heap->outbox_used = false;
     for (unsigned i = 0; i < HT_OUTBOX_SLOTS; i++)
         slot_send(&heap->outbox[i]);
 }
@@ -261,6 +272,7 @@ void heap_free_remote(struct heap *heap, struct run *run, void *address)
         slot_send(slot);
         slot->first = slot->last = block;
         slot->count = 0;
+        heap->outbox_used = true;
         compiler_barrier(); /* fork may copy this at any moment: see recover() */
         slot->run = run;
     } else {
@@ -275,14 +287,36 @@ void heap_free_remote(struct heap *heap, struct run *run, void *address)
 
 /* --- refilling --- */
 
+/* Takes a partial run of the class out of the list: of those that have waited longest, because they
+ * have gathered most free blocks by now and will do for longest, the first that is at least half
+ * full, else the fullest of a few. What is emptier goes back to the front, to be left alone until
+ * it is wholly free. */
+static struct run *pick_partial(struct heap *heap, unsigned class)
+{
+    struct run *best = heap->last[class];
+    for (int looks = 4; looks > 0 && best->left * 2 < best->circulating; looks--) {
+        struct run *other = best->prev;
+        if (other == NULL)
+            break;
+        struct run *emptier = other->left < best->left ? other : best;
+        best = emptier == other ? best : other;
+        if (emptier != heap->partial[class]) {
+            leave_list(heap, emptier);
+            list_insert(&heap->partial[class], emptier);
+        }
+    }
+    leave_list(heap, best);
+    return best;
+}
+
 /* Takes the run to use next out of the heap's lists. */
 static struct run *pick(struct heap *heap, unsigned class)
 {
-    struct run *run = heap->partial[class];
-    if (run == NULL)
-        run = heap->uncarved[class];
+    if (heap->partial[class] != NULL)
+        return pick_partial(heap, class);
+    struct run *run = heap->uncarved[class];
     if (run != NULL)
-        list_remove(list_of(heap, run), run);
+        leave_list(heap, run);
     return run;
 }
 
@@ -347,8 +381,10 @@ static struct run *refill(struct heap *heap, unsigned class)
         run = adopt_run(heap, class);
     if (run == NULL)
         run = new_run(heap, class);
-    if (run == NULL)
+    if (run == NULL) {
+        set_current(heap, class, &run_none);
         return NULL;
+    }
     become_current(heap, run);
     if (run->free == NULL && remote_collect(run, false) == 0)
         run_carve(run);
@@ -360,7 +396,8 @@ void *heap_take(struct heap *heap, unsigned class)
     struct run *run = heap->current[class];
     struct block *block = run->free;
     if (ht_unlikely(block == NULL)) {
-        heap_flush(heap);
+        if (heap->outbox_used)
+            heap_flush(heap);
         lock_take(&heap->lock);
         run = refill(heap, class);
         lock_give(&heap->lock);
@@ -496,7 +533,7 @@ static void recount(struct heap *heap, struct run *list)
     for (struct run *next; list != NULL; list = next) {
         next = list->next;
         uint32_t used = run_used(list);
-        list_remove(list_of(heap, list), list);
+        leave_list(heap, list);
         if (used == list->circulating && list->carve == 0)
             become_full(heap, list);
         else

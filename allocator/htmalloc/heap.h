@@ -31,6 +31,7 @@ struct heap {
     struct run *table[TABLE_SIZE];     /* by (size + 15) / 16: the run that serves it */
     struct run *current[CLASS_COUNT];  /* by class; the same runs */
     struct run *partial[CLASS_COUNT];  /* lists by class, the best to take first */
+    struct run *last[CLASS_COUNT];     /* of the partial lists: the run that has waited longest */
     struct run *uncarved[CLASS_COUNT]; /* lists by class, taken when no partial run is left */
     struct run *full;                  /* list of all full runs */
     struct ht_lock lock;
@@ -43,6 +44,7 @@ struct heap {
     struct run
         *large[HT_LARGE_CACHE_SLICES + 1]; /* one freed large block of each number of slices */
     size_t large_bytes;
+    bool outbox_used; /* some slot may be filled */
     struct outbox_slot outbox[HT_OUTBOX_SLOTS];
 
     struct heap *next;        /* of all heaps, newest first; never changes */

@@ -83,5 +83,6 @@ uint32_t run_used(const struct run *run)
 bool run_has_block(const struct run *run, const void *address)
 {
     size_t offset = (size_t)((const char *)address - slice_base(run));
-    return offset < run_bytes(run) && offset % class_bytes(run->class) == 0;
+    /* A division of 32 bits is several times as fast as one of 64. */
+    return offset < run_bytes(run) && (uint32_t)offset % class_bytes(run->class) == 0;
 }

@@ -180,6 +180,10 @@ static bool check_heap(struct tally *tally, const struct heap *heap)
         if (!check_list(tally, heap, heap->partial[class], RUN_PARTIAL, class, &runs) ||
             !check_list(tally, heap, heap->uncarved[class], RUN_UNCARVED, class, &runs))
             return false;
+        const struct run *last = heap->last[class];
+        if ((last == NULL) != (heap->partial[class] == NULL) ||
+            (last != NULL && last->next != NULL))
+            return broken(tally, 8, "the end of a list of partial runs", heap);
     }
     if (!check_list(tally, heap, heap->full, RUN_FULL, 0, &runs))
         return false;
