@@ -73,3 +73,9 @@ fuzz-tape: $(B)/fuzz/tape_fuzz
 	@mkdir -p $(B)/fuzz/found
 	@cd $(B)/fuzz && ./tape_fuzz -max_total_time=$(or $(seconds),60) -max_len=8192 -rss_limit_mb=2048 -print_final_stats=1 \
 		found $(abspath tests/fuzz/corpus)
+
+# The bundled tapes, installed with the rest.
+SHARE_LINKS += $(SHARE)/corpus
+$(SHARE)/corpus:
+	@mkdir -p $(@D)
+	$(Q)ln -sfnr traces/corpus $@
