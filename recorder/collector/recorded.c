@@ -55,10 +55,13 @@ static void make_way(struct recorded_list *list, struct recorded *before)
 {
     char path[PATH_MAX], old[PATH_MAX];
     unsigned number = 1;
-    for (struct recorded *other = list->first; other; other = other->next)
-        number += other != before && other->pid == before->pid;
-    snprintf(old, sizeof old, "%s", before->raw_path);
     recorded_name(path, sizeof path, list->output, before->pid, number);
+    for (struct recorded *other = list->first; other; other = other->next)
+        if (other->pid == before->pid && strcmp(other->tape_path, path) == 0) {
+            recorded_name(path, sizeof path, list->output, before->pid, ++number);
+            other = list->first;
+        }
+    snprintf(old, sizeof old, "%s", before->raw_path);
     set_paths(before, path);
     if (rename(old, before->raw_path) && before->writer)
         cli_warn("%s: cannot be renamed to %s: %s", old, before->raw_path, strerror(errno));
@@ -67,24 +70,23 @@ static void make_way(struct recorded_list *list, struct recorded *before)
 static void choose_paths(struct recorded_list *list, struct recorded *process)
 {
     char path[PATH_MAX];
-    bool is_root = process->order == 0;
-    unsigned number = 0;
+    unsigned older = 0; /* processes that had this pid: a number that was given out again */
     for (struct recorded *other = list->first; other; other = other->next) {
         if (other->pid != process->pid)
             continue;
-        number++; /* of those before it */
         if (!other->closed) {
-            is_root |= strcmp(other->tape_path, list->output) == 0;
+            snprintf(path, sizeof path, "%s", other->tape_path);
             make_way(list, other);
-            number = 0;
+            set_paths(process, path);
+            return;
         }
+        older++;
     }
-    if (is_root) {
+    if (process->order == 0) {
         set_paths(process, list->output);
         return;
     }
-    /* A pid that was given out twice: the older process keeps the plain name. */
-    recorded_name(path, sizeof path, list->output, process->pid, number ? number + 1 : 0);
+    recorded_name(path, sizeof path, list->output, process->pid, older ? older + 1 : 0);
     set_paths(process, path);
 }
 

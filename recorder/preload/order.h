@@ -8,11 +8,15 @@
 #include "recorder/preload/clock.h"
 #include "recorder/preload/state.h"
 
-/* The region of an address: a multiplicative hash, because arenas of several threads lie alike. */
+/*
+ * The region of an address. Neighbours lie side by side, so that one thread's part of the heap has
+ * cache lines of the table for itself; areas of 4 MiB are spread by a hash, because the arenas of
+ * several threads lie alike.
+ */
 static inline _Atomic uint16_t *order_region(uint64_t address)
 {
-    uint64_t hash = (address >> ORDER_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
-    return &wiped.owner[hash >> (64 - ORDER_BITS)];
+    uint64_t area = (address >> ORDER_AREA_SHIFT) * UINT64_C(0x9e3779b9);
+    return &wiped.owner[((address >> ORDER_SHIFT) + area) & ((1 << ORDER_BITS) - 1)];
 }
 
 /*

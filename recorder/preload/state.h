@@ -30,9 +30,13 @@ struct thread_self {
 };
 extern __thread struct thread_self self __attribute__((visibility("hidden")));
 
-/* Addresses fall into this many regions, each with the lane that touched it last (order.h). */
-#define ORDER_BITS  14
-#define ORDER_SHIFT 8
+/*
+ * Addresses fall into this many regions of 1 KiB, each with the lane that touched it last
+ * (order.h). Finer ones and larger tables cost more misses than they save stamps.
+ */
+#define ORDER_BITS       14
+#define ORDER_SHIFT      10
+#define ORDER_AREA_SHIFT 22
 
 struct wiped_state {
     uint32_t recording;      /* 1: this process records */
