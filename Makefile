@@ -33,6 +33,7 @@ BENCHES :=
 SHARE_LINKS :=
 
 .PHONY: all help
+.SECONDARY: # objects stay, also those made on the way to a program
 all:
 
 include $(wildcard traces/module.mk recorder/module.mk allocator/module.mk replayer/module.mk analysis/module.mk tests/module.mk)
