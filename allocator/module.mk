@@ -41,3 +41,5 @@ $(TESTS)/htmalloc_stress_tsan: $(OBJ)/tests/stress/htmalloc_stress.httsan.o $(HT
 $(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(HTMALLOC_UBSAN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=undefined $^ $(LDFLAGS) -o $@
+
+include allocator/tests.mk

@@ -1,0 +1,16 @@
+# htmalloc's unit tests, linked with its objects of the debug build (module.mk). None interposes malloc, so that
+# they and the stress test run under the sanitizers too.
+HTMALLOC_TESTS := $(patsubst tests/unit/%.c,$(TESTS)/%,$(wildcard tests/unit/htmalloc_*_test.c))
+TEST_PROGRAMS += $(HTMALLOC_TESTS)
+SANITIZE_PROGRAMS += $(HTMALLOC_TESTS) $(TESTS)/htmalloc_stress
+TSAN_PROGRAMS += $(TESTS)/htmalloc_stress
+
+$(HTMALLOC_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.htdebug.o $(HTMALLOC_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+# Through the usual names: run as it is (glibc) and with libhtmalloc.so preloaded.
+TEST_PROGRAMS += $(TESTS)/htmalloc_names
+$(TESTS)/htmalloc_names: $(OBJ)/tests/stress/htmalloc_names.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
