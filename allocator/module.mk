@@ -1,11 +1,13 @@
 -include allocator/null.mk
 
+
 # htmalloc: libhtmalloc.so has the malloc names (LD_PRELOAD) and the ht_ ones, libhtmalloc.a the ht_ ones.
-HTMALLOC_SOURCES := $(filter-out allocator/htmalloc/interpose.c,$(wildcard allocator/htmalloc/*.c))
+HTMALLOC_NAMES := allocator/htmalloc/interpose.c allocator/htmalloc/cxx.c allocator/htmalloc/deepbind.c
+HTMALLOC_SOURCES := $(filter-out $(HTMALLOC_NAMES),$(wildcard allocator/htmalloc/*.c))
 HTMALLOC_OBJECTS := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.pic.o)
 LIBRARIES += $(LIB)/libhtmalloc.so $(LIB)/libhtmalloc.a
 
-$(LIB)/libhtmalloc.so: $(HTMALLOC_OBJECTS) $(OBJ)/allocator/htmalloc/interpose.pic.o
+$(LIB)/libhtmalloc.so: $(HTMALLOC_OBJECTS) $(HTMALLOC_NAMES:%.c=$(OBJ)/%.pic.o)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
@@ -41,5 +43,18 @@ $(TESTS)/htmalloc_stress_tsan: $(OBJ)/tests/stress/htmalloc_stress.httsan.o $(HT
 $(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(HTMALLOC_UBSAN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=undefined $^ $(LDFLAGS) -o $@
+
+# make bench-allocator: CPU and peak resident memory relative to glibc, other allocators beside.
+BENCH_ALLOCATOR := $(B)/libexec/heaptape-bench
+BENCH_ROUNDS ?= 3
+.PHONY: bench-allocator
+bench-allocator: $(LIB)/libhtmalloc.so $(BENCH_ALLOCATOR)/measure $(BENCH_ALLOCATOR)/workloads $(BENCH_ALLOCATOR)/pair
+	$(Q)/usr/bin/python3 allocator/bench/bench.py --build $(B) --rounds $(BENCH_ROUNDS)
+$(BENCH_ALLOCATOR)/measure: $(OBJ)/allocator/bench/measure.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -static $^ $(LDFLAGS) -o $@
+$(BENCH_ALLOCATOR)/%: $(OBJ)/allocator/bench/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
 include allocator/tests.mk

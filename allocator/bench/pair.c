@@ -1,5 +1,5 @@
-/* malloc and free of one size in a loop: `pair SIZE COUNT`. Run under callgrind with two counts, the
- * difference gives the instructions of one pair, call and loop included. */
+/* malloc and free of one size in a loop: `pair SIZE COUNT`. Run under callgrind with two counts,
+ * the difference gives the instructions of one pair, call and loop included. */
 #include <stdio.h>
 #include <stdlib.h>
 

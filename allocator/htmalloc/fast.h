@@ -10,16 +10,22 @@ void *ht_malloc_slow(size_t size);
 void ht_free_slow(void *address);
 void ht_free_counted_out(struct run *run);
 
-static inline void *fast_malloc(size_t size)
+/* A block where nothing but its list has to be looked at, else NULL. */
+static inline void *fast_take(size_t size)
 {
     if (ht_unlikely(size > HT_FAST_MAX))
-        return ht_malloc_slow(size);
+        return NULL;
     struct run *run = heap_self->table[(size + HT_ALIGN - 1) / HT_ALIGN];
     struct block *block = run->free;
-    if (ht_unlikely(block == NULL))
-        return ht_malloc_slow(size);
-    run->free = block->next;
+    if (ht_likely(block != NULL))
+        run->free = block->next;
     return block;
+}
+
+static inline void *fast_malloc(size_t size)
+{
+    void *block = fast_take(size);
+    return ht_likely(block != NULL) ? block : ht_malloc_slow(size);
 }
 
 static inline void fast_free(void *address)

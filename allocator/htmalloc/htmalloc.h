@@ -56,6 +56,40 @@ HT_API size_t ht_usable_size(const void *address);
  * threads that have exited included. Returns 1 when any was, else 0. */
 HT_API int ht_trim(size_t keep_bytes);
 
+/*
+ * Where the memory is, in bytes unless said otherwise. Taken by walking the runs; other threads may
+ * go on meanwhile, and what their current runs hold free counts as live. The sizes that were asked
+ * for are not kept, so that what rounding up to a block wastes cannot be told here: heaptape replay
+ * tells it.
+ *
+ *     X(name, meaning)
+ */
+#define HT_STATS_FIELDS(X)                                                                         \
+    X(live, "blocks in use, whole blocks counted")                                                 \
+    X(live_blocks, "how many blocks that is")                                                      \
+    X(free_in_runs, "free blocks of runs in use, and what other threads freed of them")            \
+    X(uncarved, "pages of runs not handed out since they were taken, most not resident")           \
+    X(cached, "freed large blocks kept by their last thread")                                      \
+    X(dirty, "free slices that may be resident")                                                   \
+    X(clean, "free slices that are not resident")                                                  \
+    X(huge, "of live: blocks with a mapping of their own")                                         \
+    X(huge_kept, "freed huge mappings kept for the next")                                          \
+    X(metadata, "descriptors, heaps and tables that may be resident")                              \
+    X(mapped, "address space mapped for all of it")                                                \
+    X(heaps, "number of thread heaps, those of ended threads included")                            \
+    X(runs, "number of runs")
+
+struct ht_stats {
+#define HT_STATS_FIELD(name, meaning) size_t name;
+    HT_STATS_FIELDS(HT_STATS_FIELD)
+#undef HT_STATS_FIELD
+};
+
+HT_API void ht_stats(struct ht_stats *ret_stats);
+
+/* The same as text on stderr, with a table by size class; allocates nothing. */
+HT_API void ht_stats_print(void);
+
 /* A line on the version, for logs. */
 HT_API const char *ht_version(void);
 

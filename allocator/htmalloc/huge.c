@@ -106,7 +106,7 @@ static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes)
 static size_t kept_limit(void)
 {
     size_t share = huge_counts.bytes / 8;
-    return share > options.huge_keep_bytes ? share : options.huge_keep_bytes;
+    return share > options.huge_keep ? share : options.huge_keep;
 }
 
 /* Keeps a freed mapping when the amounts allow it, in place of smaller ones where all are taken. */

@@ -95,3 +95,65 @@ EXPORT int malloc_trim(size_t keep_bytes)
 {
     return ht_trim(keep_bytes);
 }
+
+/* --- glibc's own: see mallinfo(3), malloc_info(3), malloc_stats(3), mallopt(3) --- */
+
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+    struct ht_stats stats;
+    ht_stats(&stats);
+    size_t kept = stats.free_in_runs + stats.cached + stats.dirty;
+    return (struct mallinfo2){
+        .arena = stats.live - stats.huge + kept,
+        .ordblks = stats.runs,
+        .hblks = stats.huge > 0,
+        .hblkhd = stats.huge + stats.huge_kept,
+        .uordblks = stats.live - stats.huge,
+        .fordblks = kept,
+        .keepcost = stats.dirty,
+    };
+}
+
+/* The fields of the old struct are int, and wrap as glibc's do. */
+EXPORT struct mallinfo mallinfo(void)
+{
+    struct mallinfo2 wide = mallinfo2();
+    return (struct mallinfo){
+        .arena = (int)wide.arena,
+        .ordblks = (int)wide.ordblks,
+        .hblks = (int)wide.hblks,
+        .hblkhd = (int)wide.hblkhd,
+        .uordblks = (int)wide.uordblks,
+        .fordblks = (int)wide.fordblks,
+        .keepcost = (int)wide.keepcost,
+    };
+}
+
+EXPORT int malloc_info(int options, FILE *stream)
+{
+    if (options != 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct ht_stats stats;
+    ht_stats(&stats);
+    fputs("<malloc version=\"htmalloc-1\">\n", stream);
+#define ROW(name, meaning) fprintf(stream, "<%s>%zu</%s>\n", #name, stats.name, #name);
+    HT_STATS_FIELDS(ROW)
+#undef ROW
+    fputs("</malloc>\n", stream);
+    return 0;
+}
+
+EXPORT void malloc_stats(void)
+{
+    ht_stats_print();
+}
+
+/* glibc's parameters have no meaning here. It says 1, "done", to each it knows, and so do we:
+ * programs take 0 for an error. */
+EXPORT int mallopt(int parameter, int value)
+{
+    (void)value;
+    return parameter <= M_MXFAST && parameter >= M_ARENA_MAX;
+}

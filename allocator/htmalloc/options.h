@@ -1,19 +1,28 @@
-/* The environment's say: HTMALLOC_OPTIONS=name=value,... is read once, at start. */
+/* The environment's say, HTMALLOC_OPTIONS=name=value,name=value..., read once, when the library is
+ * loaded. HTMALLOC_OPTIONS=help lists the names on stderr. What is not understood is named on
+ * stderr and otherwise ignored: a program must not fail for it. Sizes take k, M and G; flags take 0
+ * and 1. */
 #ifndef HTMALLOC_OPTIONS_H
 #define HTMALLOC_OPTIONS_H
 
 #include "config.h"
 
+/* X(name, default, least, greatest, meaning) */
+#define OPTIONS(X)                                                                                 \
+    X(dirty_min, (size_t)1 << 20, 0, SIZE_MAX,                                                     \
+      "free bytes that may stay resident at any heap size")                                        \
+    X(dirty_share, 8, 1, 1024, "and one byte in so many of those in use")                          \
+    X(huge_keep, (size_t)1 << 20, 0, SIZE_MAX, "bytes of freed huge mappings kept for the next")   \
+    X(stats, 0, 0, 1, "print the statistics when the program exits")
+
 struct options {
-    size_t dirty_slices_min; /* free slices that may stay resident whatever the heap's size */
-    size_t dirty_share;      /* and one in so many of the slices in use */
-    size_t huge_keep_bytes;  /* of freed huge mappings kept for the next */
-    bool stats_at_exit;
+#define OPTION_FIELD(name, initial, least, greatest, meaning) size_t name;
+    OPTIONS(OPTION_FIELD)
+#undef OPTION_FIELD
 };
 
-extern struct options options;
+extern struct options options HT_HIDDEN;
 
-/* Reads the environment; says what it does not understand on stderr and goes on without it. */
 void options_read(void);
 
 #endif

@@ -331,7 +331,8 @@ size_t span_purge(size_t keep)
 static size_t dirty_limit(void)
 {
     size_t share = span_counts.slices_used / options.dirty_share;
-    return share > options.dirty_slices_min ? share : options.dirty_slices_min;
+    size_t floor = options.dirty_min >> HT_SLICE_SHIFT;
+    return share > floor ? share : floor;
 }
 
 /* Puts slices that nobody uses any more among the free ones. */

@@ -1,0 +1,116 @@
+/*
+ * C++ operator new and delete, without linking libstdc++. The two that all others are defined by go
+ * straight to malloc and free; the others call them by name, through the dynamic linker, as
+ * libstdc++'s do, so that a program which replaces only some still gets its own. When there is no
+ * memory, the next operator new in link order (libstdc++'s) takes over: it calls the new_handler
+ * and throws.
+ */
+#include "fast.h"
+#include "htmalloc.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef void *(*new_function)(size_t);
+typedef void *(*new_aligned_function)(size_t, size_t);
+
+EXPORT void *_Znwm(size_t size);
+EXPORT void *_Znam(size_t size);
+EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t align);
+EXPORT void *_ZnamSt11align_val_t(size_t size, size_t align);
+EXPORT void _ZdlPv(void *address);
+EXPORT void _ZdaPv(void *address);
+EXPORT void _ZdlPvm(void *address, size_t size);
+EXPORT void _ZdaPvm(void *address, size_t size);
+EXPORT void _ZdlPvSt11align_val_t(void *address, size_t align);
+EXPORT void _ZdaPvSt11align_val_t(void *address, size_t align);
+EXPORT void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align);
+EXPORT void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align);
+
+static HT_NOINLINE void *new_slow(size_t size)
+{
+    void *address = ht_malloc_slow(size);
+    if (ht_likely(address != NULL))
+        return address;
+    new_function next = (new_function)dlsym(RTLD_NEXT, "_Znwm");
+    if (next == NULL)
+        abort(); /* nobody who could throw */
+    return next(size);
+}
+
+static HT_COLD void *new_aligned_failed(size_t size, size_t align)
+{
+    new_aligned_function next = (new_aligned_function)dlsym(RTLD_NEXT, "_ZnwmSt11align_val_t");
+    if (next == NULL)
+        abort();
+    return next(size, align);
+}
+
+void *_Znwm(size_t size)
+{
+    void *address = fast_take(size);
+    return ht_likely(address != NULL) ? address : new_slow(size);
+}
+
+void *_Znam(size_t size)
+{
+    return _Znwm(size);
+}
+
+void *_ZnwmSt11align_val_t(size_t size, size_t align)
+{
+    void *address = ht_memalign(align, size);
+    return ht_likely(address != NULL) ? address : new_aligned_failed(size, align);
+}
+
+void *_ZnamSt11align_val_t(size_t size, size_t align)
+{
+    return _ZnwmSt11align_val_t(size, align);
+}
+
+void _ZdlPv(void *address)
+{
+    fast_free(address);
+}
+
+void _ZdaPv(void *address)
+{
+    _ZdlPv(address);
+}
+
+void _ZdlPvm(void *address, size_t size)
+{
+    (void)size;
+    _ZdlPv(address);
+}
+
+void _ZdaPvm(void *address, size_t size)
+{
+    (void)size;
+    _ZdaPv(address);
+}
+
+void _ZdlPvSt11align_val_t(void *address, size_t align)
+{
+    (void)align;
+    fast_free(address);
+}
+
+void _ZdaPvSt11align_val_t(void *address, size_t align)
+{
+    _ZdlPvSt11align_val_t(address, align);
+}
+
+void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align)
+{
+    (void)size;
+    _ZdlPvSt11align_val_t(address, align);
+}
+
+void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align)
+{
+    (void)size;
+    _ZdaPvSt11align_val_t(address, align);
+}

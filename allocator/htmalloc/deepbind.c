@@ -1,0 +1,30 @@
+/*
+ * dlopen() with RTLD_DEEPBIND makes a plug-in find libc's malloc before ours, so that blocks of two
+ * allocators meet in one free(). The flag is taken away; everything else is libc's. dlopen() looks
+ * at its caller's address to find the caller's search path, so that ours must leave no frame of its
+ * own.
+ */
+#include "config.h"
+
+#include <dlfcn.h>
+
+typedef void *(*dlopen_function)(const char *, int);
+
+__attribute__((visibility("default"))) void *dlopen(const char *path, int flags);
+
+static dlopen_function next_dlopen;
+
+static HT_NOINLINE dlopen_function find_next(void)
+{
+    dlopen_function next = (dlopen_function)dlsym(RTLD_NEXT, "dlopen");
+    __atomic_store_n(&next_dlopen, next, __ATOMIC_RELEASE);
+    return next;
+}
+
+__attribute__((optimize("O2", "optimize-sibling-calls"))) void *dlopen(const char *path, int flags)
+{
+    dlopen_function next = __atomic_load_n(&next_dlopen, __ATOMIC_ACQUIRE);
+    if (ht_unlikely(next == NULL))
+        next = find_next();
+    return next(path, flags & ~RTLD_DEEPBIND); /* a jump: next returns to our caller */
+}
