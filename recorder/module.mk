@@ -18,3 +18,28 @@ $(LIBEXEC)/heaptape-record: $(COLLECTOR_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+# ---- tests ---------------------------------------------------------------------------------------
+# One case a file; tests/cli/test_record*.py runs them.
+RECORD_CASES := $(patsubst tests/stress/%.c,$(TESTS)/%,$(filter-out %/record_count.c %/record_bump.c,$(wildcard tests/stress/record_*.c)))
+RECORD_BEHIND := $(TESTS)/record_count.so $(TESTS)/record_bump.so
+TEST_PROGRAMS += $(RECORD_CASES) $(RECORD_BEHIND) $(TESTS)/record_cxx $(TESTS)/record_static
+
+# Compilers take malloc and free apart where they know them.
+RECORD_CFLAGS := -fno-builtin -O1
+
+$(RECORD_CASES): $(TESTS)/%: tests/stress/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -o $@
+
+$(RECORD_BEHIND): $(TESTS)/%.so: tests/stress/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -Wno-missing-prototypes $(RECORD_CFLAGS) $(CFLAGS) -shared -fPIC $< $(LDFLAGS) -o $@
+
+$(TESTS)/record_cxx: tests/stress/record_cxx.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
+
+$(TESTS)/record_static: tests/stress/record_ends.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
