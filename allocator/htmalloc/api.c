@@ -65,17 +65,14 @@ static HT_NOINLINE void *take_any(size_t size)
 HT_NOINLINE void *ht_malloc_slow(size_t size)
 {
     struct heap *heap = heap_self;
-    if (size > HT_SMALL_MAX && size <= HT_LARGE_MAX) {
+    if (ht_likely(size <= HT_SMALL_MAX && heap->state == HEAP_OWNED)) {
+        void *address = heap_take(heap, class_of(size));
+        if (ht_likely(address != NULL))
+            return address;
+    } else if (size > HT_SMALL_MAX && size <= HT_LARGE_MAX) {
         void *address = large_take_cached(heap, size);
         if (ht_likely(address != NULL))
             return address;
-    } else if (size > HT_FAST_MAX && size <= HT_SMALL_MAX) {
-        struct run *run = heap->current[class_of(size)];
-        struct block *block = run->free;
-        if (ht_likely(block != NULL)) {
-            run->free = block->next;
-            return block;
-        }
     }
     return take_any(size);
 }
@@ -163,8 +160,16 @@ void ht_free_counted_out(struct run *run)
     heap_counted_out(heap_self, run);
 }
 
-/* A block that starts in a slice behind the first of its run, or at no block at all. */
-static HT_NOINLINE void free_inside(struct heap *heap, void *address)
+static inline void free_own(struct heap *heap, struct run *run, struct block *block)
+{
+    block->next = run->free;
+    run->free = block;
+    if (ht_unlikely(--run->left == 0))
+        heap_counted_out(heap, run);
+}
+
+/* Another thread's block, or no block at all. */
+static HT_NOINLINE void free_odd(struct heap *heap, void *address)
 {
     struct run *run = block_head("free", address);
     if (kind_of(run) == SLICE_LARGE) {
@@ -172,11 +177,7 @@ static HT_NOINLINE void free_inside(struct heap *heap, void *address)
     } else if (__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap) {
         heap_free_remote(heap, run, address);
     } else {
-        struct block *block = address;
-        block->next = run->free;
-        run->free = block;
-        if (--run->left == 0)
-            heap_counted_out(heap, run);
+        free_own(heap, run, address);
     }
 }
 
@@ -185,10 +186,15 @@ HT_NOINLINE void ht_free_slow(void *address)
     struct heap *heap = heap_self;
     if (ht_likely(segment_holds(address))) {
         struct run *head = slice_of(address);
-        if (ht_likely(kind_of(head) == SLICE_LARGE && ((uintptr_t)address & (HT_SLICE - 1)) == 0))
+        unsigned kind = kind_of(head);
+        struct run *run = head - (kind == SLICE_INSIDE ? head->back : 0);
+        /* Only a run of blocks has a heap for its owner. */
+        if (ht_likely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) == heap))
+            free_own(heap, run, address);
+        else if (kind == SLICE_LARGE && ((uintptr_t)address & (HT_SLICE - 1)) == 0)
             large_free(heap, head);
         else
-            free_inside(heap, address);
+            free_odd(heap, address);
     } else if (address != NULL) {
         free_huge(address);
     }
