@@ -4,6 +4,7 @@
 #include "huge.h"
 #include "large.h"
 #include "message.h"
+#include "span.h"
 
 #include <errno.h>
 #include <string.h>

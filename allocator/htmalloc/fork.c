@@ -3,6 +3,7 @@
 #include "heap.h"
 #include "huge.h"
 #include "segment.h"
+#include "span.h"
 
 #include <pthread.h>
 

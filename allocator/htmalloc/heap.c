@@ -1,9 +1,11 @@
 #include "heap.h"
 
+#include "footprint.h"
 #include "large.h"
 #include "message.h"
 #include "os.h"
 #include "segment.h"
+#include "span.h"
 #include "thread_exit.h"
 
 /* A run that is always empty and belongs to nobody: what a table entry leads to that has no run. */
@@ -72,6 +74,7 @@ static void release(struct heap *heap, struct run *run)
 {
     heap->runs--;
     run->state = 0;
+    run_finish(run);
     span_give(run, run->slices, true);
 }
 
@@ -160,6 +163,14 @@ static void count_freed(struct heap *heap, struct run *run, uint32_t blocks)
     become_partial(heap, run, used);
 }
 
+/* Slow paths come by here, so that memory goes back in time while the program does anything at all.
+ */
+static void tick(struct heap *heap)
+{
+    if (++heap->ticks % 16 == 0)
+        footprint_tick();
+}
+
 void heap_counted_out(struct heap *heap, struct run *run)
 {
     if (ht_unlikely(!run_has_block(run, run->free)))
@@ -172,6 +183,7 @@ void heap_counted_out(struct heap *heap, struct run *run)
         count_freed(heap, run, 1);
     }
     lock_give(&heap->lock);
+    tick(heap);
 }
 
 /* --- what other threads freed --- */
@@ -398,6 +410,7 @@ void *heap_take(struct heap *heap, unsigned class)
     if (ht_unlikely(block == NULL)) {
         if (heap->outbox_used)
             heap_flush(heap);
+        tick(heap);
         lock_take(&heap->lock);
         run = refill(heap, class);
         lock_give(&heap->lock);

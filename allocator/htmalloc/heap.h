@@ -44,6 +44,7 @@ struct heap {
     struct run
         *large[HT_LARGE_CACHE_SLICES + 1]; /* one freed large block of each number of slices */
     size_t large_bytes;
+    uint32_t ticks;   /* slow paths taken, for a look at the clock now and then */
     bool outbox_used; /* some slot may be filled */
     struct outbox_slot outbox[HT_OUTBOX_SLOTS];
 

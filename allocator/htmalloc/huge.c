@@ -1,7 +1,8 @@
 #include "huge.h"
 
-#include "options.h"
+#include "footprint.h"
 #include "os.h"
+#include "span.h"
 
 /* One mapping. Open addressing, linear probing; deletion moves later entries up, so that freeing
  * never needs memory. */
@@ -10,7 +11,8 @@ struct huge {
     size_t bytes;
 };
 
-#define KEPT_MAX  8
+#define KEPT_MAX  32
+#define PIECE_MIN (32 * HT_PAGE) /* smaller ends of mappings are not kept apart */
 #define TABLE_MIN (HT_PAGE / sizeof(struct huge))
 
 struct huge_counts huge_counts;
@@ -19,6 +21,7 @@ struct ht_lock huge_lock;
 static struct huge *table;
 static size_t table_size; /* entries, a power of two */
 static struct huge kept[KEPT_MAX];
+static size_t kept_least; /* the fewest kept bytes that there have been in this window */
 
 static size_t hash_of(const void *base)
 {
@@ -84,76 +87,145 @@ static bool reserve(void)
     return true;
 }
 
-/* A kept mapping that fits without wasting more than an eighth, the best of them. */
-static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes)
+/* --- freed mappings kept for the next request --- */
+
+static void count_kept(ptrdiff_t bytes)
 {
-    struct huge *best = NULL;
+    huge_counts.kept_bytes += (size_t)bytes;
+    if (huge_counts.kept_bytes < kept_least)
+        kept_least = huge_counts.kept_bytes;
+    footprint_add(&footprint.spare, bytes >> HT_PAGE_SHIFT);
+}
+
+static void count_used(ptrdiff_t bytes)
+{
+    footprint_add(&footprint.used, bytes >> HT_PAGE_SHIFT);
+}
+
+/* Unmaps kept mappings, the smallest first since they are worth the least, until no more than
+ * `keep` bytes stand. */
+static size_t kept_shrink(size_t keep)
+{
+    size_t before = huge_counts.kept_bytes;
+    while (huge_counts.kept_bytes > keep) {
+        struct huge *least = NULL;
+        for (int i = 0; i < KEPT_MAX; i++) {
+            if (kept[i].base != NULL && (least == NULL || kept[i].bytes < least->bytes))
+                least = &kept[i];
+        }
+        os_unmap(least->base, least->bytes);
+        least->base = NULL;
+        count_kept(-(ptrdiff_t)least->bytes);
+    }
+    return before - huge_counts.kept_bytes;
+}
+
+/* Takes a free mapping in; where all places are taken, the smallest gives way. */
+static void keep(char *base, size_t bytes)
+{
+    struct huge *place = NULL;
     for (int i = 0; i < KEPT_MAX; i++) {
         struct huge *one = &kept[i];
-        if (one->base != NULL && one->bytes >= bytes && one->bytes - bytes <= bytes / 8 &&
-            ((uintptr_t)one->base & (align - 1)) == 0 && (best == NULL || one->bytes < best->bytes))
-            best = one;
+        if (one->base != NULL && one->base + one->bytes == base) {
+            one->bytes += bytes;
+            count_kept((ptrdiff_t)bytes);
+            return;
+        }
+        if (place == NULL ||
+            (place->base != NULL && (one->base == NULL || one->bytes < place->bytes)))
+            place = one;
     }
-    if (best == NULL)
+    if (place->base != NULL && place->bytes >= bytes) {
+        os_unmap(base, bytes);
+        return;
+    }
+    if (place->base != NULL) {
+        os_unmap(place->base, place->bytes);
+        count_kept(-(ptrdiff_t)place->bytes);
+    }
+    *place = (struct huge){base, bytes};
+    count_kept((ptrdiff_t)bytes);
+    if (footprint_is_excessive())
+        kept_shrink(huge_counts.kept_bytes / 2);
+}
+
+/* Takes the first `bytes` out of a kept mapping, or all of it when little would be left. Returns
+ * how many that was. */
+static size_t kept_cut(struct huge *one, size_t bytes)
+{
+    if (one->bytes - bytes < PIECE_MIN)
+        bytes = one->bytes;
+    one->base = one->bytes == bytes ? NULL : one->base + bytes;
+    one->bytes -= bytes;
+    count_kept(-(ptrdiff_t)bytes);
+    return bytes;
+}
+
+/* A kept mapping for `bytes`: the smallest that is large enough, or the largest made larger. */
+static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes)
+{
+    struct huge *fit = NULL, *greatest = NULL;
+    for (int i = 0; i < KEPT_MAX; i++) {
+        struct huge *one = &kept[i];
+        if (one->base == NULL || ((uintptr_t)one->base & (align - 1)) != 0)
+            continue;
+        if (one->bytes >= bytes && (fit == NULL || one->bytes < fit->bytes))
+            fit = one;
+        if (greatest == NULL || one->bytes > greatest->bytes)
+            greatest = one;
+    }
+    if (fit != NULL) {
+        char *base = fit->base;
+        *ret_bytes = kept_cut(fit, bytes);
+        return base;
+    }
+    if (greatest == NULL || align > HT_PAGE)
         return NULL;
-    char *base = best->base;
-    *ret_bytes = best->bytes;
-    huge_counts.kept_bytes -= best->bytes;
-    best->base = NULL;
+    char *base = os_remap(greatest->base, greatest->bytes, bytes, true);
+    if (base == NULL)
+        return NULL;
+    count_kept(-(ptrdiff_t)greatest->bytes);
+    greatest->base = NULL;
+    *ret_bytes = bytes;
     return base;
 }
 
-static size_t kept_limit(void)
-{
-    size_t share = huge_counts.bytes / 8;
-    return share > options.huge_keep ? share : options.huge_keep;
-}
+/* --- blocks --- */
 
-/* Keeps a freed mapping when the amounts allow it, in place of smaller ones where all are taken. */
-static bool keep(char *base, size_t bytes)
+/* A mapping for `bytes`, from the kept ones or the system. `ret_excess` gets the pages that others
+ * must give back for it. */
+static char *obtain(size_t *bytes, size_t align, bool *ret_zero, size_t *ret_excess)
 {
-    if (huge_counts.kept_bytes + bytes > kept_limit())
-        return false;
-    for (int i = 0; i < KEPT_MAX; i++) {
-        if (kept[i].base == NULL) {
-            kept[i] = (struct huge){base, bytes};
-            huge_counts.kept_bytes += bytes;
-            return true;
-        }
+    *ret_zero = false;
+    char *base = take_kept(*bytes, align, bytes);
+    if (base != NULL)
+        return base;
+    *ret_zero = true;
+    *ret_excess = footprint_excess(*bytes >> HT_PAGE_SHIFT);
+    size_t excess_bytes = *ret_excess << HT_PAGE_SHIFT, kept_bytes = huge_counts.kept_bytes;
+    if (*ret_excess > 0) {
+        size_t gone = kept_shrink(excess_bytes < kept_bytes ? kept_bytes - excess_bytes : 0);
+        *ret_excess -= gone < excess_bytes ? gone >> HT_PAGE_SHIFT : *ret_excess;
     }
-    return false;
-}
-
-static size_t flush_locked(void)
-{
-    size_t bytes = huge_counts.kept_bytes;
-    for (int i = 0; i < KEPT_MAX; i++) {
-        if (kept[i].base != NULL)
-            os_unmap(kept[i].base, kept[i].bytes);
-        kept[i].base = NULL;
-    }
-    huge_counts.kept_bytes = 0;
-    return bytes;
+    return os_map(*bytes, align);
 }
 
 void *huge_take(size_t size, size_t align, bool *ret_zero)
 {
-    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
+    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1), excess = 0;
     if (bytes < size || bytes > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)
         return NULL;
     lock_take(&huge_lock);
     char *base = NULL;
-    *ret_zero = true;
-    if (reserve()) {
-        base = take_kept(bytes, align, &bytes);
-        if (base != NULL)
-            *ret_zero = false;
-        else
-            base = os_map(bytes, align < HT_PAGE ? HT_PAGE : align);
-        if (base != NULL)
-            insert(base, bytes);
+    if (reserve())
+        base = obtain(&bytes, align < HT_PAGE ? HT_PAGE : align, ret_zero, &excess);
+    if (base != NULL) {
+        insert(base, bytes);
+        count_used((ptrdiff_t)bytes);
     }
     lock_give(&huge_lock);
+    if (excess > 0)
+        span_purge_some(excess);
     return base;
 }
 
@@ -165,10 +237,11 @@ bool huge_free(void *address)
     if (found) {
         size_t bytes = entry->bytes;
         delete_entry(entry);
-        if (!keep(address, bytes))
-            os_unmap(address, bytes);
+        count_used(-(ptrdiff_t)bytes);
+        keep(address, bytes);
     }
     lock_give(&huge_lock);
+    footprint_tick();
     return found;
 }
 
@@ -181,6 +254,37 @@ size_t huge_usable(const void *address)
     return bytes;
 }
 
+/* Gives the end of a block back. */
+static char *shrink(char *base, size_t old_bytes, size_t bytes)
+{
+    if (old_bytes - bytes >= PIECE_MIN)
+        keep(base + bytes, old_bytes - bytes);
+    else
+        os_unmap(base + bytes, old_bytes - bytes);
+    return base;
+}
+
+/* Makes a block longer: by kept pages right behind it, else by the system, which moves it if it
+ * must. */
+static char *lengthen(char *base, size_t old_bytes, size_t *bytes)
+{
+    size_t have = old_bytes;
+    for (int i = 0; i < KEPT_MAX && have < *bytes; i++) {
+        if (kept[i].base == base + have) {
+            size_t wanted = *bytes - have;
+            have += kept_cut(&kept[i], wanted < kept[i].bytes ? wanted : kept[i].bytes);
+        }
+    }
+    if (have >= *bytes) {
+        *bytes = have;
+        return base;
+    }
+    char *moved = os_remap(base, have, *bytes, true);
+    if (moved == NULL && have > old_bytes)
+        keep(base + old_bytes, have - old_bytes);
+    return moved;
+}
+
 void *huge_resize(void *address, size_t size)
 {
     size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
@@ -191,10 +295,15 @@ void *huge_resize(void *address, size_t size)
     char *moved = NULL;
     if (entry != NULL) {
         size_t old_bytes = entry->bytes;
-        moved = bytes == old_bytes ? address : os_remap(address, old_bytes, bytes, true);
+        moved = address;
+        if (bytes < old_bytes)
+            shrink(address, old_bytes, bytes);
+        else if (bytes > old_bytes)
+            moved = lengthen(address, old_bytes, &bytes);
         if (moved != NULL && bytes != old_bytes) {
             delete_entry(entry);
             insert(moved, bytes);
+            count_used((ptrdiff_t)bytes - (ptrdiff_t)old_bytes);
         }
     }
     lock_give(&huge_lock);
@@ -204,9 +313,17 @@ void *huge_resize(void *address, size_t size)
 size_t huge_flush(void)
 {
     lock_take(&huge_lock);
-    size_t bytes = flush_locked();
+    size_t bytes = kept_shrink(0);
     lock_give(&huge_lock);
     return bytes;
+}
+
+void huge_decay(void)
+{
+    lock_take(&huge_lock);
+    kept_shrink(huge_counts.kept_bytes - kept_least);
+    kept_least = huge_counts.kept_bytes;
+    lock_give(&huge_lock);
 }
 
 void huge_each(void (*visit)(void *context, void *address, size_t bytes), void *context)

@@ -23,6 +23,9 @@ void *huge_resize(void *address, size_t size);
 /* Gives up the kept mappings; returns their bytes. */
 size_t huge_flush(void);
 
+/* Gives up what has been kept all through the window that ends now: see footprint.h. */
+void huge_decay(void);
+
 struct huge_counts {
     size_t blocks, bytes; /* in use */
     size_t kept_bytes;    /* freed and kept */

@@ -1,6 +1,7 @@
 #include "large.h"
 
-#include "segment.h"
+#include "footprint.h"
+#include "span.h"
 
 static unsigned slices_for(size_t size)
 {
@@ -41,6 +42,7 @@ void large_free(struct heap *heap, struct run *head)
         return;
     }
     span_give(head, slices, true);
+    footprint_tick();
 }
 
 bool large_resize(struct run *head, size_t size)

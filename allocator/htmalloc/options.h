@@ -12,7 +12,8 @@
     X(dirty_min, (size_t)1 << 20, 0, SIZE_MAX,                                                     \
       "free bytes that may stay resident at any heap size")                                        \
     X(dirty_share, 8, 1, 1024, "and one byte in so many of those in use")                          \
-    X(huge_keep, (size_t)1 << 20, 0, SIZE_MAX, "bytes of freed huge mappings kept for the next")   \
+    X(dirty_max, (size_t)32 << 20, 0, SIZE_MAX,                                                    \
+      "free bytes above which they go at once when more than in use")                              \
     X(stats, 0, 0, 1, "print the statistics when the program exits")
 
 struct options {

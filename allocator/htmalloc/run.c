@@ -1,5 +1,6 @@
 #include "run.h"
 
+#include "footprint.h"
 #include "remote.h"
 
 /* The number of the first block that starts at or behind the page. */
@@ -25,6 +26,23 @@ static uint32_t starting_pages(const struct run *run)
     return mask;
 }
 
+/* The pages that a bit of the mask stands for, roughly: more than one where blocks are longer. */
+static ptrdiff_t pages_each(const struct run *run)
+{
+    uint32_t pages = class_bytes(run->class) >> HT_PAGE_SHIFT;
+    return pages == 0 ? 1 : (ptrdiff_t)pages;
+}
+
+static void count_uncarved(const struct run *run, int bits)
+{
+    footprint_add(&footprint.used, -bits * pages_each(run));
+}
+
+void run_finish(struct run *run)
+{
+    count_uncarved(run, -__builtin_popcount(run->carve));
+}
+
 void run_init(struct run *run, struct heap *owner, unsigned class)
 {
     run->free = NULL;
@@ -37,6 +55,7 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
     run->back = 0;
     run->state = RUN_CURRENT;
     run->carve = starting_pages(run);
+    count_uncarved(run, __builtin_popcount(run->carve));
     for (unsigned i = 1; i < run->slices; i++) {
         kind_set(&run[i], SLICE_INSIDE);
         run[i].back = (uint8_t)i;
@@ -51,6 +70,7 @@ bool run_carve(struct run *run)
     while (run->carve != 0) {
         uint32_t page = (uint32_t)__builtin_ctz(run->carve);
         run->carve &= run->carve - 1;
+        count_uncarved(run, -1);
         uint32_t at = first_block(run, page), end = first_block(run, page + 1);
         if (at == end)
             continue;

@@ -33,7 +33,8 @@ enum slice_kind {
 
 enum run_state { RUN_CURRENT = 1, RUN_PARTIAL, RUN_UNCARVED, RUN_FULL };
 
-#define RUN_UNCOUNTED UINT32_MAX
+/* Frees to a current run until free() leaves its fast path for a moment, to look at the clock. */
+#define RUN_UNCOUNTED 65536u
 
 /* A free block's first word. */
 struct block {
@@ -117,6 +118,9 @@ static inline uint32_t run_threshold(const struct run *run)
 
 /* Makes the span at `run` a run of blocks of `class`, with no page carved yet. */
 void run_init(struct run *run, struct heap *owner, unsigned class);
+
+/* To be called before the run's span is given back, when no block is in use. */
+void run_finish(struct run *run);
 
 /* Puts the blocks of the next pages in circulation; false when there are none left. */
 bool run_carve(struct run *run);

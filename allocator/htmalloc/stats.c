@@ -4,6 +4,7 @@
 #include "huge.h"
 #include "message.h"
 #include "segment.h"
+#include "span.h"
 
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "huge.h"
 #include "message.h"
 #include "segment.h"
+#include "span.h"
 
 #include <string.h>
 
@@ -104,7 +105,7 @@ static bool check_free_span(struct tally *tally, const struct run *span)
     if (in_bin == NULL)
         return broken(tally, 3, "a free span is not in its bin", span);
     for (unsigned i = 0; i < slices; i++) {
-        tally->spans.slices_dirty += span_is_dirty(span + i);
+        tally->spans.slices_dirty += segment_is_dirty(segment_of(span), slice_number(span) + i);
         if (span[i].owner != NULL)
             return broken(tally, 5, "a free slice has an owner", span + i);
     }

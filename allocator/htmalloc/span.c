@@ -1,0 +1,318 @@
+#include "span.h"
+
+#include "footprint.h"
+#include "os.h"
+#include "segment.h"
+
+#define BINS        HT_SEGMENT_SLICES
+#define SLICE_PAGES (HT_SLICE / HT_PAGE)
+
+struct span_counts span_counts;
+struct ht_lock span_lock;
+
+/* Free spans by length, and a bit for each length that has any. */
+static struct run *bins[BINS];
+static uint64_t bins_filled[BINS / 64];
+
+/* The fewest dirty slices that there have been in this window. */
+static size_t dirty_least;
+
+static void count_dirty_slices(ptrdiff_t slices)
+{
+    span_counts.slices_dirty += (size_t)slices;
+    if (span_counts.slices_dirty < dirty_least)
+        dirty_least = span_counts.slices_dirty;
+    footprint_add(&footprint.spare, slices * (ptrdiff_t)SLICE_PAGES);
+}
+
+/* --- free spans --- */
+
+static void bin_insert(struct run *span, unsigned slices)
+{
+    kind_set(span, SLICE_FREE);
+    span->slices = (uint8_t)slices;
+    span->back = 0;
+    if (slices > 1) {
+        kind_set(&span[slices - 1], SLICE_FREE_END);
+        span[slices - 1].back = (uint8_t)(slices - 1);
+    }
+    span->prev = NULL;
+    span->next = bins[slices];
+    if (span->next != NULL)
+        span->next->prev = span;
+    bins[slices] = span;
+    bins_filled[slices / 64] |= (uint64_t)1 << (slices % 64);
+}
+
+static void bin_remove(struct run *span)
+{
+    unsigned slices = span->slices;
+    if (span->next != NULL)
+        span->next->prev = span->prev;
+    if (span->prev != NULL)
+        span->prev->next = span->next;
+    else
+        bins[slices] = span->next;
+    if (bins[slices] == NULL)
+        bins_filled[slices / 64] &= ~((uint64_t)1 << (slices % 64));
+    kind_set(span, SLICE_UNUSED);
+    kind_set(&span[slices - 1], SLICE_UNUSED);
+}
+
+/* The shortest length >= `slices` that a free span has, or BINS. */
+static unsigned bin_find(unsigned slices)
+{
+    unsigned word = slices / 64;
+    uint64_t bits = bins_filled[word] & ~(uint64_t)0 << (slices % 64);
+    while (bits == 0) {
+        if (++word == BINS / 64)
+            return BINS;
+        bits = bins_filled[word];
+    }
+    return word * 64 + (unsigned)__builtin_ctzll(bits);
+}
+
+struct run *span_bin(unsigned slices)
+{
+    return bins[slices];
+}
+
+bool span_bin_is_filled(unsigned slices)
+{
+    return bins_filled[slices / 64] >> (slices % 64) & 1;
+}
+
+/* Puts a span among the free ones, joined with its free neighbours. */
+static void join_and_insert(struct run *span, unsigned slices)
+{
+    unsigned number = slice_number(span);
+    if (number + slices < HT_SEGMENT_SLICES && kind_of(&span[slices]) == SLICE_FREE) {
+        unsigned behind = span[slices].slices;
+        bin_remove(span + slices);
+        slices += behind;
+    }
+    if (number > 1) {
+        struct run *before = span - 1;
+        if (kind_of(before) == SLICE_FREE_END)
+            before -= before->back;
+        if (kind_of(before) == SLICE_FREE) {
+            slices += before->slices;
+            bin_remove(before);
+            span = before;
+        }
+    }
+    bin_insert(span, slices);
+}
+
+/* --- segments --- */
+
+static bool add_segment(void)
+{
+    struct segment *segment = segment_add();
+    if (segment == NULL)
+        return false;
+    span_counts.segments++;
+    span_counts.slices_free += segment->free;
+    bin_insert((struct run *)segment + 1, segment->free);
+    return true;
+}
+
+/* Unmaps a segment that is one free span. */
+static void drop_segment(struct segment *segment)
+{
+    bin_remove((struct run *)segment + 1);
+    span_counts.segments--;
+    span_counts.slices_free -= segment->free;
+    count_dirty_slices(-(ptrdiff_t)segment_count_dirty(segment, 1, HT_SEGMENT_SLICES - 1));
+    segment_remove(segment);
+}
+
+/* --- giving pages back --- */
+
+/* Purges one free span's dirty slices, as few calls as there are stretches of them. */
+static size_t purge_span(struct run *span)
+{
+    struct segment *segment = segment_of(span);
+    unsigned number = slice_number(span), end = number + span->slices;
+    size_t purged = 0;
+    for (unsigned at = number; at < end;) {
+        if (!segment_is_dirty(segment, at)) {
+            at++;
+            continue;
+        }
+        unsigned stop = at;
+        while (stop < end && segment_is_dirty(segment, stop))
+            stop++;
+        char *base = (char *)segment + ((size_t)at << HT_SLICE_SHIFT);
+        if (os_purge(base, (size_t)(stop - at) << HT_SLICE_SHIFT)) {
+            segment_set_dirty(segment, at, stop - at, false);
+            purged += stop - at;
+        }
+        at = stop;
+    }
+    count_dirty_slices(-(ptrdiff_t)purged);
+    return purged;
+}
+
+static size_t purge_locked(size_t keep)
+{
+    size_t purged = 0;
+    /* The longest first: few calls for many pages, and the least likely to be wanted soon. */
+    for (unsigned slices = BINS - 1; slices > 0 && span_counts.slices_dirty > keep; slices--) {
+        struct run *next;
+        for (struct run *span = bins[slices]; span != NULL; span = next) {
+            next = span->next;
+            if (span_counts.slices_dirty <= keep)
+                break;
+            if (slices == BINS - 1 && span_counts.segments > 1) {
+                purged += segment_count_dirty(segment_of(span), 1, slices);
+                drop_segment(segment_of(span));
+            } else {
+                purged += purge_span(span);
+            }
+        }
+    }
+    return purged;
+}
+
+/* --- taking and giving --- */
+
+/* Cuts `slices` out of the free span, `skip` slices behind its start. */
+static struct run *span_cut(struct run *span, unsigned skip, unsigned slices, bool *ret_zero)
+{
+    struct segment *segment = segment_of(span);
+    unsigned whole = span->slices;
+    bin_remove(span);
+    if (skip > 0)
+        bin_insert(span, skip);
+    if (skip + slices < whole)
+        bin_insert(span + skip + slices, whole - skip - slices);
+    span += skip;
+    unsigned dirty = segment_count_dirty(segment, slice_number(span), slices);
+    segment->free -= slices;
+    span_counts.slices_free -= slices;
+    span_counts.slices_used += slices;
+    count_dirty_slices(-(ptrdiff_t)dirty);
+    footprint_add(&footprint.used, (ptrdiff_t)slices * (ptrdiff_t)SLICE_PAGES);
+    *ret_zero = dirty == 0;
+    span->back = 0;
+    kind_set(&span[slices - 1], SLICE_INSIDE);
+    span[slices - 1].back = (uint8_t)(slices - 1);
+    kind_set(span, SLICE_UNUSED);
+    return span;
+}
+
+/* Where in the free span an aligned span would start. */
+static unsigned skip_to_align(const struct run *span, size_t align)
+{
+    return -slice_number(span) & (unsigned)((align >> HT_SLICE_SHIFT) - 1);
+}
+
+static struct run *take_locked(unsigned slices, size_t align, bool *ret_zero)
+{
+    unsigned wanted = slices + (unsigned)(align >> HT_SLICE_SHIFT) - 1;
+    unsigned found = bin_find(wanted);
+    if (found == BINS && add_segment())
+        found = bin_find(wanted);
+    if (found == BINS)
+        return NULL;
+    struct run *span = bins[found];
+    unsigned skip = skip_to_align(span, align);
+    unsigned dirty = segment_count_dirty(segment_of(span), slice_number(span) + skip, slices);
+    span = span_cut(span, skip, slices, ret_zero);
+    /* The pages that this touches anew are paid for with others, when there are enough. */
+    size_t excess = footprint_excess((slices - dirty) * SLICE_PAGES) / SLICE_PAGES;
+    if (excess > 0)
+        purge_locked(excess < span_counts.slices_dirty ? span_counts.slices_dirty - excess : 0);
+    return span;
+}
+
+struct run *span_take(unsigned slices, size_t align, bool *ret_zero)
+{
+    lock_take(&span_lock);
+    struct run *span = take_locked(slices, align, ret_zero);
+    lock_give(&span_lock);
+    return span;
+}
+
+bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices)
+{
+    unsigned number = slice_number(span), more = new_slices - old_slices;
+    if (number + new_slices > HT_SEGMENT_SLICES)
+        return false;
+    lock_take(&span_lock);
+    struct run *behind = span + old_slices;
+    bool fits = kind_of(behind) == SLICE_FREE && behind->slices >= more;
+    if (fits) {
+        bool zero;
+        span_cut(behind, 0, more, &zero);
+        kind_set(&span[new_slices - 1], SLICE_INSIDE);
+        span[new_slices - 1].back = (uint8_t)(new_slices - 1);
+    }
+    lock_give(&span_lock);
+    return fits;
+}
+
+size_t span_purge(size_t keep)
+{
+    lock_take(&span_lock);
+    size_t purged = purge_locked(keep);
+    lock_give(&span_lock);
+    return purged;
+}
+
+/* Puts slices that nobody uses any more among the free ones. */
+static void give_locked(struct run *span, unsigned slices, bool dirty)
+{
+    struct segment *segment = segment_of(span);
+    unsigned number = slice_number(span);
+    kind_set(&span[slices - 1], SLICE_UNUSED);
+    kind_set(span, SLICE_UNUSED);
+    if (dirty)
+        segment_set_dirty(segment, number, slices, true);
+    segment->free += slices;
+    span_counts.slices_free += slices;
+    span_counts.slices_used -= slices;
+    count_dirty_slices((ptrdiff_t)segment_count_dirty(segment, number, slices));
+    footprint_add(&footprint.used, -(ptrdiff_t)slices * (ptrdiff_t)SLICE_PAGES);
+    join_and_insert(span, slices);
+    if (footprint_is_excessive())
+        purge_locked(span_counts.slices_dirty / 2);
+}
+
+void span_give(struct run *span, unsigned slices, bool dirty)
+{
+    __atomic_store_n(&span->owner, NULL, __ATOMIC_RELAXED);
+    lock_take(&span_lock);
+    give_locked(span, slices, dirty);
+    lock_give(&span_lock);
+}
+
+void span_shorten(struct run *span, unsigned old_slices, unsigned new_slices)
+{
+    lock_take(&span_lock);
+    kind_set(&span[new_slices - 1], new_slices == 1 ? SLICE_LARGE : SLICE_INSIDE);
+    span[new_slices - 1].back = (uint8_t)(new_slices - 1);
+    give_locked(span + new_slices, old_slices - new_slices, true);
+    lock_give(&span_lock);
+}
+
+void span_purge_some(size_t pages)
+{
+    size_t slices = (pages + SLICE_PAGES - 1) / SLICE_PAGES;
+    lock_take(&span_lock);
+    purge_locked(slices < span_counts.slices_dirty ? span_counts.slices_dirty - slices : 0);
+    lock_give(&span_lock);
+}
+
+void span_decay(void)
+{
+    lock_take(&span_lock);
+    size_t keep = footprint_keep() / SLICE_PAGES, dirty = span_counts.slices_dirty;
+    if (dirty - dirty_least > keep)
+        keep = dirty - dirty_least;
+    if (dirty > keep)
+        purge_locked(keep);
+    dirty_least = span_counts.slices_dirty;
+    lock_give(&span_lock);
+}
