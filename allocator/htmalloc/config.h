@@ -28,8 +28,8 @@
                        */
 
 /* The most slices that a thread keeps one freed large block of, and the bytes of all it keeps. */
-#define HT_LARGE_CACHE_SLICES 32u
-#define HT_LARGE_CACHE_BYTES  ((size_t)512 << 10)
+#define HT_LARGE_CACHE_SLICES 16u
+#define HT_LARGE_CACHE_BYTES  ((size_t)256 << 10)
 
 /* Blocks freed for another thread's run wait in the outbox until there are this many, or this many
  * bytes of them. Slots times bytes bounds what a thread that only frees can hold back. */

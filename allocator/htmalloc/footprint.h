@@ -9,6 +9,10 @@
  * greater of dirty_max and what is in use; request  malloc_trim() or the system's refusal of
  * memory.
  *
+ * Where fresh pages are taken again about as fast as they are given back, and what is in use does
+ * not grow, giving back was a mistake: the limits on growth and amount are then stretched, and they
+ * relax when nothing more is given back.
+ *
  * Counts are pages, changed under different locks and read without any. */
 #ifndef HTMALLOC_FOOTPRINT_H
 #define HTMALLOC_FOOTPRINT_H
@@ -18,10 +22,12 @@
 #define WINDOW_MS 50
 
 struct footprint {
-    size_t used;     /* in spans handed out and carved, and in huge blocks */
-    size_t spare;    /* in dirty free slices and kept huge mappings */
-    size_t high;     /* the most that used + spare has been */
-    uint32_t window; /* number of the present window */
+    size_t used;      /* in spans handed out and carved, and in huge blocks */
+    size_t spare;     /* in dirty free slices and kept huge mappings */
+    size_t high;      /* the most that used + spare has been */
+    size_t fresh;     /* taken since the last time that pages had to be given back */
+    uint32_t window;  /* number of the present window */
+    uint32_t stretch; /* doublings of the limits */
 };
 extern struct footprint footprint HT_HIDDEN;
 
@@ -36,8 +42,8 @@ size_t footprint_excess(size_t fresh);
 /* Whether taking `fresh` pages raises the peak, with nothing spare to give for it. */
 bool footprint_grows(size_t fresh);
 
-/* Whether there are so many spare pages that some must go at once. */
-bool footprint_is_excessive(void);
+/* After pages have become spare: how many of them must be given back at once; 0 when none. */
+size_t footprint_surplus(void);
 
 /* To be called now and then, with no lock held: looks at the clock and ends the window. */
 void footprint_tick(void);

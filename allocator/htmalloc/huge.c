@@ -120,6 +120,18 @@ static size_t kept_shrink(size_t keep)
     return before - huge_counts.kept_bytes;
 }
 
+/* Fresh pages for `bytes` are about to be taken: what others must give back for them goes, as far
+ * as it is kept here. Returns the pages that are still owed. */
+static size_t pay_for(size_t bytes)
+{
+    size_t excess = footprint_excess(bytes >> HT_PAGE_SHIFT);
+    if (excess == 0)
+        return 0;
+    size_t kept_bytes = huge_counts.kept_bytes, excess_bytes = excess << HT_PAGE_SHIFT;
+    size_t gone = kept_shrink(excess_bytes < kept_bytes ? kept_bytes - excess_bytes : 0);
+    return gone < excess_bytes ? (excess_bytes - gone) >> HT_PAGE_SHIFT : 0;
+}
+
 /* Takes a free mapping in; where all places are taken, the smallest gives way. */
 static void keep(char *base, size_t bytes)
 {
@@ -145,8 +157,9 @@ static void keep(char *base, size_t bytes)
     }
     *place = (struct huge){base, bytes};
     count_kept((ptrdiff_t)bytes);
-    if (footprint_is_excessive())
-        kept_shrink(huge_counts.kept_bytes / 2);
+    size_t surplus = footprint_surplus() << HT_PAGE_SHIFT;
+    if (surplus > 0)
+        kept_shrink(surplus < huge_counts.kept_bytes ? huge_counts.kept_bytes - surplus : 0);
 }
 
 /* Takes the first `bytes` out of a kept mapping, or all of it when little would be left. Returns
@@ -162,7 +175,7 @@ static size_t kept_cut(struct huge *one, size_t bytes)
 }
 
 /* A kept mapping for `bytes`: the smallest that is large enough, or the largest made larger. */
-static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes)
+static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes, size_t *ret_owed)
 {
     struct huge *fit = NULL, *greatest = NULL;
     for (int i = 0; i < KEPT_MAX; i++) {
@@ -181,51 +194,50 @@ static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes)
     }
     if (greatest == NULL || align > HT_PAGE)
         return NULL;
-    char *base = os_remap(greatest->base, greatest->bytes, bytes, true);
-    if (base == NULL)
-        return NULL;
-    count_kept(-(ptrdiff_t)greatest->bytes);
+    /* Out of the list first: paying may unmap what is in it. */
+    struct huge grown = *greatest;
     greatest->base = NULL;
-    *ret_bytes = bytes;
+    count_kept(-(ptrdiff_t)grown.bytes);
+    *ret_owed = pay_for(bytes - grown.bytes);
+    char *base = os_remap(grown.base, grown.bytes, bytes, true);
+    if (base == NULL)
+        keep(grown.base, grown.bytes);
+    else
+        *ret_bytes = bytes;
     return base;
 }
 
 /* --- blocks --- */
 
-/* A mapping for `bytes`, from the kept ones or the system. `ret_excess` gets the pages that others
+/* A mapping for `bytes`, from the kept ones or the system. `ret_owed` gets the pages that others
  * must give back for it. */
-static char *obtain(size_t *bytes, size_t align, bool *ret_zero, size_t *ret_excess)
+static char *obtain(size_t *bytes, size_t align, bool *ret_zero, size_t *ret_owed)
 {
     *ret_zero = false;
-    char *base = take_kept(*bytes, align, bytes);
+    char *base = take_kept(*bytes, align, bytes, ret_owed);
     if (base != NULL)
         return base;
     *ret_zero = true;
-    *ret_excess = footprint_excess(*bytes >> HT_PAGE_SHIFT);
-    size_t excess_bytes = *ret_excess << HT_PAGE_SHIFT, kept_bytes = huge_counts.kept_bytes;
-    if (*ret_excess > 0) {
-        size_t gone = kept_shrink(excess_bytes < kept_bytes ? kept_bytes - excess_bytes : 0);
-        *ret_excess -= gone < excess_bytes ? gone >> HT_PAGE_SHIFT : *ret_excess;
-    }
+    *ret_owed = pay_for(*bytes);
     return os_map(*bytes, align);
 }
 
 void *huge_take(size_t size, size_t align, bool *ret_zero)
 {
-    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1), excess = 0;
+    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1), owed = 0;
     if (bytes < size || bytes > PTRDIFF_MAX || align > PTRDIFF_MAX / 2)
         return NULL;
     lock_take(&huge_lock);
     char *base = NULL;
     if (reserve())
-        base = obtain(&bytes, align < HT_PAGE ? HT_PAGE : align, ret_zero, &excess);
+        base = obtain(&bytes, align < HT_PAGE ? HT_PAGE : align, ret_zero, &owed);
     if (base != NULL) {
         insert(base, bytes);
         count_used((ptrdiff_t)bytes);
     }
     lock_give(&huge_lock);
-    if (excess > 0)
-        span_purge_some(excess);
+    if (owed > 0)
+        span_purge_some(owed);
     return base;
 }
 
@@ -266,7 +278,7 @@ static char *shrink(char *base, size_t old_bytes, size_t bytes)
 
 /* Makes a block longer: by kept pages right behind it, else by the system, which moves it if it
  * must. */
-static char *lengthen(char *base, size_t old_bytes, size_t *bytes)
+static char *lengthen(char *base, size_t old_bytes, size_t *bytes, size_t *ret_owed)
 {
     size_t have = old_bytes;
     for (int i = 0; i < KEPT_MAX && have < *bytes; i++) {
@@ -279,6 +291,7 @@ static char *lengthen(char *base, size_t old_bytes, size_t *bytes)
         *bytes = have;
         return base;
     }
+    *ret_owed = pay_for(*bytes - have);
     char *moved = os_remap(base, have, *bytes, true);
     if (moved == NULL && have > old_bytes)
         keep(base + old_bytes, have - old_bytes);
@@ -287,7 +300,7 @@ static char *lengthen(char *base, size_t old_bytes, size_t *bytes)
 
 void *huge_resize(void *address, size_t size)
 {
-    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
+    size_t bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1), owed = 0;
     if (bytes < size || bytes > PTRDIFF_MAX)
         return NULL;
     lock_take(&huge_lock);
@@ -299,7 +312,7 @@ void *huge_resize(void *address, size_t size)
         if (bytes < old_bytes)
             shrink(address, old_bytes, bytes);
         else if (bytes > old_bytes)
-            moved = lengthen(address, old_bytes, &bytes);
+            moved = lengthen(address, old_bytes, &bytes, &owed);
         if (moved != NULL && bytes != old_bytes) {
             delete_entry(entry);
             insert(moved, bytes);
@@ -307,6 +320,8 @@ void *huge_resize(void *address, size_t size)
         }
     }
     lock_give(&huge_lock);
+    if (owed > 0)
+        span_purge_some(owed);
     return moved;
 }
 

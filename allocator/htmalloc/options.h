@@ -9,7 +9,7 @@
 
 /* X(name, default, least, greatest, meaning) */
 #define OPTIONS(X)                                                                                 \
-    X(dirty_min, (size_t)1 << 20, 0, SIZE_MAX,                                                     \
+    X(dirty_min, (size_t)256 << 10, 0, SIZE_MAX,                                                   \
       "free bytes that may stay resident at any heap size")                                        \
     X(dirty_share, 8, 1, 1024, "and one byte in so many of those in use")                          \
     X(dirty_max, (size_t)32 << 20, 0, SIZE_MAX,                                                    \

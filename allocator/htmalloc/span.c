@@ -10,9 +10,13 @@
 struct span_counts span_counts;
 struct ht_lock span_lock;
 
-/* Free spans by length, and a bit for each length that has any. */
-static struct run *bins[BINS];
-static uint64_t bins_filled[BINS / 64];
+/* Free spans by length, and a bit for each length that has any; those with dirty slices apart from
+ * those that are clean throughout. */
+struct bins {
+    struct run *spans[BINS];
+    uint64_t filled[BINS / 64];
+};
+static struct bins clean_bins, dirty_bins;
 
 /* The fewest dirty slices that there have been in this window. */
 static size_t dirty_least;
@@ -27,6 +31,11 @@ static void count_dirty_slices(ptrdiff_t slices)
 
 /* --- free spans --- */
 
+static struct bins *bins_of(const struct run *span)
+{
+    return span->state != 0 ? &dirty_bins : &clean_bins;
+}
+
 static void bin_insert(struct run *span, unsigned slices)
 {
     kind_set(span, SLICE_FREE);
@@ -36,50 +45,54 @@ static void bin_insert(struct run *span, unsigned slices)
         kind_set(&span[slices - 1], SLICE_FREE_END);
         span[slices - 1].back = (uint8_t)(slices - 1);
     }
+    span->state = segment_count_dirty(segment_of(span), slice_number(span), slices) > 0;
+    struct bins *bins = bins_of(span);
     span->prev = NULL;
-    span->next = bins[slices];
+    span->next = bins->spans[slices];
     if (span->next != NULL)
         span->next->prev = span;
-    bins[slices] = span;
-    bins_filled[slices / 64] |= (uint64_t)1 << (slices % 64);
+    bins->spans[slices] = span;
+    bins->filled[slices / 64] |= (uint64_t)1 << (slices % 64);
 }
 
 static void bin_remove(struct run *span)
 {
     unsigned slices = span->slices;
+    struct bins *bins = bins_of(span);
     if (span->next != NULL)
         span->next->prev = span->prev;
     if (span->prev != NULL)
         span->prev->next = span->next;
     else
-        bins[slices] = span->next;
-    if (bins[slices] == NULL)
-        bins_filled[slices / 64] &= ~((uint64_t)1 << (slices % 64));
+        bins->spans[slices] = span->next;
+    if (bins->spans[slices] == NULL)
+        bins->filled[slices / 64] &= ~((uint64_t)1 << (slices % 64));
     kind_set(span, SLICE_UNUSED);
     kind_set(&span[slices - 1], SLICE_UNUSED);
 }
 
-/* The shortest length >= `slices` that a free span has, or BINS. */
-static unsigned bin_find(unsigned slices)
+/* The shortest free span of at least `slices`, or NULL. */
+static struct run *bin_find(const struct bins *bins, unsigned slices)
 {
     unsigned word = slices / 64;
-    uint64_t bits = bins_filled[word] & ~(uint64_t)0 << (slices % 64);
+    uint64_t bits = bins->filled[word] & ~(uint64_t)0 << (slices % 64);
     while (bits == 0) {
         if (++word == BINS / 64)
-            return BINS;
-        bits = bins_filled[word];
+            return NULL;
+        bits = bins->filled[word];
     }
-    return word * 64 + (unsigned)__builtin_ctzll(bits);
+    return bins->spans[word * 64 + (unsigned)__builtin_ctzll(bits)];
 }
 
-struct run *span_bin(unsigned slices)
+struct run *span_bin(unsigned slices, bool dirty)
 {
-    return bins[slices];
+    return (dirty ? &dirty_bins : &clean_bins)->spans[slices];
 }
 
-bool span_bin_is_filled(unsigned slices)
+bool span_bin_is_filled(unsigned slices, bool dirty)
 {
-    return bins_filled[slices / 64] >> (slices % 64) & 1;
+    const struct bins *bins = dirty ? &dirty_bins : &clean_bins;
+    return bins->filled[slices / 64] >> (slices % 64) & 1;
 }
 
 /* Puts a span among the free ones, joined with its free neighbours. */
@@ -130,7 +143,7 @@ static void drop_segment(struct segment *segment)
 /* --- giving pages back --- */
 
 /* Purges one free span's dirty slices, as few calls as there are stretches of them. */
-static size_t purge_span(struct run *span)
+static void purge_span(struct run *span)
 {
     struct segment *segment = segment_of(span);
     unsigned number = slice_number(span), end = number + span->slices;
@@ -151,7 +164,21 @@ static size_t purge_span(struct run *span)
         at = stop;
     }
     count_dirty_slices(-(ptrdiff_t)purged);
-    return purged;
+}
+
+/* Unmaps or purges the span, whatever it is. Returns the dirty slices that it had. */
+static size_t purge_or_drop(struct run *span)
+{
+    unsigned slices = span->slices;
+    size_t dirty = span_counts.slices_dirty;
+    if (slices == BINS - 1 && span_counts.segments > 1) {
+        drop_segment(segment_of(span));
+    } else {
+        bin_remove(span);
+        purge_span(span);
+        bin_insert(span, slices);
+    }
+    return dirty - span_counts.slices_dirty;
 }
 
 static size_t purge_locked(size_t keep)
@@ -160,16 +187,11 @@ static size_t purge_locked(size_t keep)
     /* The longest first: few calls for many pages, and the least likely to be wanted soon. */
     for (unsigned slices = BINS - 1; slices > 0 && span_counts.slices_dirty > keep; slices--) {
         struct run *next;
-        for (struct run *span = bins[slices]; span != NULL; span = next) {
+        for (struct run *span = dirty_bins.spans[slices]; span != NULL; span = next) {
             next = span->next;
             if (span_counts.slices_dirty <= keep)
                 break;
-            if (slices == BINS - 1 && span_counts.segments > 1) {
-                purged += segment_count_dirty(segment_of(span), 1, slices);
-                drop_segment(segment_of(span));
-            } else {
-                purged += purge_span(span);
-            }
+            purged += purge_or_drop(span);
         }
     }
     return purged;
@@ -202,22 +224,32 @@ static struct run *span_cut(struct run *span, unsigned skip, unsigned slices, bo
     return span;
 }
 
-/* Where in the free span an aligned span would start. */
-static unsigned skip_to_align(const struct run *span, size_t align)
+/* How far into the free span to cut: at its start or its end, as alignment allows, whichever has
+ * more dirty slices in it. */
+static unsigned choose_skip(const struct run *span, unsigned slices, size_t align)
 {
-    return -slice_number(span) & (unsigned)((align >> HT_SLICE_SHIFT) - 1);
+    unsigned mask = (unsigned)(align >> HT_SLICE_SHIFT) - 1, number = slice_number(span);
+    unsigned first = -number & mask, last = ((number + span->slices - slices) & ~mask) - number;
+    if (first == last || span->state == 0)
+        return first;
+    const struct segment *segment = segment_of(span);
+    unsigned at_first = segment_count_dirty(segment, number + first, slices);
+    if (at_first == slices)
+        return first;
+    return segment_count_dirty(segment, number + last, slices) > at_first ? last : first;
 }
 
 static struct run *take_locked(unsigned slices, size_t align, bool *ret_zero)
 {
     unsigned wanted = slices + (unsigned)(align >> HT_SLICE_SHIFT) - 1;
-    unsigned found = bin_find(wanted);
-    if (found == BINS && add_segment())
-        found = bin_find(wanted);
-    if (found == BINS)
+    struct run *span = bin_find(&dirty_bins, wanted);
+    if (span == NULL)
+        span = bin_find(&clean_bins, wanted);
+    if (span == NULL && add_segment())
+        span = bin_find(&clean_bins, wanted);
+    if (span == NULL)
         return NULL;
-    struct run *span = bins[found];
-    unsigned skip = skip_to_align(span, align);
+    unsigned skip = choose_skip(span, slices, align);
     unsigned dirty = segment_count_dirty(segment_of(span), slice_number(span) + skip, slices);
     span = span_cut(span, skip, slices, ret_zero);
     /* The pages that this touches anew are paid for with others, when there are enough. */
@@ -276,8 +308,9 @@ static void give_locked(struct run *span, unsigned slices, bool dirty)
     count_dirty_slices((ptrdiff_t)segment_count_dirty(segment, number, slices));
     footprint_add(&footprint.used, -(ptrdiff_t)slices * (ptrdiff_t)SLICE_PAGES);
     join_and_insert(span, slices);
-    if (footprint_is_excessive())
-        purge_locked(span_counts.slices_dirty / 2);
+    size_t surplus = footprint_surplus() / SLICE_PAGES;
+    if (surplus > 0)
+        purge_locked(surplus < span_counts.slices_dirty ? span_counts.slices_dirty - surplus : 0);
 }
 
 void span_give(struct run *span, unsigned slices, bool dirty)

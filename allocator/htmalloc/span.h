@@ -43,7 +43,8 @@ extern struct span_counts span_counts;
 
 /* For fork, stats and the validator, which walk segments under the lock. */
 extern struct ht_lock span_lock;
-struct run *span_bin(unsigned slices);    /* the first free span of that many slices */
-bool span_bin_is_filled(unsigned slices); /* what the bit for that length says */
+/* The first free span of that many slices, and what the bit for that length says. */
+struct run *span_bin(unsigned slices, bool dirty);
+bool span_bin_is_filled(unsigned slices, bool dirty);
 
 #endif

@@ -99,7 +99,8 @@ static bool check_free_span(struct tally *tally, const struct run *span)
         return broken(tally, 2, "a free span has no end mark", span);
     if (end < HT_SEGMENT_SLICES && kind_of(&span[slices]) == SLICE_FREE)
         return broken(tally, 2, "two free spans side by side", span);
-    const struct run *in_bin = span_bin(slices);
+    bool dirty = segment_count_dirty(segment_of(span), slice_number(span), slices) > 0;
+    const struct run *in_bin = span_bin(slices, dirty);
     while (in_bin != NULL && in_bin != span)
         in_bin = in_bin->next;
     if (in_bin == NULL)
@@ -149,10 +150,13 @@ static bool check_spans(struct tally *tally)
     }
     size_t in_bins = 0;
     for (unsigned slices = 1; slices < HT_SEGMENT_SLICES; slices++) {
-        if ((span_bin(slices) != NULL) != span_bin_is_filled(slices))
-            return broken(tally, 3, "a bin's bit", span_bin(slices));
-        for (const struct run *span = span_bin(slices); span != NULL; span = span->next)
-            in_bins++;
+        for (int dirty = 0; dirty < 2; dirty++) {
+            const struct run *span = span_bin(slices, dirty);
+            if ((span != NULL) != span_bin_is_filled(slices, dirty))
+                return broken(tally, 3, "a bin's bit", span);
+            for (; span != NULL; span = span->next)
+                in_bins++;
+        }
     }
     if (in_bins != tally->free_spans)
         return broken(tally, 3, "bins hold spans that are not free", NULL);
