@@ -43,3 +43,9 @@ $(TESTS)/record_cxx: tests/stress/record_cxx.cc
 $(TESTS)/record_static: tests/stress/record_ends.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
+
+# ---- measured figures ----------------------------------------------------------------------------
+BENCHES += bench-recorder
+.PHONY: bench-recorder
+bench-recorder: $(LIB)/libheaptape-record.so $(LIBEXEC)/heaptape-record $(TESTS)/record_churn
+	@"$(or $(call find_python,statistics),python3)" recorder/bench/bench_recorder.py "$(abspath $(B))" $(rounds)

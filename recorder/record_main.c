@@ -261,10 +261,10 @@ static void write_empty_tape(const struct options *options)
              options->program[0]);
 }
 
-static double cpu_seconds(void)
+static double cpu_seconds(int who)
 {
     struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
+    getrusage(who, &usage);
     return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
            (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
@@ -288,11 +288,15 @@ static void summarize(const struct options *options, struct finish_totals totals
     char size[16];
     if (options->quiet)
         return;
-    fprintf(stderr, "heaptape record: %llu events on %u tape%s, %s, in %s%s; collector %.2f s CPU",
+    fprintf(stderr, "heaptape record: %llu events on %u tape%s, %s, in %s%s\n",
             (unsigned long long)totals.events, totals.tapes, totals.tapes == 1 ? "" : "s",
             cli_format_bytes(totals.bytes, size), options->output,
-            totals.tapes > 1 ? " and beside it" : "", cpu_seconds() - totals.cpu_seconds);
-    fprintf(stderr, " and %.2f s to resolve\n", totals.cpu_seconds);
+            totals.tapes > 1 ? " and beside it" : "");
+    if (options->verbose)
+        fprintf(stderr,
+                "heaptape record: CPU seconds: program %.3f, collector %.3f, resolver %.3f\n",
+                cpu_seconds(RUSAGE_CHILDREN), cpu_seconds(RUSAGE_SELF) - totals.cpu_seconds,
+                totals.cpu_seconds);
     if (options->verbose || totals.live_twice)
         fprintf(stderr,
                 "heaptape record: addresses live twice %llu, frees of unknown addresses "

@@ -1,10 +1,13 @@
 #include "recorder/collector/finish.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -36,6 +39,39 @@ static void show_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
     __atomic_store_n(&finish.all_bytes, all_bytes, __ATOMIC_RELAXED);
 }
 
+/*
+ * On a full disk the raw tape itself is in the way. The tape, a tenth of its size, is made in
+ * memory, and takes the raw tape's place.
+ */
+static enum tape_status resolve_in_memory(const struct job *job, struct resolve_stats *ret_stats,
+                                          struct tape_error *error)
+{
+    char path[48], buffer[65536];
+    int memory = memfd_create("heaptape-tape", MFD_CLOEXEC);
+    if (memory < 0)
+        return error->status;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
+    enum tape_status status =
+        tape_resolve(job->raw_path, path, show_progress, NULL, ret_stats, error);
+    int out = -1;
+    if (status == TAPE_OK && unlink(job->raw_path) == 0)
+        out = open(job->tape_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    ssize_t bytes = 0;
+    for (off_t at = 0; out >= 0 && (bytes = pread(memory, buffer, sizeof buffer, at)) > 0;
+         at += bytes)
+        if (write(out, buffer, (size_t)bytes) != bytes) {
+            bytes = -1;
+            break;
+        }
+    if (status == TAPE_OK && (out < 0 || bytes < 0))
+        status = tape_error_set(error, TAPE_SYSTEM, UINT64_MAX, "%s: %s", job->tape_path,
+                                strerror(errno));
+    if (out >= 0)
+        close(out);
+    close(memory);
+    return status;
+}
+
 static void resolve(const struct job *job)
 {
     struct resolve_stats stats = {0};
@@ -43,6 +79,8 @@ static void resolve(const struct job *job)
     struct stat file;
     enum tape_status status =
         tape_resolve(job->raw_path, job->tape_path, show_progress, NULL, &stats, &error);
+    if (status == TAPE_SYSTEM && !finish.keep_raw)
+        status = resolve_in_memory(job, &stats, &error);
     if (status != TAPE_OK) {
         finish.totals.failed++;
         cli_warn("%s; what was recorded is in %s: make room, then heaptape trace resolve %s",

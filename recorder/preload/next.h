@@ -29,8 +29,11 @@ bool next_find(void);
 void *next_symbol(const char *name);
 /* Is this address in the object that provides malloc? */
 bool next_contains(const void *address);
-/* Was a call made by the allocator itself? Never true of glibc, which does not call itself by the
- * public names but calls them for everybody else (strdup, fopen). */
+/*
+ * Was a call that came inside another one made by the allocator itself? Either from its object, or,
+ * where it left by a jump, as if from ours. Never from glibc's, which does not call itself by the
+ * public names but calls them for everybody else (strdup, fopen).
+ */
 bool next_is_caller(const void *caller);
 /* The file that provides malloc. */
 const char *next_path(void);

@@ -307,10 +307,10 @@ bool process_ready(void)
         return true;
     if (process.off)
         return false;
-    uint32_t state = self.state;
-    self.state = THREAD_STARTING;
     uint64_t signals;
     lock(&signals);
+    uint32_t state = self.state;
+    self.state = THREAD_STARTING;
     if (!wiped.recording && !process.off) {
         bool on = false;
         if (!process.pid)
@@ -320,8 +320,8 @@ bool process_ready(void)
         if (!on)
             process_stop();
     }
-    unlock(&signals);
     self.state = state;
+    unlock(&signals);
     return wiped.recording;
 }
 

@@ -1,6 +1,7 @@
 """What the recorder's tests share: record something, read its tapes, read the independent count."""
 
 import collections
+import csv
 import json
 import os
 import pathlib
@@ -56,10 +57,15 @@ def sizes(tape) -> collections.Counter:
     """(kind, size) of the events of a tape, counted."""
     done = run([TRACE, "dump", "--format=csv", tape])
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.decode().splitlines()
-    header = lines[0].split(",")
+    lines = csv.reader(done.stdout.decode().splitlines())
+    header = next(lines)
     kind, size = header.index("kind"), next(i for i, h in enumerate(header) if h.startswith("size"))
-    return collections.Counter((f[kind], int(f[size] or 0)) for f in (line.split(",") for line in lines[1:]))
+    return collections.Counter((line[kind], int(line[size] or 0)) for line in lines)
+
+
+def shell_status(done) -> int:
+    """A return code as a shell and heaptape have it: 128 + n where subprocess says -n."""
+    return done.returncode if done.returncode >= 0 else 128 - done.returncode
 
 
 class Count:

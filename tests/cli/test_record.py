@@ -1,5 +1,6 @@
 """heaptape record on real programs: they do what they do without it, and the tape has every call."""
 
+import collections
 import os
 import shutil
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 from conftest import ROOT
-from record_help import CASES, RECORD, calls_on, case, counted, info, record, run, sound, tapes_beside  # noqa: F401
+from record_help import CASES, RECORD, calls_on, case, counted, info, record, run, shell_status, sound, tapes_beside  # noqa: F401
 
 PROGRAMS = {
     "python3": ["/usr/bin/python3", "-c", "import json; print(json.dumps(sorted(set('heaptape'))))"],
@@ -34,9 +35,7 @@ def test_real_programs_do_what_they_do_without_it(name, tmp_path):
     environment = dict(os.environ, OUT=str(tmp_path / "compiled"))
     plain = run(command, env=environment)
     recorded = record(tmp_path / "x.tape", command, "-q", env=environment)
-    # heaptape passes on 128 + n where subprocess says -n
-    expected = plain.returncode if plain.returncode >= 0 else 128 - plain.returncode
-    assert recorded.returncode == expected
+    assert recorded.returncode == shell_status(plain)
     assert recorded.stdout == plain.stdout
     assert recorded.stderr == plain.stderr
     tape = sound(tmp_path / "x.tape")
@@ -45,7 +44,7 @@ def test_real_programs_do_what_they_do_without_it(name, tmp_path):
         sound(path)
 
 
-@pytest.mark.parametrize("name", ["python3", "perl", "git", "sqlite3", "jq", "gcc"])
+@pytest.mark.parametrize("name", ["python3", "perl", "git", "sqlite3", "jq", "lua", "pipeline"])
 def test_counts_are_exact(name, counted, tmp_path):  # noqa: F811
     """Every call that reached the allocator is on the tape of its process, and nothing else."""
     command = PROGRAMS[name]
@@ -53,16 +52,13 @@ def test_counts_are_exact(name, counted, tmp_path):  # noqa: F811
         pytest.skip(f"{command[0]} is not installed")
     environment = dict(counted.environment, OUT=str(tmp_path / "compiled"))
     record(tmp_path / "x.tape", command, "-q", env=environment)
-    on_tapes = []
+    on_tapes, counts = collections.defaultdict(collections.Counter), collections.defaultdict(collections.Counter)
     for path in [tmp_path / "x.tape", *tapes_beside(tmp_path / "x.tape").values()]:
         tape = sound(path)
-        on_tapes.append((tape["start_order"], tape["pid"], calls_on(tape)))
-    counts = sorted((pid, sorted(calls.items())) for pid, calls in counted.images())
-    tapes = sorted((pid, sorted(calls.items())) for _, pid, calls in on_tapes)
-    for side in (counts, tapes):
-        for _, calls in side:
-            calls.remove(next(c for c in calls if c[0] == "usable"))
-    assert tapes == counts
+        on_tapes[tape["pid"]].update(calls_on(tape))
+    for pid, calls in counted.images():  # all images of a process together
+        counts[pid].update({kind: n for kind, n in calls.items() if kind != "usable"})
+    assert on_tapes == counts
 
 
 def test_a_compile_is_recorded_with_its_children(tmp_path):
@@ -73,7 +69,7 @@ def test_a_compile_is_recorded_with_its_children(tmp_path):
     programs = {info(p)["program"].rsplit("/", 1)[-1] for p in tapes_beside(tmp_path / "gcc.tape").values()}
     for expected in ("cc1", "as", "collect2", "ld"):
         assert any(expected in p for p in programs), programs
-    assert b"events on" in done.stderr and b"CPU" in done.stderr
+    assert b"events on" in done.stderr
 
 
 @pytest.mark.parametrize("threads,cross", [(1, 0), (4, 20), (8, 50)])

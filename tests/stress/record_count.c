@@ -38,7 +38,8 @@ static uint64_t own_pid;
 static void open_slots(void)
 {
     static struct slot nowhere[SLOTS];
-    const char *path = getenv("RECORD_COUNT_FILE");
+    /* The collector itself, which has us preloaded as well, does not count. */
+    const char *path = getenv("HEAPTAPE_SESSION") ? getenv("RECORD_COUNT_FILE") : NULL;
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     void *memory = MAP_FAILED;
     if (fd >= 0) {
