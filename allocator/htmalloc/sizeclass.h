@@ -29,11 +29,13 @@ static inline uint32_t class_bytes(unsigned class)
     return (9 + (above & 7)) << (above / 8 + 5);
 }
 
-/* Slices of one run of the class: one where the fast path serves it, and at least four blocks. */
+/* Slices of one run of the class: one where the fast path serves it; else enough for many blocks
+ * (pages are touched only as they are needed), for the more blocks a run has, the less often it
+ * changes between full and partial. */
 static inline unsigned class_slices(unsigned class)
 {
     uint32_t bytes = class_bytes(class);
-    return bytes <= HT_FAST_MAX ? 1 : bytes <= 2048 ? 2 : bytes <= 8192 ? 4 : 8;
+    return bytes <= HT_FAST_MAX ? 1 : bytes <= 2048 ? 4 : 8;
 }
 
 /* The smallest class whose blocks hold `size` bytes and all start at multiples of `align`;
