@@ -10,6 +10,7 @@
 
 typedef void *(*dlopen_function)(const char *, int);
 
+/* Seen from outside. NOLINTNEXTLINE(readability-redundant-declaration) */
 __attribute__((visibility("default"))) void *dlopen(const char *path, int flags);
 
 static dlopen_function next_dlopen;

@@ -230,7 +230,7 @@ static bool register_process(uint32_t order, uint32_t parent_order, bool by_exec
 /* Our number in the namespace of /proc, which is the collector's in all but rare cases. */
 static void find_pid(void)
 {
-    char text[16];
+    char text[16] = "";
     process.seen_pid = process.pid = raw_getpid();
     long bytes = raw_readlink("/proc/self", text, sizeof text);
     if (raw_failed(bytes))

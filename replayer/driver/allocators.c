@@ -63,7 +63,8 @@ static void fill(struct allocator *item, const struct allocator_known *known, co
 }
 
 /* Looks for a known allocator; false where this machine has none that loads. */
-static bool find_known(const struct allocator_known *known, struct allocator *ret_item)
+__attribute__((nonnull)) static bool find_known(const struct allocator_known *known,
+                                                struct allocator *ret_item)
 {
     struct probe probe;
     char buffer[PATH_MAX];
@@ -96,7 +97,7 @@ void allocators_find(struct allocator_list *ret_list)
 /* ---- named with -a
  * ----------------------------------------------------------------------------------- */
 
-static void unknown(const char *name)
+_Noreturn static void unknown(const char *name)
 {
     char names[512] = "";
     for (size_t i = 0; i < allocators_known_count; i++) {
@@ -109,7 +110,8 @@ static void unknown(const char *name)
         names);
 }
 
-static void add_known(struct allocator_list *list, const struct allocator_known *known)
+__attribute__((nonnull)) static void add_known(struct allocator_list *list,
+                                               const struct allocator_known *known)
 {
     struct allocator found;
     if (find_known(known, &found)) {

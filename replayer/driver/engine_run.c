@@ -166,8 +166,9 @@ static int plan_open(struct engine_tape *tape, bool memory_mode)
 /* A run that went wrong may have left half a plan. */
 static void plan_close(int plan, uint64_t bytes_before, bool sound)
 {
-    if (plan > 0 && !sound && ftruncate(plan, 0) < 0)
-        sound = true; /* then the engine finds it unsound and plans anew */
+    if (plan > 0 && !sound && ftruncate(plan, 0) < 0) {
+        /* Then the engine finds it unsound and plans anew. */
+    }
     plans_bytes += file_bytes(plan) - bytes_before;
 }
 

@@ -266,13 +266,12 @@ static bool plan_event_of_lane(struct plan *plan, const struct tape_event *event
 /* Plans events until the window is full or the tape ends. */
 static void plan_events(struct plan *plan)
 {
-    for (const struct tape_event *event;
-         !window_full(&plan->window) && (event = next_event(plan));) {
+    while (!window_full(&plan->window) && next_event(plan)) {
         if (plan->quick && !plan->several)
             plan_plain(plan);
         if (!plan->events_left)
             continue;
-        event = plan->events;
+        const struct tape_event *event = plan->events;
         if (!plan->several)
             plan_event(plan, 0, event);
         else if (!plan_event_of_lane(plan, event))

@@ -109,8 +109,11 @@ static void test_realloc_grows_in_place(void)
         char *old = block;
         block = ht_realloc(block, size);
         moves += block != old;
+        if (!block)
+            break;
         block[size - 1] = 1;
     }
+    CHECK(block != NULL);
     ht_free(block);
     CHECK_LE_U64(moves, 400);
 }
