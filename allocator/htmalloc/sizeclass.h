@@ -35,7 +35,7 @@ static inline uint32_t class_bytes(unsigned class)
 static inline unsigned class_slices(unsigned class)
 {
     uint32_t bytes = class_bytes(class);
-    return bytes <= HT_FAST_MAX ? 1 : bytes <= 2048 ? 4 : 8;
+    return bytes <= HT_FAST_MAX ? 1 : bytes <= 8192 ? 4 : 8;
 }
 
 /* The smallest class whose blocks hold `size` bytes and all start at multiples of `align`;
