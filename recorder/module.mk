@@ -1,6 +1,6 @@
 # The preload and its collector.
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
-	interpose interpose_cxx lane process next bootstrap vfork)
+	interpose interpose_cxx exec lane process next bootstrap vfork)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
 	record_main $(addprefix collector/,session drain recorded samples finish launch))
 
@@ -38,11 +38,20 @@ $(RECORD_BEHIND): $(TESTS)/%.so: tests/stress/%.c
 
 $(TESTS)/record_cxx: tests/stress/record_cxx.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) -std=c++17 -Wall -Wextra -Werror $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
+	$(Q)$(CXX) -std=c++17 -fsized-deallocation -Wall -Wextra -Werror $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
 
 $(TESTS)/record_static: tests/stress/record_ends.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
+
+# Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
+TEST_PROGRAMS += $(TESTS)/recorder_test
+SANITIZE_PROGRAMS += $(TESTS)/recorder_test
+
+$(TESTS)/recorder_test: $(OBJ)/tests/unit/recorder_test.o $(OBJ)/recorder/preload/bootstrap.o \
+		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
 # ---- measured figures ----------------------------------------------------------------------------
 BENCHES += bench-recorder

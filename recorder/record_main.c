@@ -274,13 +274,33 @@ static void warn_of_losses(void)
     struct ring_session *shared = session.shared;
     uint64_t processes = atomic_load(&shared->lost_processes);
     uint64_t statics = atomic_load(&shared->static_programs);
+    uint64_t foreign = atomic_load(&shared->foreign_programs);
     if (processes)
         cli_warn("%llu processes could not be recorded: too many at once, or too little address "
                  "space (ulimit -v)",
                  (unsigned long long)processes);
-    if (statics)
-        cli_warn("%llu programs that were started are static and could not be recorded (%s)",
-                 (unsigned long long)statics, shared->unrecorded);
+    if (statics || foreign)
+        cli_warn("not recorded, because nothing can be preloaded into them: %llu static and %llu "
+                 "other programs that were started, %.*s the first",
+                 (unsigned long long)statics, (unsigned long long)foreign,
+                 (int)strnlen(shared->unrecorded, sizeof shared->unrecorded), shared->unrecorded);
+}
+
+/* Where a tape is right and yet not what its reader thinks. */
+static void hint(const struct options *options)
+{
+    const char *slash = strrchr(options->program[0], '/');
+    const char *name = slash ? slash + 1 : options->program[0];
+    if (!strncmp(name, "python", 6) && !getenv("PYTHONMALLOC"))
+        fputs("heaptape record: hint: python takes small objects from pools of its own, of which "
+              "the tape shows only the arenas; PYTHONMALLOC=malloc shows them all\n",
+              stderr);
+    for (struct recorded *process = list.first; process; process = process->next)
+        if (!strcmp(process->tape_path, options->output) && process->records < 2)
+            fprintf(stderr,
+                    "heaptape record: hint: %s made no call: it may bring an allocator inside its "
+                    "own file, which cannot be seen from outside\n",
+                    options->program[0]);
 }
 
 static void summarize(const struct options *options, struct finish_totals totals)
@@ -297,6 +317,7 @@ static void summarize(const struct options *options, struct finish_totals totals
                 "heaptape record: CPU seconds: program %.3f, collector %.3f, resolver %.3f\n",
                 cpu_seconds(RUSAGE_CHILDREN), cpu_seconds(RUSAGE_SELF) - totals.cpu_seconds,
                 totals.cpu_seconds);
+    hint(options);
     if (options->verbose || totals.live_twice)
         fprintf(stderr,
                 "heaptape record: addresses live twice %llu, frees of unknown addresses "

@@ -54,6 +54,20 @@ static bool has_ended(const struct drain *drain, const struct recorded *process)
     return kill((pid_t)process->pid, 0) && errno == ESRCH;
 }
 
+/*
+ * How a process ended that is not our child: a zombie shows it until its parent has waited, newer
+ * kernels keep it for whoever has a pidfd, and an exit that the preload saw is told by itself.
+ */
+static bool find_wait_status(struct recorded *process)
+{
+    const struct ring_chunk *chunk = process->chunks[0].shared;
+    if (samples_exit_status(process->pid, &process->wait_status) ||
+        samples_pidfd_status(process->pidfd, &process->wait_status))
+        return true;
+    process->wait_status = (int)(chunk->ended_status & 0xff) << 8;
+    return chunk->ended_how == RING_ENDED_EXIT;
+}
+
 static void look_for_endings(struct drain *drain)
 {
     look_for_root(drain);
@@ -62,8 +76,7 @@ static void look_for_endings(struct drain *drain)
             continue;
         process->end = RECORDED_EXITED;
         process->wait_status = drain->root_wait_status;
-        process->wait_known = process->pid == (uint32_t)drain->root ||
-                              samples_exit_status(process->pid, &process->wait_status);
+        process->wait_known = process->pid == (uint32_t)drain->root || find_wait_status(process);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static size_t read_text(uint32_t pid, const char *name, char *text, size_t capacity)
@@ -78,5 +79,23 @@ bool samples_exit_status(uint32_t pid, int *ret_wait_status)
     if (!field)
         return false;
     *ret_wait_status = atoi(field + 1);
+    return true;
+}
+
+/* As in <linux/pidfd.h> of 6.15; the headers of older systems lack it. */
+struct pidfd_info_exit {
+    uint64_t mask, cgroup;
+    uint32_t ids[11];
+    int32_t exit_code;
+};
+#define PIDFD_INFO_EXIT_BIT (UINT64_C(1) << 3)
+#define PIDFD_GET_INFO_CALL _IOWR(0xff, 11, struct pidfd_info_exit)
+
+bool samples_pidfd_status(int pidfd, int *ret_wait_status)
+{
+    struct pidfd_info_exit info = {.mask = PIDFD_INFO_EXIT_BIT};
+    if (pidfd < 0 || ioctl(pidfd, PIDFD_GET_INFO_CALL, &info) || !(info.mask & PIDFD_INFO_EXIT_BIT))
+        return false;
+    *ret_wait_status = info.exit_code;
     return true;
 }

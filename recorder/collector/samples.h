@@ -22,4 +22,7 @@ uint64_t samples_held(uint32_t pid);
  */
 bool samples_exit_status(uint32_t pid, int *ret_wait_status);
 
+/* The same by a pidfd, of a process that has been waited for: Linux 6.15 and later. */
+bool samples_pidfd_status(int pidfd, int *ret_wait_status);
+
 #endif

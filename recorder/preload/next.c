@@ -8,6 +8,7 @@
 #include "recorder/preload/syscalls.h"
 
 struct next_functions next;
+struct next_exec_functions next_exec;
 
 struct object {
     uintptr_t base, begin, end;
@@ -71,8 +72,14 @@ static bool contains(const struct object *object, const void *address)
 
 #define FIND(name) (*(void **)&next.name = next_symbol(#name))
 
+#define FIND_EXEC(name) (*(void **)&next_exec.name = next_symbol(#name))
+
 bool next_find(void)
 {
+    FIND_EXEC(execve);
+    FIND_EXEC(execvpe);
+    FIND_EXEC(posix_spawn);
+    FIND_EXEC(posix_spawnp);
     FIND(calloc);
     FIND(realloc);
     FIND(free);

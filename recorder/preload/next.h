@@ -6,6 +6,7 @@
 #ifndef HEAPTAPE_RECORDER_NEXT_H
 #define HEAPTAPE_RECORDER_NEXT_H
 
+#include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -23,7 +24,21 @@ struct next_functions {
 };
 extern struct next_functions next;
 
-/* Fills `next`; once, before any thread records. False: there is none (then nothing works). */
+/*
+ * The calls that start programs (exec.c). Found at the same time: a forked child of a threaded
+ * program must not look them up, since the loader's lock may be held for ever in it.
+ */
+struct next_exec_functions {
+    int (*execve)(const char *, char *const[], char *const[]);
+    int (*execvpe)(const char *, char *const[], char *const[]);
+    int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                       const posix_spawnattr_t *, char *const[], char *const[]);
+    int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+                        const posix_spawnattr_t *, char *const[], char *const[]);
+};
+extern struct next_exec_functions next_exec;
+
+/* Fills both; once, before any thread records. False: there is none (then nothing works). */
 bool next_find(void);
 /* A further name, looked up at its first use; NULL where nobody behind us defines it. */
 void *next_symbol(const char *name);

@@ -63,6 +63,28 @@ void process_ring_doorbell(void)
     raw_futex_wake(&session->doorbell);
 }
 
+bool process_follows_exec(void)
+{
+    return process.session && !process.off && process.session->follow >= RING_FOLLOW_EXEC;
+}
+
+void process_count_unrecordable(const char *path, bool is_static)
+{
+    struct ring_session *session = process.session;
+    uint64_t before =
+        atomic_fetch_add(is_static ? &session->static_programs : &session->foreign_programs, 1);
+    if (!before && !session->unrecorded[0])
+        strncpy(session->unrecorded, path, sizeof session->unrecorded - 1);
+}
+
+void process_note_exit(int status)
+{
+    if (!wiped.recording || self.state == THREAD_VFORK || !process.chunks)
+        return;
+    process.chunk[0]->ended_status = (uint32_t)status & 0xff;
+    process.chunk[0]->ended_how = RING_ENDED_EXIT;
+}
+
 void process_stop(void)
 {
     process.off = true;

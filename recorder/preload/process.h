@@ -25,6 +25,13 @@ struct ring_lane *process_take_lane(bool spare);
 void process_stop(void);
 /* The collector is gone, or has ended the session. */
 bool process_collector_gone(void);
+/* Programs that this process starts are to be recorded, too. */
+bool process_follows_exec(void);
+/* Counts a program that is about to be started and cannot be recorded. Any thread, vfork children
+ * too. */
+void process_count_unrecordable(const char *path, bool is_static);
+/* The process is about to end with this status. */
+void process_note_exit(int status);
 /* Wakes the collector if it sleeps. */
 void process_ring_doorbell(void);
 

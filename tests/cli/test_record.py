@@ -195,6 +195,7 @@ def test_bad_options_and_places(tmp_path):
 
 
 def test_a_static_program_started_by_a_recorded_one_is_no_harm(tmp_path):
-    done = record(tmp_path / "x.tape", ["sh", "-c", f"{CASES}/record_static exit; echo $?"], "-q")
+    done = record(tmp_path / "x.tape", ["sh", "-c", f"{CASES}/record_static exit; echo $?"])
     assert done.stdout == b"3\n"
+    assert b"1 static and 0 other programs" in done.stderr and b"record_static" in done.stderr
     sound(tmp_path / "x.tape")

@@ -83,7 +83,7 @@ def test_forks_of_a_threaded_program(kind, tmp_path):
     for i, (pid, blocks) in enumerate(children):
         tape = sound(beside[int(pid)])
         assert sizes(beside[int(pid)])["malloc", 1031] == int(blocks)
-        assert tape["exit_status"] in (i % 7, None)
+        assert tape["exit_status"] == i % 7
         assert tape["lanes"] == 1
     assert sizes(tmp_path / "x.tape")["malloc", 1031] == 0  # no child wrote on the parent's tape
     assert sound(tmp_path / "x.tape")["by_kind"]["free_foreign"] == 0
@@ -244,7 +244,7 @@ def test_cxx_operators_over_any_allocator(name, tmp_path):
     if name:
         assert name in tape["allocator"]
     kinds = tape["by_kind"]
-    assert kinds["free"] >= 71 and kinds["free_foreign"] == 0
+    assert kinds["free"] >= 70 and kinds["free_foreign"] == 0
 
 
 @pytest.mark.parametrize("name", ALLOCATORS)
