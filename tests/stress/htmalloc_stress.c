@@ -216,7 +216,7 @@ static void fork_and_work(struct worker *worker)
         validate("in the child");
         _exit(0);
     }
-    int status;
+    int status = -1;
     if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) {
         fprintf(stderr, "htmalloc_stress: the child of fork ended with status %d\n", status);
         abort();
