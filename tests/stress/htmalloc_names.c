@@ -122,9 +122,9 @@ static void test_counts(void)
 /* --- threads --- */
 
 #define SHARED 256
-static void *_Atomic shared[SHARED];
+static void *shared[SHARED];
 static pthread_key_t key;
-static _Atomic long destructed;
+static long destructed;
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -205,12 +205,12 @@ static void test_threads(void)
 
 /* --- fork --- */
 
-static _Atomic int stop;
+static int stop;
 
 static void *churn_until_stopped(void *seed)
 {
     uint64_t random = (uintptr_t)seed * 0x9e3779b97f4a7c15u + 1;
-    while (!stop)
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
         churn(&random, 100);
     return NULL;
 }
@@ -265,7 +265,7 @@ static void test_fork(void)
     }
     for (int i = 0; i < 2; i++)
         pthread_join(forking[i], NULL);
-    stop = 1;
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < 2; i++)
         pthread_join(busy[i], NULL);
 }
