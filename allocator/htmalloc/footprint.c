@@ -86,11 +86,11 @@ size_t footprint_surplus(void)
 /* At the end of a window in which nothing was taken afresh that had to be paid for. */
 static void relax(void)
 {
-    static uint32_t stretch_before;
+    static uint32_t stretch_before; /* the end of two windows may meet in two threads */
     uint32_t stretch = __atomic_load_n(&footprint.stretch, __ATOMIC_RELAXED);
-    if (stretch > 0 && stretch == stretch_before && load(&footprint.fresh) == 0)
+    uint32_t before = __atomic_exchange_n(&stretch_before, stretch, __ATOMIC_RELAXED);
+    if (stretch > 0 && stretch == before && load(&footprint.fresh) == 0)
         __atomic_store_n(&footprint.stretch, stretch - 1, __ATOMIC_RELAXED);
-    stretch_before = stretch;
 }
 
 void footprint_tick(void)
