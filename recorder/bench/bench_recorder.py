@@ -25,10 +25,17 @@ select count(*), sum(length(b)) from t where b like '%A1%';
 select b, count(*) from t group by substr(b,1,3) order by 2 desc limit 5;
 select max(length(x)) from (select group_concat(b) x from t group by a%1000);
 """
-PYTHON = """d = {}
+PYTHON = """import collections, json, re
+rows = [{"id": i, "name": "n%d" % (i * 7919 % 10007), "tags": ["a%d" % (i % 7), "b"]} for i in range(20000)]
+for _ in range(3):
+    rows = json.loads(json.dumps(rows))
+    names = collections.Counter(re.sub("[0-9]", "x", row["name"]) + row["tags"][0] for row in rows)
+print(len(rows), names.most_common(2), sorted(rows, key=lambda row: row["name"])[0])
+"""
+PYTHON_CHURN = """d = {}
 for i in range(600000):
     d[i % 5000] = [str(i), (i, i + 1)]
-print(len(d), sum(len(v[0]) for v in d.values()))
+print(len(d))
 """
 JQ = 'map({id, t: (.tags | join("-"))}) | group_by(.t) | map(length)'
 MEMUSAGE = "/usr/lib/x86_64-linux-gnu/libmemusage.so"
@@ -37,6 +44,7 @@ MEMUSAGE = "/usr/lib/x86_64-linux-gnu/libmemusage.so"
 def programs(build: pathlib.Path, folder: pathlib.Path) -> dict:
     (folder / "q.sql").write_text(SQL)
     (folder / "p.py").write_text(PYTHON)
+    (folder / "churn.py").write_text(PYTHON_CHURN)
     (folder / "j.json").write_text(
         json.dumps([{"id": i, "tags": [f"a{i % 7}", f"b{i % 11}"], "v": i * 0.37} for i in range(60000)])
     )
@@ -49,6 +57,7 @@ def programs(build: pathlib.Path, folder: pathlib.Path) -> dict:
         "sqlite3": ["sqlite3", ":memory:", f".read {folder}/q.sql"],
         "jq": ["jq", "-c", JQ, folder / "j.json"],
         "python3, PYTHONMALLOC=malloc": ["/usr/bin/python3", folder / "p.py"],
+        "python3, the same, pure churn": ["/usr/bin/python3", folder / "churn.py"],
     }
     return {name: [str(w) for w in command] for name, command in every.items() if shutil.which(command[0])}
 
