@@ -33,7 +33,7 @@ static void *take_once(struct heap *heap, size_t size, size_t align, bool *ret_z
     if (align <= HT_SLICE) {
         unsigned class = class_of_aligned(size, align);
         if (class < CLASS_COUNT)
-            return heap_take(heap, class);
+            return heap_take_exact(heap, class);
     }
     if (size <= HT_LARGE_MAX && align <= HT_SEGMENT / 4)
         return large_take(heap, size, align, ret_zero);

@@ -44,8 +44,10 @@ struct heap {
     struct run
         *large[HT_LARGE_CACHE_SLICES + 1]; /* one freed large block of each number of slices */
     size_t large_bytes;
-    uint32_t ticks;   /* slow paths taken, for a look at the clock now and then */
-    bool outbox_used; /* some slot may be filled */
+    uint32_t window;     /* of time, in which the runs were last looked through: see reclaim.h */
+    uint32_t reclaim_at; /* class to look at next when the footprint grows */
+    uint32_t ticks;      /* slow paths taken, for a look at the clock now and then */
+    bool outbox_used;    /* some slot may be filled */
     struct outbox_slot outbox[HT_OUTBOX_SLOTS];
 
     struct heap *next;        /* of all heaps, newest first; never changes */
@@ -64,6 +66,9 @@ struct heap *heap_get(void);
 
 /* One block of the class, from wherever it is cheapest for memory. NULL when there is no memory. */
 void *heap_take(struct heap *heap, unsigned class);
+
+/* The same, and never a longer block: for alignments that only the class's own blocks have. */
+void *heap_take_exact(struct heap *heap, unsigned class);
 
 /* What free() does when counting a run of its own heap down came to 0. */
 void heap_counted_out(struct heap *heap, struct run *run);

@@ -41,7 +41,7 @@ void large_free(struct heap *heap, struct run *head)
         heap->large_bytes += bytes;
         return;
     }
-    span_give(head, slices, true);
+    span_give(head, slices, SPAN_TOUCHED);
     footprint_tick();
 }
 
@@ -66,7 +66,7 @@ void large_flush(struct heap *heap)
         struct run *head = heap->large[slices];
         heap->large[slices] = NULL;
         if (head != NULL)
-            span_give(head, slices, true);
+            span_give(head, slices, SPAN_TOUCHED);
     }
     heap->large_bytes = 0;
 }

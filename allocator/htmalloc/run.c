@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include "footprint.h"
+#include "os.h"
 #include "remote.h"
 
 /* The number of the first block that starts at or behind the page. */
@@ -36,11 +37,6 @@ static ptrdiff_t pages_each(const struct run *run)
 static void count_uncarved(const struct run *run, int bits)
 {
     footprint_add(&footprint.used, -bits * pages_each(run));
-}
-
-void run_finish(struct run *run)
-{
-    count_uncarved(run, -__builtin_popcount(run->carve));
 }
 
 void run_init(struct run *run, struct heap *owner, unsigned class)
@@ -105,4 +101,100 @@ bool run_has_block(const struct run *run, const void *address)
     size_t offset = (size_t)((const char *)address - slice_base(run));
     /* A division of 32 bits is several times as fast as one of 64. */
     return offset < run_bytes(run) && (uint32_t)offset % class_bytes(run->class) == 0;
+}
+
+/* Whether all blocks that start in the page are free by the bits. */
+static bool page_is_free(const struct run *run, const uint64_t *free, uint32_t page)
+{
+    uint32_t at = first_block(run, page), end = first_block(run, page + 1);
+    if (at == end)
+        return false;
+    for (; at < end; at++) {
+        if ((free[at / 64] >> (at % 64) & 1) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* The pages that no block in circulation reaches into. */
+static uint32_t untouched_pages(const struct run *run)
+{
+    uint32_t bytes = class_bytes(run->class), capacity = run_capacity(run), mask = 0;
+    uint32_t pages = (uint32_t)(run_bytes(run) >> HT_PAGE_SHIFT);
+    for (uint32_t page = 0; page < pages; page++) {
+        uint32_t block = (page << HT_PAGE_SHIFT) / bytes;
+        uint32_t end = (((page + 1) << HT_PAGE_SHIFT) - 1) / bytes + 1;
+        bool touched = false;
+        for (; block < end && block < capacity && !touched; block++)
+            touched = (run->carve >> (block * bytes >> HT_PAGE_SHIFT) & 1) == 0;
+        mask |= (uint32_t)!touched << page;
+    }
+    return mask;
+}
+
+uint32_t run_finish(struct run *run)
+{
+    const unsigned pages_shift = HT_SLICE_SHIFT - HT_PAGE_SHIFT;
+    uint32_t untouched = run->carve == 0 ? 0 : untouched_pages(run), touched = 0;
+    for (unsigned slice = 0; slice < run->slices; slice++) {
+        uint32_t pages = untouched >> (slice << pages_shift) & ((1u << (1 << pages_shift)) - 1);
+        touched |= (uint32_t)(pages != (1u << (1 << pages_shift)) - 1) << slice;
+    }
+    count_uncarved(run, -__builtin_popcount(run->carve));
+    return touched;
+}
+
+/* Drops the blocks that start in pages of the mask from the free list. */
+static void drop_blocks(struct run *run, uint32_t pages)
+{
+    const char *base = slice_base(run);
+    struct block **link = &run->free;
+    uint32_t dropped = 0;
+    for (struct block *block = run->free; block != NULL; block = block->next) {
+        uint32_t page = (uint32_t)((const char *)block - base) >> HT_PAGE_SHIFT;
+        if (pages >> page & 1) {
+            dropped++;
+        } else {
+            *link = block;
+            link = &block->next;
+        }
+    }
+    *link = NULL;
+    __atomic_store_n(&run->circulating, (uint16_t)(run->circulating - dropped), __ATOMIC_RELAXED);
+}
+
+static void purge_pages(const struct run *run, uint32_t mask)
+{
+    char *base = slice_base(run);
+    while (mask != 0) {
+        unsigned first = (unsigned)__builtin_ctz(mask), count = 0;
+        while (first + count < 32 && mask >> (first + count) & 1)
+            count++;
+        os_purge(base + first * HT_PAGE, count * HT_PAGE);
+        mask &= count == 32 ? 0 : ~(((1u << count) - 1) << first);
+    }
+}
+
+uint32_t run_purge(struct run *run)
+{
+    uint64_t free[HT_SLICE / HT_ALIGN / 64] = {0};
+    const char *base = slice_base(run);
+    uint32_t bytes = class_bytes(run->class), drop = 0;
+    for (const struct block *block = run->free; block != NULL; block = block->next) {
+        uint32_t number = (uint32_t)((const char *)block - base) / bytes;
+        free[number / 64] |= (uint64_t)1 << (number % 64);
+    }
+    for (uint32_t page = 0; page < run_bytes(run) >> HT_PAGE_SHIFT; page++) {
+        if ((run->carve >> page & 1) == 0 && page_is_free(run, free, page))
+            drop |= 1u << page;
+    }
+    if (drop == 0)
+        return 0;
+    uint32_t before = untouched_pages(run);
+    drop_blocks(run, drop);
+    run->carve |= drop;
+    count_uncarved(run, __builtin_popcount(drop));
+    uint32_t gone = untouched_pages(run) & ~before;
+    purge_pages(run, gone);
+    return (uint32_t)__builtin_popcount(gone);
 }

@@ -58,8 +58,11 @@ struct run {
     uint8_t state;            /* enum run_state */
     uint8_t class;            /* size class of the blocks */
     uint8_t slices;           /* of the run, the large block or the free span */
-    uint8_t back;             /* slices back to the first one */
-    uint8_t unused;
+    union {
+        uint8_t back; /* of a further slice: how many slices back the first one is */
+        uint8_t mark; /* of a run: see reclaim.c */
+    };
+    uint8_t serves; /* the class that a current run serves: its own or a smaller one */
 };
 static_assert(sizeof(struct run) == HT_RUN_BYTES,
               "descriptors are found by shifting slice numbers");
@@ -119,11 +122,16 @@ static inline uint32_t run_threshold(const struct run *run)
 /* Makes the span at `run` a run of blocks of `class`, with no page carved yet. */
 void run_init(struct run *run, struct heap *owner, unsigned class);
 
-/* To be called before the run's span is given back, when no block is in use. */
-void run_finish(struct run *run);
+/* To be called before the run's span is given back, when no block is in use. Returns a bit for each
+ * slice whose pages may have been touched. */
+uint32_t run_finish(struct run *run);
 
 /* Puts the blocks of the next pages in circulation; false when there are none left. */
 bool run_carve(struct run *run);
+
+/* Takes the pages in which all blocks are free out of circulation again and gives them back to the
+ * system. Returns how many pages that was. Call as run_used(). */
+uint32_t run_purge(struct run *run);
 
 /* The number of blocks in use; walks the free list. The owner's thread (or nobody) must be at rest.
  * Blocks that other threads have freed and the owner has not collected count as in use. */

@@ -9,7 +9,7 @@ unsigned class_of_aligned(size_t size, size_t align)
     if (size > HT_SMALL_MAX)
         return CLASS_COUNT;
     for (unsigned class = class_of(size); class < CLASS_COUNT; class ++) {
-        if (class_bytes(class) % align == 0)
+        if ((class_bytes(class) & (align - 1)) == 0)
             return class;
     }
     return CLASS_COUNT;

@@ -251,9 +251,9 @@ static struct run *take_locked(unsigned slices, size_t align, bool *ret_zero)
         return NULL;
     unsigned skip = choose_skip(span, slices, align);
     unsigned dirty = segment_count_dirty(segment_of(span), slice_number(span) + skip, slices);
-    span = span_cut(span, skip, slices, ret_zero);
     /* The pages that this touches anew are paid for with others, when there are enough. */
     size_t excess = footprint_excess((slices - dirty) * SLICE_PAGES) / SLICE_PAGES;
+    span = span_cut(span, skip, slices, ret_zero);
     if (excess > 0)
         purge_locked(excess < span_counts.slices_dirty ? span_counts.slices_dirty - excess : 0);
     return span;
@@ -294,14 +294,20 @@ size_t span_purge(size_t keep)
 }
 
 /* Puts slices that nobody uses any more among the free ones. */
-static void give_locked(struct run *span, unsigned slices, bool dirty)
+static void give_locked(struct run *span, unsigned slices, uint32_t touched)
 {
     struct segment *segment = segment_of(span);
     unsigned number = slice_number(span);
     kind_set(&span[slices - 1], SLICE_UNUSED);
     kind_set(span, SLICE_UNUSED);
-    if (dirty)
+    if (touched == SPAN_TOUCHED) {
         segment_set_dirty(segment, number, slices, true);
+    } else {
+        for (unsigned i = 0; i < slices && i < 32; i++) {
+            if (touched >> i & 1)
+                segment_set_dirty(segment, number + i, 1, true);
+        }
+    }
     segment->free += slices;
     span_counts.slices_free += slices;
     span_counts.slices_used -= slices;
@@ -313,11 +319,11 @@ static void give_locked(struct run *span, unsigned slices, bool dirty)
         purge_locked(surplus < span_counts.slices_dirty ? span_counts.slices_dirty - surplus : 0);
 }
 
-void span_give(struct run *span, unsigned slices, bool dirty)
+void span_give(struct run *span, unsigned slices, uint32_t touched)
 {
     __atomic_store_n(&span->owner, NULL, __ATOMIC_RELAXED);
     lock_take(&span_lock);
-    give_locked(span, slices, dirty);
+    give_locked(span, slices, touched);
     lock_give(&span_lock);
 }
 
@@ -326,7 +332,7 @@ void span_shorten(struct run *span, unsigned old_slices, unsigned new_slices)
     lock_take(&span_lock);
     kind_set(&span[new_slices - 1], new_slices == 1 ? SLICE_LARGE : SLICE_INSIDE);
     span[new_slices - 1].back = (uint8_t)(new_slices - 1);
-    give_locked(span + new_slices, old_slices - new_slices, true);
+    give_locked(span + new_slices, old_slices - new_slices, SPAN_TOUCHED);
     lock_give(&span_lock);
 }
 

@@ -12,9 +12,11 @@
  * zeros. NULL when there is no memory. */
 struct run *span_take(unsigned slices, size_t align, bool *ret_zero);
 
-/* Takes a span back. `dirty` says whether its pages may have been touched since it was handed out;
- * slices that were dirty before remain so. */
-void span_give(struct run *span, unsigned slices, bool dirty);
+/* Takes a span back. `touched` has a bit for each of the first slices whose pages may have been
+ * touched since it was handed out; SPAN_TOUCHED means all, also behind the 32nd. Slices that were
+ * dirty before remain so. */
+#define SPAN_TOUCHED UINT32_MAX
+void span_give(struct run *span, unsigned slices, uint32_t touched);
 
 /* Makes a span longer in place; false when what lies behind it is taken. */
 bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices);

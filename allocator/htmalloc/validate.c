@@ -56,7 +56,7 @@ static bool check_counts(struct tally *tally, const struct run *run, uint32_t fr
     uint32_t used = run->circulating - free;
     switch (run->state) {
     case RUN_CURRENT:
-        return run->owner->current[run->class] == run ||
+        return (run->serves <= run->class && run->owner->current[run->serves] == run) ||
                broken(tally, 7, "a current run is not its heap's", run);
     case RUN_PARTIAL:
     case RUN_UNCARVED:

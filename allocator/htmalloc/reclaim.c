@@ -1,0 +1,103 @@
+#include "reclaim.h"
+
+#include "heap_runs.h"
+
+/* A borrowed block may be so many doublings larger than the one asked for: 8 classes each. */
+#define BORROW_CLASSES 16u
+
+/* Runs looked at when the footprint grows, and at the end of a window. */
+#define LOOKS_GROWTH 8
+#define LOOKS_WINDOW 4096
+
+/* Whether so few blocks are in use that some page is likely to be free: up to two a page in
+ * circulation, and of blocks longer than a page any but all. */
+static bool is_sparse(const struct run *run)
+{
+    if (class_bytes(run->class) >= HT_PAGE)
+        return run->left < run->circulating;
+    uint32_t pages = (uint32_t)(run_bytes(run) >> HT_PAGE_SHIFT);
+    pages -= (uint32_t)__builtin_popcount(run->carve);
+    return run->left <= 2 * pages && run->left < run->circulating;
+}
+
+/* Purges a partial run and sets it aside, so that it is not looked at again before it changes. */
+static uint32_t purge_partial(struct heap *heap, struct run *run)
+{
+    uint32_t used = run->left;
+    uint32_t pages = run_purge(run);
+    heap_leave_list(heap, run);
+    heap_become_uncarved(heap, run, used);
+    return pages;
+}
+
+struct run *reclaim_borrow(struct heap *heap, unsigned class)
+{
+    uint32_t most = class_bytes(class) * 4;
+    for (unsigned other = class + 1; other < CLASS_COUNT && class_bytes(other) <= most; other++) {
+        struct run *run = heap->partial[other];
+        if (run == NULL)
+            run = heap->uncarved[other];
+        if (run != NULL && run->free != NULL && run->left * 4 <= run->circulating) {
+            heap_leave_list(heap, run);
+            return run;
+        }
+    }
+    return NULL;
+}
+
+void reclaim_some(struct heap *heap, size_t pages)
+{
+    uint32_t got = 0;
+    int looks = LOOKS_GROWTH;
+    for (unsigned step = 0; step < CLASS_COUNT && got < pages; step++) {
+        unsigned class = heap->reclaim_at;
+        int dense = 0;
+        struct run *run;
+        while ((run = heap->partial[class]) != NULL && got < pages && dense < 2) {
+            if (looks-- == 0)
+                return;
+            if (is_sparse(run)) {
+                got += purge_partial(heap, run);
+            } else {
+                heap_defer(heap, run);
+                dense++;
+            }
+        }
+        if (got < pages)
+            heap->reclaim_at = class + 1 == CLASS_COUNT ? 0 : class + 1;
+    }
+}
+
+void reclaim_idle(struct heap *heap)
+{
+    int looks = LOOKS_WINDOW;
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        struct run *next;
+        for (struct run *run = heap->partial[class]; run != NULL && looks > 0;
+             run = next, looks--) {
+            next = run->next;
+            if (!is_sparse(run))
+                continue;
+            uint8_t mark = (uint8_t)(run->left + 1);
+            if (run->mark == mark)
+                purge_partial(heap, run);
+            else
+                run->mark = mark;
+        }
+    }
+}
+
+void reclaim_all(struct heap *heap)
+{
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        struct run *next;
+        for (struct run *run = heap->partial[class]; run != NULL; run = next) {
+            next = run->next;
+            purge_partial(heap, run);
+        }
+        for (struct run *run = heap->uncarved[class]; run != NULL; run = run->next) {
+            if (run->free != NULL)
+                run_purge(run);
+        }
+    }
+}
