@@ -347,7 +347,8 @@ void span_purge_some(size_t pages)
 void span_decay(void)
 {
     lock_take(&span_lock);
-    size_t keep = footprint_keep() / SLICE_PAGES, dirty = span_counts.slices_dirty;
+    /* What nobody needed for a while need not stand by as much as what may be needed at once. */
+    size_t keep = footprint_keep() / SLICE_PAGES / 4, dirty = span_counts.slices_dirty;
     if (dirty - dirty_least > keep)
         keep = dirty - dirty_least;
     if (dirty > keep)
