@@ -2,11 +2,16 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A job started in the background inherits an ignored SIGINT, and so would the programs that the tests
+# interrupt. A handler here means the default for them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 BUILD = pathlib.Path(os.environ.get("B") or ROOT / "build").resolve()
 
 
