@@ -7,10 +7,15 @@ HTMALLOC_SOURCES := $(filter-out $(HTMALLOC_NAMES),$(wildcard allocator/htmalloc
 HTMALLOC_OBJECTS := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.pic.o)
 LIBRARIES += $(LIB)/libhtmalloc.so $(LIB)/libhtmalloc.a
 
+# A small process pays for every page of the library: no tables for unwinding but where an exception of
+# operator new passes through, no padding between code and constants.
+$(HTMALLOC_OBJECTS) $(OBJ)/allocator/htmalloc/interpose.pic.o $(OBJ)/allocator/htmalloc/deepbind.pic.o: \
+	BASE_CFLAGS += -fno-asynchronous-unwind-tables -fno-unwind-tables
+
 $(LIB)/libhtmalloc.so: $(HTMALLOC_OBJECTS) $(HTMALLOC_NAMES:%.c=$(OBJ)/%.pic.o)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,noseparate-code -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
 
 $(LIB)/libhtmalloc.a: $(HTMALLOC_OBJECTS)
 	@mkdir -p $(@D)

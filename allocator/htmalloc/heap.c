@@ -97,6 +97,8 @@ static struct run *refill(struct heap *heap, unsigned class, bool may_borrow)
 
 static HT_NOINLINE void *take_slow(struct heap *heap, unsigned class, bool may_borrow)
 {
+    if (ht_unlikely(!heap->exit_armed) && !__libc_single_threaded)
+        heap_arm_exit(heap); /* the first thread got its heap before there were others */
     if (heap->outbox_used)
         heap_flush(heap);
     tick(heap);
@@ -153,7 +155,7 @@ void *heap_take_exact(struct heap *heap, unsigned class)
     return block;
 }
 
-void heap_trim(struct heap *heap)
+void heap_settle(struct heap *heap)
 {
     heap_flush(heap);
     large_flush(heap);
@@ -161,6 +163,13 @@ void heap_trim(struct heap *heap)
     pending_drain(heap);
     for (unsigned class = 0; class < CLASS_COUNT; class ++)
         heap_retire_any(heap, class);
+    lock_give(&heap->lock);
+}
+
+void heap_trim(struct heap *heap)
+{
+    heap_settle(heap);
+    lock_take(&heap->lock);
     reclaim_all(heap);
     lock_give(&heap->lock);
 }

@@ -15,7 +15,7 @@
 #define TABLE_SIZE (HT_FAST_MAX / HT_ALIGN + 1)
 
 enum heap_state {
-    HEAP_NONE,   /* heap_none and heap_gone */
+    HEAP_NONE,   /* heap_none */
     HEAP_OWNED,  /* some thread's */
     HEAP_ORPHAN, /* its thread has exited; under its lock anybody may do anything */
 };
@@ -53,16 +53,20 @@ struct heap {
     struct heap *next;        /* of all heaps, newest first; never changes */
     struct heap *next_orphan; /* in the stack of orphans */
     uint32_t number;          /* from 1 */
+    bool exit_armed;          /* its thread will leave it on exit */
 };
 static_assert(sizeof(struct heap) <= HT_PAGE, "a thread costs one page");
 
-/* The calling thread's heap: its own, heap_none (no heap yet) or heap_gone (the thread is exiting).
+/* The calling thread's heap: its own, or heap_none before it has one and after it has left it.
  */
 extern __thread struct heap *heap_self __attribute__((tls_model("initial-exec"))) HT_HIDDEN;
-extern struct heap heap_none, heap_gone;
+extern struct heap heap_none HT_HIDDEN;
 
 /* The calling thread's heap, made or adopted where it has none; NULL when there is no memory. */
 struct heap *heap_get(void);
+
+/* Sees to it that the thread leaves its heap when it exits. */
+void heap_arm_exit(struct heap *heap);
 
 /* One block of the class, from wherever it is cheapest for memory. NULL when there is no memory. */
 void *heap_take(struct heap *heap, unsigned class);
@@ -73,12 +77,15 @@ void *heap_take_exact(struct heap *heap, unsigned class);
 /* What free() does when counting a run of its own heap down came to 0. */
 void heap_counted_out(struct heap *heap, struct run *run);
 
-/* Frees a block of a run that belongs to another heap than `heap`, the caller's (or heap_none or
- * heap_gone, in which case the block is sent at once). */
+/* Frees a block of a run that belongs to another heap than `heap`, the caller's (or
+ * heap_none, in which case the block is sent at once). */
 void heap_free_remote(struct heap *heap, struct run *run, void *address);
 
 /* Sends what waits in the outbox. */
 void heap_flush(struct heap *heap);
+
+/* Gives up what the heap keeps for its thread: the thread is leaving it. */
+void heap_settle(struct heap *heap);
 
 /* Gives up all that the heap keeps without need; `heap` is the caller's. */
 void heap_trim(struct heap *heap);

@@ -1,8 +1,10 @@
 #include "lock.h"
 
+#include "fork.h"
 #include "os.h"
 
 uintptr_t lock_forking_thread;
+bool lock_seen_threads;
 
 static const int spins_max = 100;
 
@@ -23,4 +25,10 @@ void lock_wait(struct ht_lock *lock)
 void lock_wake(struct ht_lock *lock)
 {
     os_wake(&lock->word);
+}
+
+void lock_first(void)
+{
+    if (!__atomic_exchange_n(&lock_seen_threads, true, __ATOMIC_ACQ_REL))
+        fork_setup();
 }

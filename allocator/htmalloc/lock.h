@@ -15,6 +15,11 @@ struct ht_lock {
 /* The thread pointer of the thread that is inside fork(), or 0. */
 extern uintptr_t lock_forking_thread;
 
+/* Set when a lock is taken for the first time in a process with threads; lock_first() then arranges
+ * for what only programs with threads need (fork handlers), before any lock is held. */
+extern bool lock_seen_threads HT_HIDDEN;
+void lock_first(void);
+
 void lock_wait(struct ht_lock *lock);
 void lock_wake(struct ht_lock *lock);
 
@@ -32,6 +37,8 @@ static inline void lock_take(struct ht_lock *lock)
             __atomic_store_n(&lock->word, 1, __ATOMIC_RELAXED);
         return;
     }
+    if (ht_unlikely(!__atomic_load_n(&lock_seen_threads, __ATOMIC_RELAXED)))
+        lock_first();
     if (lock_is_passed())
         return;
     uint32_t free = 0;

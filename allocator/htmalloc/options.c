@@ -2,7 +2,6 @@
 
 #include "message.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct options options = {
@@ -100,10 +99,21 @@ static void read_word(const char *word, size_t length)
     complain(word, length, "no such option");
 }
 
-void options_read(void)
+/* The value of HTMALLOC_OPTIONS, or "". */
+static const char *find_value(char **environment)
 {
-    const char *at = getenv("HTMALLOC_OPTIONS");
-    while (at != NULL && *at != '\0') {
+    static const char name[] = "HTMALLOC_OPTIONS=";
+    for (; environment != NULL && *environment != NULL; environment++) {
+        if (strncmp(*environment, name, sizeof name - 1) == 0)
+            return *environment + sizeof name - 1;
+    }
+    return "";
+}
+
+void options_read(char **environment)
+{
+    const char *at = find_value(environment);
+    while (*at != '\0') {
         size_t length = strcspn(at, ",");
         if (length > 0)
             read_word(at, length);

@@ -24,6 +24,6 @@ struct options {
 
 extern struct options options HT_HIDDEN;
 
-void options_read(void);
+void options_read(char **environment);
 
 #endif

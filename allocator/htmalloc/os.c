@@ -7,6 +7,35 @@
 #include <time.h>
 #include <unistd.h>
 
+/* System calls go to the kernel directly: errno is not touched, and in a small process the pages of
+ * libc in which its wrappers lie need not become resident. */
+#ifdef __x86_64__
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    long result;
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+#else
+static long call(long number, long a, long b, long c, long d, long e, long f)
+{
+    int saved = errno;
+    long result = syscall(number, a, b, c, d, e, f);
+    errno = saved;
+    return result;
+}
+#endif
+
+/* Of a call that returns an address; the kernel says -errno where it has none. */
+static void *address_of(long result)
+{
+    return (unsigned long)result >= -4095ul ? NULL : (void *)result;
+}
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -36,11 +65,8 @@ static void *map(void *hint, size_t bytes, int protection)
 {
     if (must_fail())
         return NULL;
-    int saved = errno;
-    void *address =
-        mmap(hint, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    errno = saved;
-    return address == MAP_FAILED ? NULL : address;
+    const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    return address_of(call(SYS_mmap, (long)hint, (long)bytes, protection, flags, -1, 0));
 }
 
 /* Takes more than is needed and gives back what lies before and behind the aligned part. */
@@ -91,59 +117,43 @@ void *os_map_readable(size_t bytes)
 
 bool os_make_writable(void *address, size_t bytes)
 {
-    if (must_fail())
-        return false;
-    int saved = errno;
-    bool done = mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0;
-    errno = saved;
-    return done;
+    const int protection = PROT_READ | PROT_WRITE;
+    return !must_fail() && call(SYS_mprotect, (long)address, (long)bytes, protection, 0, 0, 0) == 0;
 }
 
 void os_unmap(void *address, size_t bytes)
 {
-    int saved = errno;
-    if (munmap(address, bytes) != 0)
-        madvise(address, bytes, MADV_DONTNEED);
-    errno = saved;
+    if (call(SYS_munmap, (long)address, (long)bytes, 0, 0, 0, 0) != 0)
+        os_purge(address, bytes);
 }
 
 bool os_purge(void *address, size_t bytes)
 {
-    int saved = errno;
-    bool done = madvise(address, bytes, MADV_DONTNEED) == 0;
-    errno = saved;
-    return done;
+    return call(SYS_madvise, (long)address, (long)bytes, MADV_DONTNEED, 0, 0, 0) == 0;
 }
 
 void os_populate(void *address, size_t bytes)
 {
-    int saved = errno;
-    madvise(address, bytes, MADV_POPULATE_WRITE);
-    errno = saved;
+    call(SYS_madvise, (long)address, (long)bytes, MADV_POPULATE_WRITE, 0, 0, 0);
 }
 
 void *os_remap(void *address, size_t old_bytes, size_t new_bytes, bool may_move)
 {
     if (must_fail())
         return NULL;
-    int saved = errno;
-    void *moved = mremap(address, old_bytes, new_bytes, may_move ? MREMAP_MAYMOVE : 0);
-    errno = saved;
-    return moved == MAP_FAILED ? NULL : moved;
+    const int flags = may_move ? MREMAP_MAYMOVE : 0;
+    return address_of(
+        call(SYS_mremap, (long)address, (long)old_bytes, (long)new_bytes, flags, 0, 0));
 }
 
 void os_wait(const uint32_t *word, uint32_t expected)
 {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
-    errno = saved;
+    call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0, 0, 0);
 }
 
 void os_wake(const uint32_t *word)
 {
-    int saved = errno;
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-    errno = saved;
+    call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
 uint64_t os_now_ms(void)

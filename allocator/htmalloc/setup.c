@@ -1,13 +1,14 @@
 /* What is done once when the library is loaded, and when the program exits. Allocation works before
  * and after. */
-#include "fork.h"
 #include "htmalloc.h"
 #include "options.h"
 
-static __attribute__((constructor)) void setup(void)
+/* glibc passes constructors what it passes main(). */
+static __attribute__((constructor)) void setup(int count, char **words, char **environment)
 {
-    options_read();
-    fork_setup();
+    (void)count;
+    (void)words;
+    options_read(environment);
 }
 
 static __attribute__((destructor)) void finish(void)

@@ -99,11 +99,12 @@ static struct heap *orphan_pop(void)
 /* The thread is about to end: its heap, emptied of what it kept for itself, is for anybody. */
 static void heap_leave(struct heap *heap)
 {
-    heap_trim(heap);
-    heap_self = &heap_gone;
+    heap_settle(heap);
+    heap_self = &heap_none;
     lock_take(&heap_registry_lock);
     lock_take(&heap->lock);
     pending_drain(heap);
+    heap->exit_armed = false;
     __atomic_store_n(&heap->state, HEAP_ORPHAN, __ATOMIC_RELAXED);
     lock_give(&heap->lock);
     heap->next_orphan = orphans;
@@ -122,6 +123,12 @@ static bool on_thread_exit(void *of)
     return false;
 }
 
+void heap_arm_exit(struct heap *heap)
+{
+    heap->exit_armed = true;
+    thread_exit_arm(on_thread_exit, heap);
+}
+
 struct heap *heap_get(void)
 {
     struct heap *heap = heap_self;
@@ -137,7 +144,8 @@ struct heap *heap_get(void)
     if (heap == NULL)
         return NULL;
     heap_self = heap;
-    thread_exit_arm(on_thread_exit, heap);
+    if (!__libc_single_threaded)
+        heap_arm_exit(heap);
     return heap;
 }
 
@@ -179,7 +187,8 @@ static void recover(struct heap *heap)
         recount(heap, heap->uncarved[class]);
     }
     recount(heap, heap->full);
-    heap_trim(heap);
+    heap_settle(heap);
+    heap->exit_armed = false;
     heap->state = HEAP_ORPHAN;
     heap->next_orphan = orphans;
     orphans = heap;
