@@ -7,7 +7,8 @@
 __thread struct heap *heap_self = &heap_none;
 
 struct ht_lock heap_registry_lock;
-static struct heap *heaps, *orphans;
+static struct heap *heaps,
+    *orphans; /* orphans: changed under the registry lock, peeked at without it */
 static struct heap main_heap __attribute__((aligned(64)));
 
 struct heap *heap_first(void)
@@ -89,7 +90,7 @@ static struct heap *orphan_pop(void)
     struct heap *heap = orphans;
     if (heap != NULL) {
         lock_take(&heap->lock);
-        orphans = heap->next_orphan;
+        __atomic_store_n(&orphans, heap->next_orphan, __ATOMIC_RELAXED);
         __atomic_store_n(&heap->state, HEAP_OWNED, __ATOMIC_RELAXED);
         lock_give(&heap->lock);
     }
@@ -108,7 +109,7 @@ static void heap_leave(struct heap *heap)
     __atomic_store_n(&heap->state, HEAP_ORPHAN, __ATOMIC_RELAXED);
     lock_give(&heap->lock);
     heap->next_orphan = orphans;
-    orphans = heap;
+    __atomic_store_n(&orphans, heap, __ATOMIC_RELAXED);
     lock_give(&heap_registry_lock);
 }
 
@@ -191,7 +192,7 @@ static void recover(struct heap *heap)
     heap->exit_armed = false;
     heap->state = HEAP_ORPHAN;
     heap->next_orphan = orphans;
-    orphans = heap;
+    __atomic_store_n(&orphans, heap, __ATOMIC_RELAXED);
 }
 
 void heap_orphan_others(struct heap *self)
