@@ -73,7 +73,7 @@ HT_API int ht_trim(size_t keep_bytes);
     X(dirty, "free slices that may be resident")                                                   \
     X(clean, "free slices that are not resident")                                                  \
     X(huge, "of live: blocks with a mapping of their own")                                         \
-    X(huge_kept, "freed huge mappings kept for the next")                                          \
+    X(huge_kept, "freed pages of huge blocks that may be resident")                                \
     X(metadata, "descriptors, heaps and tables that may be resident")                              \
     X(mapped, "address space mapped for all of it")                                                \
     X(heaps, "number of thread heaps, those of ended threads included")                            \

@@ -1,5 +1,6 @@
 #include "huge.h"
 
+#include "extent.h"
 #include "footprint.h"
 #include "os.h"
 #include "span.h"
@@ -11,8 +12,9 @@ struct huge {
     size_t bytes;
 };
 
-#define KEPT_MAX  32
-#define PIECE_MIN (32 * HT_PAGE) /* smaller ends of mappings are not kept apart */
+/* The most address space that is mapped ahead of its use. */
+#define ROOM_MAX ((size_t)32 << 20)
+
 #define TABLE_MIN (HT_PAGE / sizeof(struct huge))
 
 struct huge_counts huge_counts;
@@ -20,8 +22,6 @@ struct ht_lock huge_lock;
 
 static struct huge *table;
 static size_t table_size; /* entries, a power of two */
-static struct huge kept[KEPT_MAX];
-static size_t kept_least; /* the fewest kept bytes that there have been in this window */
 
 static size_t hash_of(const void *base)
 {
@@ -87,140 +87,89 @@ static bool reserve(void)
     return true;
 }
 
-/* --- freed mappings kept for the next request --- */
-
-static void count_kept(ptrdiff_t bytes)
-{
-    huge_counts.kept_bytes += (size_t)bytes;
-    if (huge_counts.kept_bytes < kept_least)
-        kept_least = huge_counts.kept_bytes;
-    footprint_add(&footprint.spare, bytes >> HT_PAGE_SHIFT);
-}
+/* --- where pages come from and go to --- */
 
 static void count_used(ptrdiff_t bytes)
 {
     footprint_add(&footprint.used, bytes >> HT_PAGE_SHIFT);
 }
 
-/* Unmaps kept mappings, the smallest first since they are worth the least, until no more than
- * `keep` bytes stand. */
-static size_t kept_shrink(size_t keep)
-{
-    size_t before = huge_counts.kept_bytes;
-    while (huge_counts.kept_bytes > keep) {
-        struct huge *least = NULL;
-        for (int i = 0; i < KEPT_MAX; i++) {
-            if (kept[i].base != NULL && (least == NULL || kept[i].bytes < least->bytes))
-                least = &kept[i];
-        }
-        os_unmap(least->base, least->bytes);
-        least->base = NULL;
-        count_kept(-(ptrdiff_t)least->bytes);
-    }
-    return before - huge_counts.kept_bytes;
-}
-
-/* Fresh pages for `bytes` are about to be taken: what others must give back for them goes, as far
- * as it is kept here. Returns the pages that are still owed. */
+/* `bytes` of fresh pages are about to be taken: what others must give back for them goes, as far as
+ * it is kept here. Returns the pages that are still owed. */
 static size_t pay_for(size_t bytes)
 {
-    size_t excess = footprint_excess(bytes >> HT_PAGE_SHIFT);
+    size_t excess = footprint_excess(bytes >> HT_PAGE_SHIFT) << HT_PAGE_SHIFT;
     if (excess == 0)
         return 0;
-    size_t kept_bytes = huge_counts.kept_bytes, excess_bytes = excess << HT_PAGE_SHIFT;
-    size_t gone = kept_shrink(excess_bytes < kept_bytes ? kept_bytes - excess_bytes : 0);
-    return gone < excess_bytes ? (excess_bytes - gone) >> HT_PAGE_SHIFT : 0;
+    size_t dirty = extent_counts.dirty;
+    size_t gone = extent_purge(excess < dirty ? dirty - excess : 0);
+    return gone < excess ? (excess - gone) >> HT_PAGE_SHIFT : 0;
 }
 
-/* Takes a free mapping in; where all places are taken, the smallest gives way. */
+/* Free pages, all of which count as touched. */
 static void keep(char *base, size_t bytes)
 {
-    struct huge *place = NULL;
-    for (int i = 0; i < KEPT_MAX; i++) {
-        struct huge *one = &kept[i];
-        if (one->base != NULL && one->base + one->bytes == base) {
-            one->bytes += bytes;
-            count_kept((ptrdiff_t)bytes);
-            return;
-        }
-        if (place == NULL ||
-            (place->base != NULL && (one->base == NULL || one->bytes < place->bytes)))
-            place = one;
-    }
-    if (place->base != NULL && place->bytes >= bytes) {
-        os_unmap(base, bytes);
-        return;
-    }
-    if (place->base != NULL) {
-        os_unmap(place->base, place->bytes);
-        count_kept(-(ptrdiff_t)place->bytes);
-    }
-    *place = (struct huge){base, bytes};
-    count_kept((ptrdiff_t)bytes);
-    size_t surplus = footprint_surplus() << HT_PAGE_SHIFT;
+    extent_add((struct extent){base, bytes, bytes, false});
+    size_t surplus = footprint_surplus() << HT_PAGE_SHIFT, dirty = extent_counts.dirty;
     if (surplus > 0)
-        kept_shrink(surplus < huge_counts.kept_bytes ? huge_counts.kept_bytes - surplus : 0);
+        extent_purge(surplus < dirty ? dirty - surplus : 0);
 }
 
-/* Takes the first `bytes` out of a kept mapping, or all of it when little would be left. Returns
- * how many that was. */
-static size_t kept_cut(struct huge *one, size_t bytes)
+/* How much to map for a block of `bytes`: room for others too, so that what they leave can be
+ * joined, as long as that is no more than what is in use already. */
+static size_t bytes_to_map(size_t bytes)
 {
-    if (one->bytes - bytes < PIECE_MIN)
-        bytes = one->bytes;
-    one->base = one->bytes == bytes ? NULL : one->base + bytes;
-    one->bytes -= bytes;
-    count_kept(-(ptrdiff_t)bytes);
-    return bytes;
+    size_t room = huge_counts.bytes < ROOM_MAX ? huge_counts.bytes : ROOM_MAX;
+    return bytes > ROOM_MAX / 2 ? bytes : bytes + (room & ~(HT_PAGE - 1));
 }
 
-/* A kept mapping for `bytes`: the smallest that is large enough, or the largest made larger. */
-static char *take_kept(size_t bytes, size_t align, size_t *ret_bytes, size_t *ret_owed)
+static char *map_new(size_t *bytes, size_t align)
 {
-    struct huge *fit = NULL, *greatest = NULL;
-    for (int i = 0; i < KEPT_MAX; i++) {
-        struct huge *one = &kept[i];
-        if (one->base == NULL || ((uintptr_t)one->base & (align - 1)) != 0)
-            continue;
-        if (one->bytes >= bytes && (fit == NULL || one->bytes < fit->bytes))
-            fit = one;
-        if (greatest == NULL || one->bytes > greatest->bytes)
-            greatest = one;
-    }
-    if (fit != NULL) {
-        char *base = fit->base;
-        *ret_bytes = kept_cut(fit, bytes);
-        return base;
-    }
-    if (greatest == NULL || align > HT_PAGE)
-        return NULL;
-    /* Out of the list first: paying may unmap what is in it. */
-    struct huge grown = *greatest;
-    greatest->base = NULL;
-    count_kept(-(ptrdiff_t)grown.bytes);
-    *ret_owed = pay_for(bytes - grown.bytes);
-    char *base = os_remap(grown.base, grown.bytes, bytes, true);
-    if (base == NULL)
-        keep(grown.base, grown.bytes);
-    else
-        *ret_bytes = bytes;
+    size_t whole = align > HT_PAGE ? *bytes : bytes_to_map(*bytes);
+    char *base = os_map(whole, align);
+    if (base == NULL && whole > *bytes)
+        base = os_map(whole = *bytes, align);
+    if (base != NULL && whole > *bytes)
+        extent_add((struct extent){base + *bytes, whole - *bytes, 0, true});
     return base;
 }
 
-/* --- blocks --- */
+/* The pages that were freed last, and more behind them: the system moves them if it must. */
+static char *grow_dirtiest(size_t bytes, size_t *ret_owed)
+{
+    struct extent most = extent_take_dirtiest();
+    if (most.base == NULL)
+        return NULL;
+    if (most.bytes < bytes && most.dirty >= bytes / 4) {
+        *ret_owed = pay_for(bytes - most.dirty);
+        char *base = os_remap(most.base, most.bytes, bytes, true);
+        if (base != NULL)
+            return base;
+    }
+    extent_add(most);
+    return NULL;
+}
 
-/* A mapping for `bytes`, from the kept ones or the system. `ret_owed` gets the pages that others
- * must give back for it. */
+/* Pages for a block, `*bytes` of them or a few more. `ret_owed` gets the pages that spans must give
+ * back for it. */
 static char *obtain(size_t *bytes, size_t align, bool *ret_zero, size_t *ret_owed)
 {
-    *ret_zero = false;
-    char *base = take_kept(*bytes, align, bytes, ret_owed);
+    struct extent taken = extent_take(*bytes, align);
+    if (taken.base != NULL) {
+        *bytes = taken.bytes;
+        *ret_zero = taken.zero;
+        *ret_owed = pay_for(taken.bytes - taken.dirty);
+        return taken.base;
+    }
+    char *base = align == HT_PAGE ? grow_dirtiest(*bytes, ret_owed) : NULL;
+    *ret_zero = base == NULL;
     if (base != NULL)
         return base;
-    *ret_zero = true;
     *ret_owed = pay_for(*bytes);
-    return os_map(*bytes, align);
+    return map_new(bytes, align);
 }
+
+/* --- blocks --- */
 
 void *huge_take(size_t size, size_t align, bool *ret_zero)
 {
@@ -266,36 +215,17 @@ size_t huge_usable(const void *address)
     return bytes;
 }
 
-/* Gives the end of a block back. */
-static char *shrink(char *base, size_t old_bytes, size_t bytes)
-{
-    if (old_bytes - bytes >= PIECE_MIN)
-        keep(base + bytes, old_bytes - bytes);
-    else
-        os_unmap(base + bytes, old_bytes - bytes);
-    return base;
-}
-
-/* Makes a block longer: by kept pages right behind it, else by the system, which moves it if it
- * must. */
+/* Makes a block longer: in place where free pages lie right behind it, else the system moves it. */
 static char *lengthen(char *base, size_t old_bytes, size_t *bytes, size_t *ret_owed)
 {
-    size_t have = old_bytes;
-    for (int i = 0; i < KEPT_MAX && have < *bytes; i++) {
-        if (kept[i].base == base + have) {
-            size_t wanted = *bytes - have;
-            have += kept_cut(&kept[i], wanted < kept[i].bytes ? wanted : kept[i].bytes);
-        }
-    }
-    if (have >= *bytes) {
-        *bytes = have;
+    struct extent behind = extent_take_at(base + old_bytes, *bytes - old_bytes);
+    if (behind.base != NULL) {
+        *bytes = old_bytes + behind.bytes;
+        *ret_owed = pay_for(behind.bytes - behind.dirty);
         return base;
     }
-    *ret_owed = pay_for(*bytes - have);
-    char *moved = os_remap(base, have, *bytes, true);
-    if (moved == NULL && have > old_bytes)
-        keep(base + old_bytes, have - old_bytes);
-    return moved;
+    *ret_owed = pay_for(*bytes - old_bytes);
+    return os_remap(base, old_bytes, *bytes, true);
 }
 
 void *huge_resize(void *address, size_t size)
@@ -310,7 +240,7 @@ void *huge_resize(void *address, size_t size)
         size_t old_bytes = entry->bytes;
         moved = address;
         if (bytes < old_bytes)
-            shrink(address, old_bytes, bytes);
+            keep((char *)address + bytes, old_bytes - bytes);
         else if (bytes > old_bytes)
             moved = lengthen(address, old_bytes, &bytes, &owed);
         if (moved != NULL && bytes != old_bytes) {
@@ -328,7 +258,7 @@ void *huge_resize(void *address, size_t size)
 size_t huge_flush(void)
 {
     lock_take(&huge_lock);
-    size_t bytes = kept_shrink(0);
+    size_t bytes = extent_clear();
     lock_give(&huge_lock);
     return bytes;
 }
@@ -336,8 +266,8 @@ size_t huge_flush(void)
 void huge_decay(void)
 {
     lock_take(&huge_lock);
-    kept_shrink(huge_counts.kept_bytes - kept_least);
-    kept_least = huge_counts.kept_bytes;
+    extent_purge(extent_counts.dirty - extent_counts.dirty_least);
+    extent_counts.dirty_least = extent_counts.dirty;
     lock_give(&huge_lock);
 }
 

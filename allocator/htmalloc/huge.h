@@ -1,6 +1,7 @@
-/* Huge blocks: above HT_LARGE_MAX, or with an alignment that no segment can give. Each is a mapping
- * of its own, found by address in a hash table; nothing is written into the block's pages. A few
- * freed mappings are kept for the next request, by amount. All functions are thread-safe. */
+/* Huge blocks: above HT_LARGE_MAX, or with an alignment that no segment can give. They lie in
+ * mappings of their own, one or a few to a mapping, and are found by address in a hash table;
+ * nothing is written into their pages. What is freed stays for the next (extent.h). All functions
+ * are thread-safe. */
 #ifndef HTMALLOC_HUGE_H
 #define HTMALLOC_HUGE_H
 
@@ -28,7 +29,6 @@ void huge_decay(void);
 
 struct huge_counts {
     size_t blocks, bytes; /* in use */
-    size_t kept_bytes;    /* freed and kept */
     size_t table_bytes;
 };
 /* Calls `visit` for each huge block; under the lock. */

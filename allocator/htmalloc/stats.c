@@ -1,6 +1,7 @@
 #include "stats.h"
 
 #include "heap.h"
+#include "extent.h"
 #include "huge.h"
 #include "message.h"
 #include "segment.h"
@@ -88,9 +89,9 @@ void stats_take(struct ht_stats *ret_stats, struct class_stats *ret_classes)
     stats.live += huge_counts.bytes;
     stats.live_blocks += huge_counts.blocks;
     stats.huge = huge_counts.bytes;
-    stats.huge_kept = huge_counts.kept_bytes;
+    stats.huge_kept = extent_counts.dirty;
     stats.metadata += huge_counts.table_bytes + stats.heaps * HT_PAGE;
-    stats.mapped += huge_counts.bytes + huge_counts.kept_bytes;
+    stats.mapped += huge_counts.bytes + extent_counts.bytes;
     lock_give(&huge_lock);
     *ret_stats = stats;
     if (ret_classes != NULL)
