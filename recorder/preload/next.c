@@ -4,6 +4,7 @@
 #include <gnu/libc-version.h>
 #include <link.h>
 #include <stdint.h>
+#include "recorder/preload/attach.h"
 #include "recorder/preload/state.h"
 #include "recorder/preload/syscalls.h"
 
@@ -25,8 +26,8 @@ void *next_symbol(const char *name)
     raw_signals_block(&signals); /* a handler's calls are not our doing */
     uint32_t state = self.state;
     self.state = THREAD_STARTING; /* what the loader allocates now is */
-    void *found = dlsym(RTLD_NEXT, name);
-    if (!found) {
+    void *found = attach_is_on() ? attach_definition(name) : dlsym(RTLD_NEXT, name);
+    if (!found && !attach_is_on()) {
         (void)dlerror(); /* the message would be the program's next one */
         (void)dlerror(); /* and this gives its memory back */
     }

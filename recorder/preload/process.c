@@ -274,14 +274,17 @@ static bool is_program_itself(struct ring_session *session)
            atomic_compare_exchange_strong(&session->root_registered, &expected, 1);
 }
 
+static bool use_session(struct ring_session *session)
+{
+    process.session = session;
+    return session && session->magic == RING_MAGIC && session->version == RING_VERSION &&
+           session->bytes == sizeof *session && !process_collector_gone();
+}
+
 static bool join_session(void)
 {
     struct ring_session *session = map_file(0, RING_SESSION_BYTES);
-    if (!session)
-        return false;
-    process.session = session;
-    if (session->magic != RING_MAGIC || session->version != RING_VERSION ||
-        session->bytes != sizeof *session || process_collector_gone())
+    if (!use_session(session))
         return false;
     if (is_program_itself(session))
         return register_process(0, UINT32_MAX, true);
@@ -289,15 +292,30 @@ static bool join_session(void)
            register_process(atomic_fetch_add(&session->next_order, 1), UINT32_MAX, true);
 }
 
+static bool wipe_in_children(void)
+{
+    return !raw_failed(
+        raw_call(SYS_madvise, (long)&wiped_pages, sizeof wiped_pages, MADV_WIPEONFORK, 0, 0, 0));
+}
+
 static bool start(void)
 {
     int saved_errno = errno;
     find_pid();
-    bool on = next_find() &&
-              !raw_failed(raw_call(SYS_madvise, (long)&wiped_pages, sizeof wiped_pages,
-                                   MADV_WIPEONFORK, 0, 0, 0)) &&
-              join_session();
+    bool on = next_find() && wipe_in_children() && join_session();
     errno = saved_errno;
+    return on;
+}
+
+bool process_attach(int memory, uint32_t seen_pid)
+{
+    find_pid();
+    process.seen_pid = seen_pid;
+    bool on = wipe_in_children() &&
+              use_session(raw_mmap(NULL, RING_SESSION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                   memory, 0)) &&
+              register_process(0, UINT32_MAX, true);
+    process.off = !on;
     return on;
 }
 

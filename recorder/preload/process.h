@@ -16,6 +16,11 @@
  */
 bool process_ready(void);
 /*
+ * Joins the session of this file in a process that was attached to (attach.h), which the collector
+ * knows by `seen_pid`. For a copy of the library that no call of the program has reached yet.
+ */
+bool process_attach(int memory, uint32_t seen_pid);
+/*
  * A free lane, live from now on, or NULL where none could be had (counted in the chunk). `spare`:
  * it belongs to a handler that interrupted a thread which has a lane already, so it does not make
  * the process a threaded one. Takes the lock and blocks signals itself.
