@@ -1,6 +1,6 @@
 # The preload and its collector.
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
-	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded)
+	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
 	record_main $(addprefix collector/,session drain recorded samples finish launch))
 

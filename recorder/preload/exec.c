@@ -1,19 +1,27 @@
 /*
  * Programs that a recorded one starts and that cannot be recorded (static, setuid, another C
  * library, 32 bit) would be missing without a word, so the calls that start programs look at the
- * file first and count those in the session. And calls that end the process leave its exit status
- * there, which a parent that waits quickly takes away from everybody else.
+ * file first and count those in the session. The environment that they give to the program is
+ * changed where recording goes on only so, or where our library would be in the program's way
+ * (environment.h). And calls that end the process leave its exit status in the session, which a
+ * parent that waits quickly takes away from everybody else.
+ *
+ * system() and popen() start their shell past these hooks: in a program whose environment has lost
+ * our variables that shell is not recorded.
  *
  * These hooks run in vfork children too: little stack, no memory of their own, no libc state.
  */
+#include <dlfcn.h>
 #include <elf.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "recorder/preload/environment.h"
 #include "recorder/preload/next.h"
 #include "recorder/preload/process.h"
 #include "recorder/preload/syscalls.h"
@@ -47,87 +55,131 @@ static enum verdict judge_elf(const char *file, long bytes)
     return verdict;
 }
 
-static enum verdict judge(const char *path)
+/* "#!interpreter argument": the interpreter's path in place; "": there is none. */
+static const char *interpreter_of(char *file, long bytes)
 {
-    _Alignas(8) char file[1024];
+    char *path = file + 2, *end = file + (bytes < 256 ? bytes : 256) - 1;
+    *end = '\0';
+    path += strspn(path, " \t");
+    path[strcspn(path, " \t\n")] = '\0';
+    return path;
+}
+
+/* One file. *ret_interpreter: of a script, in `file`; else NULL. */
+static enum verdict judge_file(const char *path, char *file, size_t capacity,
+                               const char **ret_interpreter)
+{
     struct stat status;
+    *ret_interpreter = NULL;
     long fd = raw_open(path, O_RDONLY);
     if (raw_failed(fd)) /* not readable may still be executable; nothing is known then */
         return NOT_THERE;
-    long bytes = raw_read(fd, file, sizeof file);
+    long bytes = raw_read(fd, file, capacity);
     long stated = raw_call(SYS_fstat, fd, (long)&status, 0, 0, 0, 0);
     raw_close(fd);
     if (raw_failed(stated) || !S_ISREG(status.st_mode) || !(status.st_mode & 0111))
         return NOT_THERE;
+    if (bytes > 2 && file[0] == '#' && file[1] == '!')
+        *ret_interpreter = interpreter_of(file, bytes);
     if (raw_failed(bytes) || bytes < (long)sizeof(Elf64_Ehdr) || memcmp(file, ELFMAG, SELFMAG) != 0)
-        return RECORDABLE; /* a script: its interpreter is what runs */
+        return RECORDABLE;
     if ((status.st_mode & S_ISUID && status.st_uid != geteuid()) ||
         (status.st_mode & S_ISGID && status.st_gid != getegid()))
         return FOREIGN;
     return judge_elf(file, bytes);
 }
 
-static void look_at(const char *path)
+/* A script's interpreter is what runs; as deep as the kernel goes. */
+static enum verdict judge(const char *path)
 {
-    enum verdict verdict = path ? judge(path) : NOT_THERE;
-    if (verdict == STATIC || verdict == FOREIGN)
-        process_count_unrecordable(path, verdict == STATIC);
+    _Alignas(8) char file[1024];
+    const char *interpreter;
+    enum verdict verdict = judge_file(path, file, sizeof file, &interpreter);
+    for (int depth = 0; depth < 4 && verdict == RECORDABLE && interpreter; depth++) {
+        char script[256];
+        strcpy(script, interpreter);
+        verdict = judge_file(script, file, sizeof file, &interpreter);
+    }
+    return verdict;
 }
 
-/* As execvp() searches; looks at the first file that is there. */
-static void look_for(const char *name)
+/* As execvp() searches: the first file that is there, into `found`. */
+static enum verdict search(const char *name, char *found, size_t capacity)
 {
-    char path[1024];
-    if (!next_exec.execve)
-        (void)process_ready(); /* a constructor that came before ours starts a program */
-    if (!process_follows_exec())
-        return;
-    if (!name || strchr(name, '/')) {
-        look_at(name);
-        return;
-    }
     const char *folders = getenv("PATH");
+    if (!folders)
+        folders = "/bin:/usr/bin"; /* as glibc has it */
     size_t name_bytes = strlen(name) + 1;
-    while (folders && *folders) {
+    while (*folders) {
         size_t bytes = strcspn(folders, ":");
-        if (bytes && bytes + 1 + name_bytes <= sizeof path) {
-            memcpy(path, folders, bytes);
-            path[bytes] = '/';
-            memcpy(path + bytes + 1, name, name_bytes);
-            if (judge(path) != NOT_THERE) {
-                look_at(path);
-                return;
-            }
+        if (bytes && bytes + 1 + name_bytes <= capacity) {
+            memcpy(found, folders, bytes);
+            found[bytes] = '/';
+            memcpy(found + bytes + 1, name, name_bytes);
+            enum verdict verdict = judge(found);
+            if (verdict != NOT_THERE)
+                return verdict;
         }
         folders += bytes + (folders[bytes] == ':');
     }
+    return NOT_THERE;
 }
+
+/*
+ * What becomes of the environment of a program that is about to be started. Counts it where it
+ * cannot be recorded.
+ */
+static enum environment_change look_for(const char *name, bool by_path)
+{
+    char found[1024];
+    if (!next_exec.execve)
+        (void)process_ready(); /* a constructor that came before ours starts a program */
+    if (!name || !process_follows_exec())
+        return ENVIRONMENT_KEEP;
+    bool searched = by_path && !strchr(name, '/');
+    enum verdict verdict = searched ? search(name, found, sizeof found) : judge(name);
+    if (verdict == NOT_THERE)
+        return ENVIRONMENT_KEEP;
+    if (verdict == RECORDABLE && environment_reachable())
+        return ENVIRONMENT_CARRY;
+    process_count_unrecordable(searched ? found : name, verdict == STATIC);
+    return verdict == STATIC ? ENVIRONMENT_KEEP : ENVIRONMENT_DROP;
+}
+
+/* On the caller's stack; a very long one in pages that only the exec, or nobody, gives back. */
+#define CHANGED(envp, change)                                                                      \
+    ({                                                                                             \
+        enum environment_change change_ = (change);                                                \
+        size_t room_ = environment_room(envp, change_);                                            \
+        void *memory_ = !room_                ? NULL                                               \
+                        : room_ <= STACK_ROOM ? __builtin_alloca(room_)                            \
+                                              : raw_mmap(NULL, room_, PROT_READ | PROT_WRITE,      \
+                                                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);      \
+        memory_ ? environment_build(envp, change_, memory_) : (char **)(uintptr_t)(envp);          \
+    })
+enum { STACK_ROOM = 4096 };
 
 /* ---- starting programs -----------------------------------------------------------------------
  */
 
 EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
-    look_for(path);
-    return next_exec.execve(path, argv, envp);
+    return next_exec.execve(path, argv, CHANGED(envp, look_for(path, false)));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
 {
-    look_for(path);
-    return next_exec.execve(path, argv, environ);
+    return execve(path, argv, environ);
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-    look_for(file);
-    return next_exec.execvpe(file, argv, envp);
+    return next_exec.execvpe(file, argv, CHANGED(envp, look_for(file, true)));
 }
 
 EXPORT int execvp(const char *file, char *const argv[])
 {
-    look_for(file);
-    return next_exec.execvpe(file, argv, environ);
+    return execvpe(file, argv, environ);
 }
 
 EXPORT int posix_spawn(pid_t *restrict ret_pid, const char *restrict path,
@@ -135,8 +187,8 @@ EXPORT int posix_spawn(pid_t *restrict ret_pid, const char *restrict path,
                        const posix_spawnattr_t *restrict attributes, char *const argv[restrict],
                        char *const envp[restrict])
 {
-    look_for(path);
-    return next_exec.posix_spawn(ret_pid, path, actions, attributes, argv, envp);
+    return next_exec.posix_spawn(ret_pid, path, actions, attributes, argv,
+                                 CHANGED(envp, look_for(path, false)));
 }
 
 EXPORT int posix_spawnp(pid_t *restrict ret_pid, const char *restrict file,
@@ -144,8 +196,8 @@ EXPORT int posix_spawnp(pid_t *restrict ret_pid, const char *restrict file,
                         const posix_spawnattr_t *restrict attributes, char *const argv[restrict],
                         char *const envp[restrict])
 {
-    look_for(file);
-    return next_exec.posix_spawnp(ret_pid, file, actions, attributes, argv, envp);
+    return next_exec.posix_spawnp(ret_pid, file, actions, attributes, argv,
+                                  CHANGED(envp, look_for(file, true)));
 }
 
 /* The arguments of execl() and its kin as an array on the stack. */
@@ -199,6 +251,8 @@ EXPORT _Noreturn void _Exit(int status)
     _exit(status);
 }
 
+#pragma weak on_exit /* glibc's alone: see next.c */
+
 static void at_exit(int status, void *unused)
 {
     (void)unused;
@@ -207,6 +261,10 @@ static void at_exit(int status, void *unused)
 
 __attribute__((constructor)) static void watch_exit(void)
 {
-    if (process_ready())
+    if (process_ready() && on_exit)
         on_exit(at_exit, NULL);
+    Dl_info own;
+    if (dladdr(&next_exec, &own))
+        environment_remember(own.dli_fname);
+    environment_hide();
 }
