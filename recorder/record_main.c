@@ -226,8 +226,8 @@ static void run(const struct options *options)
         last = false;
         if (drain.root_ended)
             say_who_is_left(options->quiet);
-        idle = round.records ? 0 : idle + 1;
-        if (round.fullest < RING_RECORDS / 4)
+        idle = round.words ? 0 : idle + 1;
+        if (round.fullest < RING_WORDS / 4)
             session_sleep(&session, doorbell, idle > 20 ? 50000000 : 10000000);
     }
 }
@@ -296,7 +296,7 @@ static void hint(const struct options *options)
               "the tape shows only the arenas; PYTHONMALLOC=malloc shows them all\n",
               stderr);
     for (struct recorded *process = list.first; process; process = process->next)
-        if (!strcmp(process->tape_path, options->output) && process->records < 2)
+        if (!strcmp(process->tape_path, options->output) && process->words < 2)
             fprintf(stderr,
                     "heaptape record: hint: %s made no call: it may bring an allocator inside its "
                     "own file, which cannot be seen from outside\n",

@@ -13,8 +13,8 @@
  * their process has ended and everything is drained.
  *
  * A lane is a ring with one producer (its thread) and one consumer (the collector):
- *   head  records published so far; the producer alone writes it, after the records themselves
- *   tail  records drained so far; the collector alone writes it
+ *   head  words published so far; the producer alone writes it, after whole records
+ *   tail  words drained so far; the collector alone writes it
  * Both only grow while a lane is in one use. States of a lane: FREE -> LIVE (a thread took it)
  * -> ENDED (the thread is gone; by the process or by the collector) -> FREE (drained; head and
  * tail 0 again; by the collector alone). `use` counts the times it became LIVE.
@@ -32,10 +32,10 @@
 
 #define RING_ENV     "HEAPTAPE_SESSION"
 #define RING_MAGIC   UINT64_C(0x474e495245504148)
-#define RING_VERSION 1
+#define RING_VERSION 2
 
-#define RING_RECORDS            UINT64_C(16384) /* 256 KiB: stays in a core's second-level cache */
-#define RING_BYTES              (RING_RECORDS * sizeof(struct raw_record))
+#define RING_WORDS              UINT64_C(32768) /* 256 KiB: stays in a core's second-level cache */
+#define RING_BYTES              (RING_WORDS * sizeof(uint64_t))
 #define RING_CHUNK_LANES        64
 #define RING_CHUNK_HEADER_BYTES (UINT64_C(64) << 10)
 #define RING_CHUNK_BYTES        (RING_CHUNK_HEADER_BYTES + RING_CHUNK_LANES * RING_BYTES)
@@ -43,12 +43,13 @@
 #define RING_SESSION_BYTES      (UINT64_C(64) << 10)
 #define RING_FILE_BYTES         (RING_SESSION_BYTES + RING_CHUNKS * RING_CHUNK_BYTES)
 
-/* Records kept free at the end of a ring, for those that one call may add between two looks. */
-#define RING_SLACK 8
-/* A stamp at least every so many records; also how often the producer looks at the other side. */
-#define RING_STRIDE 64
+/* Words kept free at the end of a ring, for those that one call may add between two looks. */
+#define RING_SLACK 32
+/* A stamp at least every so many words; also how often the producer looks at the other side. */
+#define RING_STRIDE 128
 
-_Static_assert((RING_RECORDS & (RING_RECORDS - 1)) == 0, "positions are masked");
+_Static_assert((RING_WORDS & (RING_WORDS - 1)) == 0, "positions are masked");
+_Static_assert(RING_SLACK > 8 + RAW_MARK_WORDS, "room for the longest record and its stamp");
 _Static_assert(RING_CHUNK_BYTES % 4096 == 0 && RING_SESSION_BYTES % 4096 == 0, "mapped by page");
 
 enum ring_follow { RING_FOLLOW_NONE, RING_FOLLOW_CHILDREN, RING_FOLLOW_EXEC };
@@ -75,7 +76,7 @@ struct ring_lane {
      * that is later than the pass (drain.c says why).
      */
     _Atomic uint64_t limit;
-    struct raw_record *records; /* the ring; NULL: not usable */
+    uint64_t *words; /* the ring; NULL: not usable */
     struct ring_chunk *chunk;
     struct ring_lane *next; /* the thread's other lanes (see lane.h) */
     uint32_t owner;         /* number in the process, 1..; what the order table holds */
@@ -139,9 +140,9 @@ static inline uint64_t ring_chunk_offset(uint32_t index)
     return RING_SESSION_BYTES + index * RING_CHUNK_BYTES;
 }
 
-static inline struct raw_record *ring_lane_records(struct ring_chunk *chunk, uint32_t lane)
+static inline uint64_t *ring_lane_words(struct ring_chunk *chunk, uint32_t lane)
 {
-    return (struct raw_record *)((char *)chunk + RING_CHUNK_HEADER_BYTES + lane * RING_BYTES);
+    return (uint64_t *)((char *)chunk + RING_CHUNK_HEADER_BYTES + lane * RING_BYTES);
 }
 
 #endif

@@ -83,6 +83,10 @@ enum tape_status block_output_open(struct block_output *output, const char *path
  */
 enum tape_status block_append(struct block_output *output, struct format_block_header header,
                               const void *payload, size_t bytes, struct tape_error *error);
+/* The same with a payload in two pieces. */
+enum tape_status block_append_both(struct block_output *output, struct format_block_header header,
+                                   const void *payload, size_t bytes, const void *more,
+                                   size_t more_bytes, struct tape_error *error);
 /* Closes; the first error of all, close(2)'s included. */
 enum tape_status block_output_close(struct block_output *output, struct tape_error *error);
 

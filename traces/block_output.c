@@ -72,23 +72,32 @@ enum tape_status block_output_open(struct block_output *output, const char *path
     return TAPE_OK;
 }
 
-enum tape_status block_append(struct block_output *output, struct format_block_header header,
-                              const void *payload, size_t bytes, struct tape_error *error)
+enum tape_status block_append_both(struct block_output *output, struct format_block_header header,
+                                   const void *payload, size_t bytes, const void *more,
+                                   size_t more_bytes, struct tape_error *error)
 {
+    size_t all = bytes + more_bytes;
     if (output->error.status != TAPE_OK)
         return sticky(output, error);
-    if (bytes > FORMAT_PAYLOAD_MAX)
+    if (all > FORMAT_PAYLOAD_MAX)
         return tape_error_set(&output->error, TAPE_BAD_INPUT, output->offset,
-                              "%s: a block of %zu bytes is too large", output->path, bytes),
+                              "%s: a block of %zu bytes is too large", output->path, all),
                sticky(output, error);
     memcpy(header.magic, FORMAT_BLOCK_MAGIC, FORMAT_MAGIC_BYTES);
     header.sequence = output->sequence++;
-    header.payload_bytes = (uint32_t)bytes;
-    header.payload_crc = crc32c(payload, bytes);
+    header.payload_bytes = (uint32_t)all;
+    header.payload_crc = crc32c_more(crc32c(payload, bytes), more, more_bytes);
     memset(header.reserved, 0, sizeof header.reserved);
     header.crc = crc32c(&header, offsetof(struct format_block_header, crc));
-    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, bytes}};
-    return write_all(output, parts, bytes ? 2 : 1, error);
+    struct iovec parts[3] = {
+        {&header, sizeof header}, {(void *)payload, bytes}, {(void *)more, more_bytes}};
+    return write_all(output, parts, 1 + !!bytes + !!more_bytes, error);
+}
+
+enum tape_status block_append(struct block_output *output, struct format_block_header header,
+                              const void *payload, size_t bytes, struct tape_error *error)
+{
+    return block_append_both(output, header, payload, bytes, NULL, 0, error);
 }
 
 enum tape_status block_output_close(struct block_output *output, struct tape_error *error)

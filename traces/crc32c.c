@@ -21,15 +21,20 @@ static void make_table(void)
     atomic_store(&table_made, true);
 }
 
-uint32_t crc32c_portable(const void *data, size_t bytes)
+static uint32_t portable_more(uint32_t before, const void *data, size_t bytes)
 {
     if (!atomic_load(&table_made))
         make_table();
     const unsigned char *at = data;
-    uint32_t crc = ~UINT32_C(0);
+    uint32_t crc = ~before;
     while (bytes--)
         crc = crc >> 8 ^ __atomic_load_n(&table[(crc ^ *at++) & 255], __ATOMIC_RELAXED);
     return ~crc;
+}
+
+uint32_t crc32c_portable(const void *data, size_t bytes)
+{
+    return portable_more(0, data, bytes);
 }
 
 #if defined(__x86_64__)
@@ -73,10 +78,10 @@ static uint64_t word_at(const unsigned char *at)
     return word;
 }
 
-__attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(const unsigned char *at,
-                                                                  size_t bytes)
+__attribute__((target("sse4.2"))) static uint32_t
+hardware_more(uint32_t before, const unsigned char *at, size_t bytes)
 {
-    uint64_t crc = ~UINT32_C(0);
+    uint64_t crc = ~before;
     if (bytes >= 3 * STRIDE && !atomic_load(&advance_made))
         make_advance();
     for (; bytes >= 3 * STRIDE; bytes -= 3 * STRIDE, at += 3 * STRIDE) {
@@ -95,18 +100,23 @@ __attribute__((target("sse4.2"))) static uint32_t crc32c_hardware(const unsigned
     return ~(uint32_t)crc;
 }
 
-uint32_t crc32c(const void *data, size_t bytes)
+uint32_t crc32c_more(uint32_t before, const void *data, size_t bytes)
 {
     if (__builtin_cpu_supports("sse4.2"))
-        return crc32c_hardware(data, bytes);
-    return crc32c_portable(data, bytes);
+        return hardware_more(before, data, bytes);
+    return portable_more(before, data, bytes);
 }
 
 #else
 
-uint32_t crc32c(const void *data, size_t bytes)
+uint32_t crc32c_more(uint32_t before, const void *data, size_t bytes)
 {
-    return crc32c_portable(data, bytes);
+    return portable_more(before, data, bytes);
 }
 
 #endif
+
+uint32_t crc32c(const void *data, size_t bytes)
+{
+    return crc32c_more(0, data, bytes);
+}

@@ -8,6 +8,8 @@
 
 /* crc32c("123456789") is 0xe3069283. */
 uint32_t crc32c(const void *data, size_t bytes);
+/* Of what follows bytes whose sum is `before`: the sum of both. */
+uint32_t crc32c_more(uint32_t before, const void *data, size_t bytes);
 /* The portable one, for tests to compare with. */
 uint32_t crc32c_portable(const void *data, size_t bytes);
 

@@ -39,7 +39,7 @@ enum format_block_kind {
     FORMAT_INDEX = 4,       /* struct format_index and its entries */
     FORMAT_END = 5,         /* struct format_end, then all metadata as in META */
     FORMAT_FOOTER = 6,      /* struct format_footer: the last bytes of a file that was closed */
-    FORMAT_RAW_RECORDS = 7, /* struct raw_record array of one lane */
+    FORMAT_RAW_RECORDS = 7, /* records of one lane */
     FORMAT_RAW_PASS = 8,    /* struct format_raw_pass */
     FORMAT_RAW_SAMPLE = 9,  /* struct format_raw_sample */
 };
@@ -63,7 +63,8 @@ static_assert(sizeof(struct format_block_header) == 64, "on disk");
 /* Bounds, checked before use. A longer payload is damage whatever its checksum says. */
 #define FORMAT_PAYLOAD_MAX       (UINT32_C(4) << 20)
 #define FORMAT_BLOCK_EVENTS_MAX  UINT32_C(65536)
-#define FORMAT_BLOCK_RECORDS_MAX UINT32_C(65536)
+/* RAW_RECORDS: words of 8 bytes (raw_record.h); encoding 1 had struct raw_record instead. */
+#define FORMAT_RAW_ENCODING      2
 #define FORMAT_META_MAX          (UINT32_C(256) << 10)
 #define FORMAT_INDEX_MAX         UINT32_C(1024)
 #define FORMAT_SAMPLES_MAX       UINT32_C(4096)

@@ -55,34 +55,42 @@ static struct merge_lane *busy_lane(struct merge *merge, uint32_t number)
     return lane;
 }
 
-bool merge_put(struct merge *merge, uint32_t number, const void *records, size_t count)
+/* Moves what waits to the front of the lane's memory. */
+static void close_up(struct merge_lane *lane)
 {
-    const size_t unit = sizeof(struct raw_record);
-    if (!count)
-        return true;
+    memmove(lane->records, lane->records + lane->begin,
+            (lane->end - lane->begin) * sizeof *lane->records);
+    lane->end -= lane->begin;
+    lane->fresh -= lane->begin;
+    lane->begin = 0;
+}
+
+struct raw_record *merge_reserve(struct merge *merge, uint32_t number, size_t count)
+{
     struct merge_lane *lane = busy_lane(merge, number);
     if (!lane)
-        return false;
-    if (lane->begin && lane->end + count > lane->capacity) {
-        memmove(lane->records, lane->records + lane->begin, (lane->end - lane->begin) * unit);
-        lane->end -= lane->begin;
-        lane->fresh -= lane->begin;
-        lane->begin = 0;
-    }
+        return NULL;
+    if (lane->begin && lane->end + count > lane->capacity)
+        close_up(lane);
     if (lane->end + count > lane->capacity) {
         size_t capacity = lane->capacity ? lane->capacity : 256;
         while (capacity < lane->end + count)
             capacity *= 2;
-        void *moved = capacity <= UINT32_MAX ? reallocarray(lane->records, capacity, unit) : NULL;
+        void *moved = capacity <= UINT32_MAX
+                          ? reallocarray(lane->records, capacity, sizeof *lane->records)
+                          : NULL;
         if (!moved)
-            return false;
+            return NULL;
         lane->records = moved;
         lane->capacity = (uint32_t)capacity;
     }
-    memcpy(lane->records + lane->end, records, count * unit);
-    lane->end += (uint32_t)count;
+    return lane->records + lane->end;
+}
+
+void merge_put(struct merge *merge, uint32_t number, size_t count)
+{
+    merge->lanes[number].end += (uint32_t)count;
     merge->pending += count;
-    return true;
 }
 
 /* ---- the heap ----------------------------------------------------------------------------------

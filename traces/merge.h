@@ -38,8 +38,12 @@ struct merge {
 
 void merge_init(struct merge *merge);
 void merge_end(struct merge *merge);
-/* Takes `count` raw records of a lane in (its own order), at any alignment. False: no memory. */
-bool merge_put(struct merge *merge, uint32_t lane, const void *records, size_t count);
+/*
+ * Room for `count` more records of a lane, in its own order: fill it and say with merge_put() how
+ * many it were. NULL: no memory.
+ */
+struct raw_record *merge_reserve(struct merge *merge, uint32_t lane, size_t count);
+void merge_put(struct merge *merge, uint32_t lane, size_t count);
 /* Begins to give what is stamped before `limit`. */
 void merge_begin(struct merge *merge, uint64_t limit);
 /* What a stamp says. The largest value is for limits: no record may be held back for ever. */

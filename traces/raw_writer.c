@@ -5,19 +5,20 @@
 
 #include "traces/block.h"
 #include "traces/meta.h"
+#include "traces/raw_words.h"
 
-/* Records of one lane that wait to become a block; another lane's put or the end of a pass writes
- * them. */
-enum { RECORDS_BUFFERED = 16384 };
+/* Words of one lane that wait to become a block; another lane's put or the end of a pass writes
+ * them. What is long enough goes out without a copy. */
+enum { WORDS_BUFFERED = 16384, WORDS_ENOUGH = 4096 };
 
 struct raw_writer {
     struct block_output output;
     struct meta meta;
-    uint64_t records; /* written in blocks so far */
+    uint64_t words; /* written in blocks so far */
     uint32_t lane, buffered, lanes;
     bool have_clock;
     struct format_raw_sample first_clock, last_clock;
-    struct raw_record record[RECORDS_BUFFERED];
+    uint64_t word[WORDS_BUFFERED];
     unsigned char text[sizeof(struct format_end) + FORMAT_META_MAX];
     char meta_text[FORMAT_META_MAX];
 };
@@ -54,29 +55,63 @@ enum tape_status raw_writer_open(const char *path, const struct tape_meta *meta,
     return TAPE_OK;
 }
 
-static enum tape_status append_records(struct raw_writer *writer, uint32_t lane,
-                                       const struct raw_record *records, uint32_t count,
-                                       struct tape_error *error)
+static enum tape_status append_words(struct raw_writer *writer, uint32_t lane,
+                                     const uint64_t *words, size_t count, const uint64_t *more,
+                                     size_t more_count, struct tape_error *error)
 {
+    size_t all = count + more_count, unit = sizeof *words;
     struct format_block_header header = {
         .kind = FORMAT_RAW_RECORDS,
-        .encoding = 1,
+        .encoding = FORMAT_RAW_ENCODING,
         .lane = lane,
-        .first_event = writer->records,
-        .count = count,
-        .unpacked_bytes = (uint32_t)(count * sizeof *records),
+        .first_event = writer->words,
+        .count = (uint32_t)all,
+        .unpacked_bytes = (uint32_t)(all * unit),
     };
-    writer->records += count;
-    return block_append(&writer->output, header, records, count * sizeof *records, error);
+    writer->words += all;
+    return block_append_both(&writer->output, header, words, count * unit, more, more_count * unit,
+                             error);
 }
 
 static enum tape_status flush(struct raw_writer *writer, struct tape_error *error)
 {
-    if (!writer->buffered)
-        return TAPE_OK;
     uint32_t count = writer->buffered;
     writer->buffered = 0;
-    return append_records(writer, writer->lane, writer->record, count, error);
+    return count ? append_words(writer, writer->lane, writer->word, count, NULL, 0, error)
+                 : TAPE_OK;
+}
+
+/* What waits is written where another lane comes, or where `count` more do not fit. */
+static enum tape_status make_room(struct raw_writer *writer, uint32_t lane, size_t count,
+                                  struct tape_error *error)
+{
+    if (lane >= FORMAT_RAW_LANES_MAX)
+        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "%s: lane %u is out of range",
+                              writer->output.path, (unsigned)lane);
+    if (lane >= writer->lanes)
+        writer->lanes = lane + 1;
+    enum tape_status status = TAPE_OK;
+    if (lane != writer->lane || count > WORDS_BUFFERED - writer->buffered)
+        status = flush(writer, error);
+    writer->lane = lane;
+    return status;
+}
+
+enum tape_status raw_writer_put_words(struct raw_writer *writer, uint32_t lane,
+                                      const uint64_t *words, size_t count, const uint64_t *more,
+                                      size_t more_count, struct tape_error *error)
+{
+    size_t all = count + more_count;
+    enum tape_status status = make_room(writer, lane, all, error);
+    if (status != TAPE_OK)
+        return status;
+    if (all >= WORDS_ENOUGH && !writer->buffered)
+        return append_words(writer, lane, words, count, more, more_count, error);
+    memcpy(writer->word + writer->buffered, words, count * sizeof *words);
+    if (more_count)
+        memcpy(writer->word + writer->buffered + count, more, more_count * sizeof *more);
+    writer->buffered += (uint32_t)all;
+    return TAPE_OK;
 }
 
 enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane,
@@ -84,32 +119,12 @@ enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane,
                                 struct tape_error *error)
 {
     enum tape_status status = TAPE_OK;
-    if (lane >= FORMAT_RAW_LANES_MAX)
-        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "%s: lane %u is out of range",
-                              writer->output.path, (unsigned)lane);
-    if (lane >= writer->lanes)
-        writer->lanes = lane + 1;
-    if (lane != writer->lane)
-        status = flush(writer, error);
-    writer->lane = lane;
-    while (count && status == TAPE_OK) {
-        if (!writer->buffered && count >= RECORDS_BUFFERED) { /* whole blocks need no copy */
-            status = append_records(writer, lane, records, RECORDS_BUFFERED, error);
-            records += RECORDS_BUFFERED;
-            count -= RECORDS_BUFFERED;
-            continue;
-        }
-        size_t room = RECORDS_BUFFERED - writer->buffered, taken = count < room ? count : room;
-        memcpy(writer->record + writer->buffered, records, taken * sizeof *records);
-        writer->buffered += (uint32_t)taken;
-        records += taken;
-        count -= taken;
-        if (writer->buffered == RECORDS_BUFFERED)
-            status = flush(writer, error);
+    for (size_t i = 0; i < count && status == TAPE_OK; i++) {
+        status = make_room(writer, lane, RAW_RECORD_WORDS, error);
+        if (status == TAPE_OK)
+            writer->buffered += raw_words_pack(&records[i], writer->word + writer->buffered);
     }
-    if (status == TAPE_OK && writer->output.error.status != TAPE_OK && error)
-        *error = writer->output.error;
-    return status == TAPE_OK ? writer->output.error.status : status;
+    return status;
 }
 
 enum tape_status raw_writer_pass(struct raw_writer *writer, uint64_t tsc, struct tape_error *error)
@@ -141,7 +156,7 @@ static enum tape_status write_end(struct raw_writer *writer, bool complete,
                                   struct tape_error *error)
 {
     struct format_end end = {
-        .events = writer->records,
+        .events = writer->words,
         .lanes = writer->lanes,
         .complete = complete,
         .duration_ns = writer->last_clock.time_ns,

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include "traces/error.h"
 #include "traces/event.h"
+#include "traces/format.h"
 #include "traces/raw_record.h"
 #include "traces/writer.h"
 
@@ -17,11 +18,19 @@ struct raw_writer;
 
 enum tape_status raw_writer_open(const char *path, const struct tape_meta *meta, size_t meta_count,
                                  struct raw_writer **ret_writer, struct tape_error *error);
-/* Appends `count` records of `lane` (dense ids given by the collector). May buffer; never keeps
- * `records`. */
+/* Appends `count` records of `lane` (dense ids given by the collector), marks excepted. May buffer;
+ * never keeps `records`. */
 enum tape_status raw_writer_put(struct raw_writer *writer, uint32_t lane,
                                 const struct raw_record *records, size_t count,
                                 struct tape_error *error);
+/*
+ * The same in words as they stand in a ring, in two pieces since it wraps around. The first begins
+ * with a record and the last ends with one; at most RAW_WRITER_WORDS_MAX together.
+ */
+#define RAW_WRITER_WORDS_MAX ((size_t)FORMAT_PAYLOAD_MAX / 8)
+enum tape_status raw_writer_put_words(struct raw_writer *writer, uint32_t lane,
+                                      const uint64_t *words, size_t count, const uint64_t *more,
+                                      size_t more_count, struct tape_error *error);
 /*
  * Ends a pass: every record that was published before the moment `tsc` has been put. Flushes all
  * lanes' buffers. The resolver merges pass by pass, so a pass bounds its memory: end one every few

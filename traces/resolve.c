@@ -13,6 +13,7 @@
 #include "traces/merge.h"
 #include "traces/meta.h"
 #include "traces/raw_clock.h"
+#include "traces/raw_words.h"
 #include "traces/writer.h"
 
 enum {
@@ -368,16 +369,32 @@ static enum tape_status end_pass(struct resolver *resolver, uint64_t limit)
 /* ---- blocks ------------------------------------------------------------------------------------
  */
 
+/* Marks are not kept yet. */
+static uint64_t take_mark(void *context, const char *text, size_t bytes)
+{
+    (void)context;
+    (void)text;
+    return bytes;
+}
+
 static enum tape_status take_records(struct resolver *resolver, const struct block *block)
 {
     const struct format_block_header *header = &block->header;
-    size_t count = header->payload_bytes / sizeof(struct raw_record);
-    if (header->encoding != 1 || header->lane >= FORMAT_RAW_LANES_MAX) {
+    bool words = header->encoding == FORMAT_RAW_ENCODING;
+    size_t unit = words ? sizeof(uint64_t) : sizeof(struct raw_record);
+    size_t count = header->payload_bytes / unit;
+    if ((!words && header->encoding != 1) || header->lane >= FORMAT_RAW_LANES_MAX) {
         resolver->stats.damaged_blocks++;
         return TAPE_OK;
     }
-    if (!merge_put(&resolver->merge, header->lane, block->payload, count))
+    struct raw_record *records = merge_reserve(&resolver->merge, header->lane, count);
+    if (!records)
         return no_memory(resolver);
+    if (words)
+        count = raw_words_unpack(block->payload, count, records, take_mark, resolver);
+    else
+        memcpy(records, block->payload, count * unit);
+    merge_put(&resolver->merge, header->lane, count);
     if (resolver->merge.pending < MERGE_PENDING_MAX)
         return TAPE_OK;
     resolver->stats.damaged_blocks++; /* the pass must have ended long ago: its mark was lost */

@@ -8,7 +8,7 @@
 #include "traces/block.h"
 #include "traces/cli.h"
 #include "traces/emit.h"
-#include "traces/raw_record.h"
+#include "traces/raw_words.h"
 #include "traces/reader.h"
 #include "traces/trace.h"
 
@@ -130,6 +130,7 @@ static const char *const raw_names[32] = {
     [RAW_USABLE_SIZE] = "malloc_usable_size",
     [RAW_STAMP] = "stamp",
     [RAW_MARK] = "mark",
+    [RAW_SITE] = "site",
 };
 
 static void emit_raw(struct dump *dump, uint64_t index, uint32_t lane, const char *kind,
@@ -154,20 +155,42 @@ static void emit_raw(struct dump *dump, uint64_t index, uint32_t lane, const cha
     emit_end(emit);
 }
 
-static void dump_records(struct dump *dump, const struct block *block, uint64_t *given)
+static void dump_record(struct dump *dump, uint64_t index, uint32_t lane,
+                        const struct raw_record *record)
 {
-    size_t count = block->header.payload_bytes / sizeof(struct raw_record);
-    for (size_t i = 0; i < count && *given < dump->count; i++) {
+    const char *name = raw_names[raw_head_kind(record->head)];
+    emit_raw(dump, index, lane, name ? name : "unknown", raw_head_address(record->head),
+             record->value, raw_head_align_log2(record->head));
+}
+
+/* A mark's text goes before its record. */
+static uint64_t dump_mark(void *context, const char *text, size_t bytes)
+{
+    (void)context;
+    (void)text;
+    return bytes;
+}
+
+/* Records are numbered by their first word, in encoding 1 by themselves. Returns what follows the
+ * block's. */
+static uint64_t dump_records(struct dump *dump, const struct block *block, uint64_t *given)
+{
+    bool words = block->header.encoding == FORMAT_RAW_ENCODING;
+    size_t unit = words ? sizeof(uint64_t) : sizeof(struct raw_record), taken = 1;
+    size_t units = block->header.payload_bytes / unit;
+    for (size_t i = 0; i < units && taken && *given < dump->count; i += taken) {
+        const unsigned char *at = block->payload + i * unit;
         struct raw_record record;
-        memcpy(&record, block->payload + i * sizeof record, sizeof record);
-        uint64_t index = block->header.first_event + i;
-        const char *name = raw_names[raw_head_kind(record.head)];
-        if (index < dump->from)
+        if (words)
+            taken = raw_words_first(at, units - i, &record, dump_mark, dump);
+        else
+            memcpy(&record, at, sizeof record);
+        if (!taken || block->header.first_event + i < dump->from)
             continue;
-        emit_raw(dump, index, block->header.lane, name ? name : "unknown",
-                 raw_head_address(record.head), record.value, raw_head_align_log2(record.head));
+        dump_record(dump, block->header.first_event + i, block->header.lane, &record);
         ++*given;
     }
+    return block->header.first_event + units;
 }
 
 /* Passes and samples stand between records: shown with the index of the record to come. */
@@ -177,9 +200,8 @@ static void dump_block(struct dump *dump, const struct block *block, uint64_t *n
     struct format_raw_sample sample = {0};
     size_t bytes = block->header.payload_bytes;
     memcpy(&sample, block->payload, bytes < sizeof sample ? bytes : sizeof sample);
-    if (block->header.kind == FORMAT_RAW_RECORDS && block->header.encoding == 1) {
-        dump_records(dump, block, given);
-        *next = block->header.first_event + bytes / sizeof(struct raw_record);
+    if (block->header.kind == FORMAT_RAW_RECORDS && block->header.encoding <= FORMAT_RAW_ENCODING) {
+        *next = dump_records(dump, block, given);
     } else if (block->header.kind == FORMAT_RAW_PASS && *next >= dump->from) {
         emit_raw(dump, *next, 0, "end of pass", 0, sample.tsc, 0);
     } else if (block->header.kind == FORMAT_RAW_SAMPLE && *next >= dump->from) {

@@ -11,8 +11,8 @@
 #include "recorder/collector/samples.h"
 
 /* A pass ends after so many records, or so much time. */
-#define PASS_RECORDS (UINT64_C(256) << 10)
-#define PASS_NS      UINT64_C(100000000)
+#define PASS_WORDS (UINT64_C(256) << 10)
+#define PASS_NS    UINT64_C(100000000)
 /* Samples of a process are at least so far apart; see sample(). */
 #define SAMPLE_NS      UINT64_C(100000000)
 #define SAMPLE_SOON_NS UINT64_C(10000000)
@@ -138,23 +138,16 @@ static void look_for_beginnings(struct drain *drain)
 /* ---- draining --------------------------------------------------------------------------------
  */
 
-static void put(struct recorded *process, uint32_t lane, const struct raw_record *records,
-                uint64_t count)
-{
-    struct tape_error error;
-    if (process->writer && count &&
-        raw_writer_put(process->writer, lane, records, count, &error) != TAPE_OK)
-        recorded_cut(process, error.message);
-}
-
-/* What the lane published between tail and head, in at most two pieces. */
-static void put_range(struct recorded *process, uint32_t number, const struct raw_record *ring,
+/* What the lane published between tail and head, in two pieces where it wraps around. */
+static void put_range(struct recorded *process, uint32_t number, const uint64_t *ring,
                       uint64_t tail, uint64_t head)
 {
-    uint64_t at = tail & (RING_RECORDS - 1), count = head - tail;
-    uint64_t first = RING_RECORDS - at < count ? RING_RECORDS - at : count;
-    put(process, number, ring + at, first);
-    put(process, number, ring, count - first);
+    uint64_t at = tail & (RING_WORDS - 1), count = head - tail;
+    uint64_t first = RING_WORDS - at < count ? RING_WORDS - at : count;
+    struct tape_error error;
+    if (process->writer && raw_writer_put_words(process->writer, number, ring + at, first, ring,
+                                                count - first, &error) != TAPE_OK)
+        recorded_cut(process, error.message);
 }
 
 static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chunk, uint32_t i)
@@ -168,12 +161,12 @@ static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chun
         chunk->lane[i] = (struct recorded_lane){use, process->lane_count++};
     uint64_t head = atomic_load_explicit(&lane->head, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_relaxed);
-    if (head - tail > RING_RECORDS) {
+    if (head - tail > RING_WORDS) {
         recorded_cut(process, "the program wrote over the recorder's memory");
         return 0;
     }
     if (head != tail) {
-        put_range(process, chunk->lane[i].number, ring_lane_records(chunk->shared, i), tail, head);
+        put_range(process, chunk->lane[i].number, ring_lane_words(chunk->shared, i), tail, head);
         atomic_store(&lane->tail, head);
         if (atomic_exchange(&lane->waiting, 0))
             session_wake(&lane->waiting);
@@ -188,13 +181,13 @@ static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chun
 
 static void drain_process(struct recorded *process, struct drain_round *round)
 {
-    uint64_t records = 0, lost_events = 0, lost_threads = 0;
+    uint64_t words = 0, lost_events = 0, lost_threads = 0;
     for (uint32_t c = 0; c < process->chunk_count; c++) {
         struct recorded_chunk *chunk = &process->chunks[c];
         uint32_t lanes = chunk->shared->lanes;
         for (uint32_t i = 0; i < lanes && i < RING_CHUNK_LANES; i++) {
             uint64_t drained = drain_lane(process, chunk, i);
-            records += drained;
+            words += drained;
             if (drained > round->fullest)
                 round->fullest = drained;
         }
@@ -203,9 +196,9 @@ static void drain_process(struct recorded *process, struct drain_round *round)
     }
     process->lost_events = lost_events;
     process->lost_threads = lost_threads;
-    process->records += records;
-    process->pass_records += records;
-    round->records += records;
+    process->words += words;
+    process->pass_words += words;
+    round->words += words;
 }
 
 /* ---- passes and samples ----------------------------------------------------------------------
@@ -235,14 +228,14 @@ static uint64_t begin_pass(const struct recorded *process)
 
 static bool pass_is_due(const struct recorded *process, uint64_t now)
 {
-    return process->pass_records >= PASS_RECORDS ||
-           (process->pass_records && now - process->pass_ns >= PASS_NS);
+    return process->pass_words >= PASS_WORDS ||
+           (process->pass_words && now - process->pass_ns >= PASS_NS);
 }
 
 static void end_pass(struct recorded *process, uint64_t now)
 {
     struct tape_error error;
-    process->pass_records = 0;
+    process->pass_words = 0;
     process->pass_ns = now;
     if (process->writer && raw_writer_pass(process->writer, process->pass_tsc, &error) != TAPE_OK)
         recorded_cut(process, error.message);
@@ -256,8 +249,8 @@ static uint64_t ring_bytes_touched(const struct recorded *process)
         for (uint32_t i = 0; i < RING_CHUNK_LANES; i++) {
             uint64_t head = atomic_load_explicit(&process->chunks[c].shared->lane[i].head,
                                                  memory_order_relaxed);
-            uint64_t records = head < RING_RECORDS ? head : RING_RECORDS;
-            bytes += (records * sizeof(struct raw_record) + 4095) / 4096 * 4096;
+            uint64_t words = head < RING_WORDS ? head : RING_WORDS;
+            bytes += (words * sizeof(uint64_t) + 4095) / 4096 * 4096;
         }
     return bytes;
 }

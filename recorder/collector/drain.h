@@ -16,8 +16,8 @@ struct drain {
 };
 
 struct drain_round {
-    uint64_t records; /* that were drained */
-    uint64_t fullest; /* records in the fullest ring */
+    uint64_t words;   /* that were drained */
+    uint64_t fullest; /* words in the fullest ring */
 };
 
 /*

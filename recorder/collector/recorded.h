@@ -41,11 +41,11 @@ struct recorded {
     char cut_reason[384]; /* empty: not cut */
     struct recorded_chunk *chunks;
     uint32_t chunk_count, lane_count;
-    struct raw_writer *writer; /* NULL: none any more */
-    uint64_t records, lost_events, lost_threads;
-    uint64_t pass_records, pass_ns; /* since, and time of, the last pass's end */
-    uint64_t pass_tsc;              /* this round ends a pass that began then; 0: it does not */
-    uint64_t started_ns;            /* CLOCK_MONOTONIC of its first event */
+    struct raw_writer *writer;                 /* NULL: none any more */
+    uint64_t words, lost_events, lost_threads; /* drained; see ring.h */
+    uint64_t pass_words, pass_ns;              /* since, and time of, the last pass's end */
+    uint64_t pass_tsc;   /* this round ends a pass that began then; 0: it does not */
+    uint64_t started_ns; /* CLOCK_MONOTONIC of its first event */
     uint64_t sample_ns, sample_resident, sample_held; /* the last sample */
     uint64_t sample_cost_ns;
     char tape_path[PATH_MAX], raw_path[PATH_MAX];

@@ -20,9 +20,14 @@ void *bootstrap_allocate(size_t bytes, size_t alignment);
 size_t bootstrap_size(const void *pointer);
 bool bootstrap_owns_mapped(const void *pointer);
 
+static inline bool bootstrap_owns_in_arena(const void *pointer)
+{
+    return (uintptr_t)pointer - (uintptr_t)bootstrap_arena < BOOTSTRAP_BYTES;
+}
+
 static inline bool bootstrap_owns(const void *pointer)
 {
-    if (__builtin_expect((uintptr_t)pointer - (uintptr_t)bootstrap_arena < BOOTSTRAP_BYTES, 0))
+    if (__builtin_expect(bootstrap_owns_in_arena(pointer), 0))
         return true;
     return __builtin_expect(bootstrap_mappings, 0) && bootstrap_owns_mapped(pointer);
 }

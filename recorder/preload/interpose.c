@@ -1,7 +1,11 @@
 /*
  * The C names. Each hook passes the call to the next allocator and records it: frees and the begin
- * of a realloc before, everything else after. A call that is not to be recorded (see lane.h) is
- * passed on as it is; before the next allocator is known, the bootstrap arena serves it.
+ * of a realloc before, everything else after. malloc, calloc, realloc and free try the fast path
+ * first. It holds nothing over the real call, which so may be interrupted by a handler that
+ * allocates; that it may not call itself by the public names is why it is for glibc's alone.
+ *
+ * A call that is not to be recorded (see lane.h) is passed on as it is; before the next allocator
+ * is known, the bootstrap arena serves it.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -68,9 +72,23 @@ static __attribute__((noinline, cold)) void *realloc_bootstrap(void *old, size_t
 /* ---- the hooks -------------------------------------------------------------------------------
  */
 
-EXPORT void *malloc(size_t size)
+static bool is_fast(void)
+{
+    return likely(lane_mode_is_fast(atomic_load_explicit(&wiped.mode, memory_order_relaxed)));
+}
+
+/* After a call that the fast path could not record. */
+static __attribute__((noinline, cold)) void *record_late(void *block, unsigned kind, uint64_t value)
 {
     struct ring_lane *lane = lane_enter();
+    if (lane)
+        lane_leave(lane_record(lane, kind, block, value, 0));
+    return block;
+}
+
+static __attribute__((noinline)) void *general_malloc(size_t size, const void *caller)
+{
+    struct ring_lane *lane = lane_enter_from(caller);
     if (unlikely(!lane))
         return unrecorded_malloc(size);
     void *block = next.malloc(size);
@@ -78,9 +96,19 @@ EXPORT void *malloc(size_t size)
     return block;
 }
 
-EXPORT void *calloc(size_t count, size_t size)
+EXPORT void *malloc(size_t size)
 {
-    struct ring_lane *lane = lane_enter();
+    if (!is_fast())
+        return general_malloc(size, __builtin_return_address(0));
+    void *block = next.malloc(size);
+    if (unlikely(!lane_record_fast(RAW_MALLOC, block, size)))
+        return record_late(block, RAW_MALLOC, size);
+    return block;
+}
+
+static __attribute__((noinline)) void *general_calloc(size_t count, size_t size, const void *caller)
+{
+    struct ring_lane *lane = lane_enter_from(caller);
     if (unlikely(!lane))
         return unrecorded_calloc(count, size);
     void *block = next.calloc(count, size);
@@ -91,11 +119,22 @@ EXPORT void *calloc(size_t count, size_t size)
     return block;
 }
 
-HOOK void record_free(void *block)
+EXPORT void *calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (!is_fast() || unlikely(__builtin_mul_overflow(count, size, &bytes)))
+        return general_calloc(count, size, __builtin_return_address(0));
+    void *block = next.calloc(count, size);
+    if (unlikely(!lane_record_fast(RAW_CALLOC, block, bytes)))
+        return record_late(block, RAW_CALLOC, bytes);
+    return block;
+}
+
+static __attribute__((noinline)) void general_free(void *block, const void *caller)
 {
     if (unlikely(bootstrap_owns(block)))
         return;
-    struct ring_lane *lane = lane_enter();
+    struct ring_lane *lane = lane_enter_from(caller);
     if (unlikely(!lane)) {
         if (next.free) /* else it came from where nobody knows, and it stays */
             next.free(block);
@@ -106,21 +145,44 @@ HOOK void record_free(void *block)
     lane_leave(lane);
 }
 
+HOOK void record_free(void *block)
+{
+    if (!is_fast() || unlikely(bootstrap_owns_in_arena(block))) {
+        general_free(block, __builtin_return_address(0));
+        return;
+    }
+    if (unlikely(!lane_record_fast(RAW_FREE, block, 0)))
+        record_late(block, RAW_FREE, 0);
+    next.free(block);
+}
+
 EXPORT void free(void *block)
 {
     record_free(block);
 }
 
-HOOK void *record_realloc(void *old, size_t size)
+static __attribute__((noinline)) void *general_realloc(void *old, size_t size, const void *caller)
 {
     if (unlikely(bootstrap_owns(old)))
         return realloc_bootstrap(old, size);
-    struct ring_lane *lane = lane_enter();
+    struct ring_lane *lane = lane_enter_from(caller);
     if (unlikely(!lane))
         return unrecorded_realloc(old, size);
     lane = lane_record(lane, RAW_REALLOC_BEGIN, old, size, 0);
     void *block = next.realloc(old, size);
     lane_leave(lane_record(lane, RAW_REALLOC_END, block, size, 0));
+    return block;
+}
+
+HOOK void *record_realloc(void *old, size_t size)
+{
+    if (!is_fast() || unlikely(bootstrap_owns_in_arena(old)))
+        return general_realloc(old, size, __builtin_return_address(0));
+    if (unlikely(!lane_record_fast(RAW_REALLOC_BEGIN, old, size)))
+        record_late(old, RAW_REALLOC_BEGIN, size);
+    void *block = next.realloc(old, size);
+    if (unlikely(!lane_record_fast(RAW_REALLOC_END, block, size)))
+        return record_late(block, RAW_REALLOC_END, size);
     return block;
 }
 

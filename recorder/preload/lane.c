@@ -75,7 +75,7 @@ static bool wait_for_room(struct ring_lane *lane, uint64_t head)
 {
     for (unsigned i = 0;; i++) {
         uint64_t tail = atomic_load_explicit(&lane->tail, memory_order_acquire);
-        if (head - tail <= RING_RECORDS - RING_STRIDE - 2 * RING_SLACK)
+        if (head - tail <= RING_WORDS - RING_STRIDE - 2 * RING_SLACK)
             return true;
         if (i < 64) {
             __builtin_ia32_pause();
@@ -91,15 +91,18 @@ static bool wait_for_room(struct ring_lane *lane, uint64_t head)
 }
 
 /*
- * The producer looks up every RING_STRIDE records: is there room, should the collector wake, must
+ * The producer looks up every RING_STRIDE words: is there room, should the collector wake, must
  * we stop; and the lane gets a stamp. The stamp is taken before the next record's owner is looked
  * at, or that record could be keyed later than another lane's which took the region in between.
  */
 __attribute__((noinline, cold)) bool lane_look_up(struct ring_lane *lane)
 {
-    if (!lane->records) { /* a ring of the parent's, covered in the child */
-        if (self.lane && self.lane != lane)
-            atomic_fetch_add(&self.lane->chunk->lost_events, 1);
+    if (!lane->words) { /* a ring of the parent's, covered in the child */
+        process_count_lost_event();
+        if (self.lane == lane) { /* the next event begins anew */
+            self.lane = self.lanes = NULL;
+            self.state = THREAD_NEW;
+        }
         return false;
     }
     if (atomic_load_explicit(&lane->chunk->stop, memory_order_relaxed)) {
@@ -108,16 +111,16 @@ __attribute__((noinline, cold)) bool lane_look_up(struct ring_lane *lane)
     }
     uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
     uint64_t used = head - atomic_load_explicit(&lane->tail, memory_order_acquire);
-    if (used >= RING_RECORDS / 2)
+    if (used >= RING_WORDS / 2)
         process_ring_doorbell();
-    if (used > RING_RECORDS - RING_STRIDE - 2 * RING_SLACK && !wait_for_room(lane, head)) {
+    if (used > RING_WORDS - RING_STRIDE - 2 * RING_SLACK && !wait_for_room(lane, head)) {
         process_stop();
         return false;
     }
     /* A full fence: the stamp is later than the limit's being seen, see drain.c. */
     atomic_store_explicit(&lane->limit, head + RING_STRIDE, memory_order_seq_cst);
-    lane_put(lane, head, raw_head(RAW_STAMP, 0, 0), clock_stamp());
-    atomic_store_explicit(&lane->head, head + 1, memory_order_release);
+    head += lane_put_stamp(lane, head, clock_stamp());
+    atomic_store_explicit(&lane->head, head, memory_order_release);
     return true;
 }
 
@@ -132,10 +135,13 @@ __attribute__((noinline, cold)) void lane_leave_slow(struct ring_lane *lane)
             self.state = THREAD_OFF;
         return;
     }
-    if (!lane->records) /* a handler forked, we are the child, and it has its own lane already */
+    if (!lane->words) /* a handler forked, we are the child, and it has its own lane already */
         return;
+    self.ready = NULL;
+    signal_fence();
     force_look_up(lane); /* a stamp first: what the handler recorded came before */
     lane->busy = 0;
-    signal_fence();
     self.lane = lane;
+    signal_fence();
+    self.ready = lane;
 }

@@ -1,5 +1,7 @@
 /*
- * A thread's lane: how an event becomes a record. Every hook is
+ * A thread's lane: how an event becomes a record. Most are recorded by lane_record_fast(), which
+ * does it all or nothing. Where it does nothing, and around calls that must be watched while they
+ * run (general.h), it is
  *
  *     lane = lane_enter();            NULL: pass the call on, record nothing
  *     lane = lane_record(lane, ...);  before the real call (frees) or after it (allocations)
@@ -7,11 +9,11 @@
  *
  * The hot path takes no lock, allocates nothing, makes no system call.
  *
- * Signals. A handler may interrupt a hook anywhere and allocate. It finds THREAD_INSIDE and gets
- * another lane for itself (kept by the thread for the next time), so the interrupted hook goes on
- * with its own lane as if nothing had been; and if it never goes on (longjmp, exit), the thread
- * simply stays on the other lane. Every change of lane begins with a stamp, which orders the two
- * lanes. The allocator calling itself through the public names (calloc by malloc) finds
+ * Signals. While a lane is written `self.ready` is NULL. A handler that interrupts this and
+ * allocates gets another lane for itself (kept by the thread for the next time), so the interrupted
+ * hook goes on with its own lane as if nothing had been; and if it never goes on (longjmp, exit),
+ * the thread simply stays on the other lane. Every change of lane begins with a stamp, which orders
+ * the two lanes. An allocator that calls itself through the public names (calloc by malloc) finds
  * THREAD_INSIDE as well, and is told from a handler by where it was called from.
  */
 #ifndef HEAPTAPE_RECORDER_LANE_H
@@ -25,21 +27,61 @@ struct ring_lane *lane_record_unready(struct ring_lane *lane);
 bool lane_look_up(struct ring_lane *lane);
 void lane_leave_slow(struct ring_lane *lane);
 
+/* `caller`: where the call came from. */
+static inline __attribute__((always_inline)) struct ring_lane *lane_enter_from(const void *caller)
+{
+    struct ring_lane *lane = self.ready;
+    if (unlikely(!lane))
+        return lane_enter_slow(caller);
+    self.ready = NULL;
+    signal_fence();
+    return lane;
+}
+
 static inline __attribute__((always_inline)) struct ring_lane *lane_enter(void)
 {
-    if (unlikely(self.state != THREAD_READY))
-        return lane_enter_slow(__builtin_return_address(0));
-    self.state = THREAD_INSIDE;
+    return lane_enter_from(__builtin_return_address(0));
+}
+
+static inline __attribute__((always_inline)) void lane_leave(struct ring_lane *lane)
+{
     signal_fence();
-    return self.lane;
+    if (unlikely(!lane || self.ready))
+        lane_leave_slow(lane);
+    else
+        self.ready = lane;
 }
 
 static inline __attribute__((always_inline)) void lane_put(struct ring_lane *lane, uint64_t at,
-                                                           uint64_t head, uint64_t value)
+                                                           uint64_t word)
 {
-    struct raw_record *slot = &lane->records[at & (RING_RECORDS - 1)];
-    slot->head = head;
-    slot->value = value;
+    lane->words[at & (RING_WORDS - 1)] = word;
+}
+
+/* Returns how many words it took. A stamp too large for one would need years of uptime. */
+static inline __attribute__((always_inline)) unsigned lane_put_stamp(struct ring_lane *lane,
+                                                                     uint64_t at, uint64_t stamp)
+{
+    if (likely(stamp <= RAW_WORD_VALUE_MASK)) {
+        lane_put(lane, at, raw_word_tagged(RAW_STAMP, stamp));
+        return 1;
+    }
+    lane_put(lane, at, raw_word_long(RAW_STAMP, 0, 0));
+    lane_put(lane, at + 1, stamp);
+    return 2;
+}
+
+static inline __attribute__((always_inline)) unsigned
+lane_put_call(struct ring_lane *lane, uint64_t at, unsigned kind, uint64_t address, uint64_t value,
+              unsigned align_log2)
+{
+    if (kind != RAW_ALIGNED && likely(raw_word_is_short(address, value))) {
+        lane_put(lane, at, raw_word_short(kind, address, value));
+        return 1;
+    }
+    lane_put(lane, at, raw_word_long(kind, address, align_log2));
+    lane_put(lane, at + 1, value);
+    return 2;
 }
 
 /*
@@ -65,21 +107,48 @@ lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t
     if (wiped.many && address) {
         _Atomic uint16_t *region = order_region(address);
         if (atomic_load_explicit(region, memory_order_relaxed) != lane->owner)
-            lane_put(lane, head++, raw_head(RAW_STAMP, 0, 0),
-                     order_take(region, (uint16_t)lane->owner));
+            head += lane_put_stamp(lane, head, order_take(region, (uint16_t)lane->owner));
     }
-    lane_put(lane, head++, raw_head(kind, address, align_log2), value);
+    head += lane_put_call(lane, head, kind, address, value, align_log2);
     atomic_store_explicit(&lane->head, head, memory_order_release);
     return lane;
 }
 
-static inline __attribute__((always_inline)) void lane_leave(struct ring_lane *lane)
+/* Does this mode have a fast path? */
+static inline bool lane_mode_is_fast(uint32_t mode)
 {
+    return mode - MODE_ONE <= MODE_MANY - MODE_ONE;
+}
+
+/*
+ * Records a call that nothing has to be done for beyond writing its word. False: nothing was done,
+ * take the other way. The mode is read behind the lane's latest stamp, see FORMAT.md ("While there
+ * was one thread").
+ */
+static inline __attribute__((always_inline)) bool
+lane_record_fast(unsigned kind, const void *pointer, uint64_t value)
+{
+    uint64_t address = (uint64_t)(uintptr_t)pointer;
+    uint32_t mode = atomic_load_explicit(&wiped.mode, memory_order_relaxed);
+    struct ring_lane *lane = self.ready;
+    if (unlikely(!lane || !raw_word_is_short(address, value)))
+        return false;
+    self.ready = NULL;
     signal_fence();
-    self.state = THREAD_READY;
-    signal_fence();
-    if (unlikely(self.lane != lane))
-        lane_leave_slow(lane);
+    uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+    bool done = head < atomic_load_explicit(&lane->limit, memory_order_relaxed);
+    if (mode != MODE_ONE) {
+        _Atomic uint16_t *region = order_region(address);
+        done &= mode == MODE_MANY;
+        if (done && address && atomic_load_explicit(region, memory_order_relaxed) != lane->owner)
+            head += lane_put_stamp(lane, head, order_take(region, (uint16_t)lane->owner));
+    }
+    if (likely(done)) {
+        lane_put(lane, head, raw_word_short(kind, address, value));
+        atomic_store_explicit(&lane->head, head + 1, memory_order_release);
+    }
+    lane_leave(lane);
+    return done;
 }
 
 #endif

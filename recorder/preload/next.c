@@ -32,14 +32,16 @@ void *next_symbol(const char *name)
 {
     uint64_t signals;
     raw_signals_block(&signals); /* a handler's calls are not our doing */
-    uint32_t state = self.state;
+    struct thread_self before = self;
+    self.ready = NULL;
     self.state = THREAD_STARTING; /* what the loader allocates now is */
     void *found = attach_is_on() ? attach_definition(name) : dlsym(RTLD_NEXT, name);
     if (!found && !attach_is_on()) {
         (void)dlerror(); /* the message would be the program's next one */
         (void)dlerror(); /* and this gives its memory back */
     }
-    self.state = state;
+    self.state = before.state;
+    self.ready = before.ready;
     raw_signals_restore(&signals);
     return found;
 }
@@ -114,7 +116,12 @@ bool next_contains(const void *address)
 
 bool next_is_caller(const void *caller)
 {
-    return contains(&ours, caller) || (!provider_is_libc && contains(&provider, caller));
+    return !provider_is_libc && (contains(&ours, caller) || contains(&provider, caller));
+}
+
+bool next_is_libc(void)
+{
+    return provider_is_libc;
 }
 
 const char *next_path(void)

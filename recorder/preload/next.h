@@ -50,6 +50,8 @@ bool next_contains(const void *address);
  * public names but calls them for everybody else (strdup, fopen).
  */
 bool next_is_caller(const void *caller);
+/* It is glibc's, which never calls itself by the public names. */
+bool next_is_libc(void);
 /* The file that provides malloc. */
 const char *next_path(void);
 

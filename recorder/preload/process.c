@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "recorder/preload/bootstrap.h"
 #include "recorder/preload/next.h"
 #include "recorder/preload/syscalls.h"
 
@@ -77,6 +78,12 @@ void process_count_unrecordable(const char *path, bool is_static)
         strncpy(session->unrecorded, path, sizeof session->unrecorded - 1);
 }
 
+void process_count_lost_event(void)
+{
+    if (process.chunks)
+        atomic_fetch_add(&process.chunk[0]->lost_events, 1);
+}
+
 void process_note_exit(int status)
 {
     if (!wiped.recording || self.state == THREAD_VFORK || !process.chunks)
@@ -85,10 +92,22 @@ void process_note_exit(int status)
     process.chunk[0]->ended_how = RING_ENDED_EXIT;
 }
 
+/* Called with the lock held, or where nothing but the end of recording can be meant. */
+static void choose_mode(void)
+{
+    enum record_mode mode = MODE_OFF;
+    if (wiped.recording)
+        mode = !next_is_libc() || bootstrap_mappings ? MODE_GENERAL
+               : wiped.many                          ? MODE_MANY
+                                                     : MODE_ONE;
+    atomic_store_explicit(&wiped.mode, mode, memory_order_relaxed);
+}
+
 void process_stop(void)
 {
     process.off = true;
     wiped.recording = 0;
+    choose_mode();
 }
 
 /* ---- mapping ---------------------------------------------------------------------------------
@@ -183,7 +202,7 @@ static struct ring_chunk *claim_chunk(uint32_t *ret_index)
         return NULL;
     }
     for (uint32_t i = 0; i < lanes; i++) {
-        chunk->lane[i].records = ring_lane_records(chunk, i);
+        chunk->lane[i].words = ring_lane_words(chunk, i);
         chunk->lane[i].chunk = chunk;
         chunk->lane[i].owner = number * RING_CHUNK_LANES + i + 1;
     }
@@ -246,6 +265,7 @@ static bool register_process(uint32_t order, uint32_t parent_order, bool by_exec
     describe(chunk);
     show_chunk(index, RING_CHUNK_PROCESS);
     wiped.recording = 1;
+    choose_mode();
     return true;
 }
 
@@ -336,6 +356,7 @@ static bool begin_child(void)
     process.threaded = false;
     self.lanes = NULL;
     self.lane = NULL;
+    self.ready = NULL;
     struct ring_session *session = process.session;
     return session->follow >= RING_FOLLOW_CHILDREN && !process_collector_gone() &&
            register_process(atomic_fetch_add(&session->next_order, 1), parent_order, false);
@@ -349,7 +370,8 @@ bool process_ready(void)
         return false;
     uint64_t signals;
     lock(&signals);
-    uint32_t state = self.state;
+    struct thread_self before = self;
+    self.ready = NULL;
     self.state = THREAD_STARTING;
     if (!wiped.recording && !process.off) {
         bool on = false;
@@ -360,7 +382,8 @@ bool process_ready(void)
         if (!on)
             process_stop();
     }
-    self.state = state;
+    self.state = before.state;
+    self.ready = self.lane ? before.ready : NULL; /* a child has no lane yet */
     unlock(&signals);
     return wiped.recording;
 }
@@ -450,6 +473,7 @@ static void begin_lane(struct ring_lane *lane, uint32_t tid, bool spare)
     atomic_store_explicit(&lane->state, RING_LANE_LIVE, memory_order_release);
     if (process.threaded && !spare)
         wiped.many = 1;
+    choose_mode();
     if (!spare)
         process.threaded = true;
     /* Other threads see `many` before our first stamp is taken: order.h counts on it. */

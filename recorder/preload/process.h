@@ -35,6 +35,8 @@ bool process_follows_exec(void);
 /* Counts a program that is about to be started and cannot be recorded. Any thread, vfork children
  * too. */
 void process_count_unrecordable(const char *path, bool is_static);
+/* A call completed that has no record. */
+void process_count_lost_event(void);
 /* The process is about to end with this status. */
 void process_note_exit(int status);
 /* Wakes the collector if it sleeps. */

@@ -14,9 +14,9 @@
 #include <stdint.h>
 #include "recorder/ring.h"
 
+/* What a thread is while `ready` is NULL. */
 enum thread_state {
-    THREAD_NEW = 1, /* has no lane yet */
-    THREAD_READY,
+    THREAD_NEW = 1,  /* has no lane yet */
     THREAD_INSIDE,   /* in a call of ours; a second one is a signal handler's or the allocator's */
     THREAD_VFORK,    /* we are a vfork child in the parent's memory: record nothing. In asm too */
     THREAD_OFF,      /* nothing is recorded any more */
@@ -24,8 +24,9 @@ enum thread_state {
 };
 
 struct thread_self {
-    uint32_t state; /* enum thread_state */
-    struct ring_lane *lane;
+    struct ring_lane *ready; /* the lane to record on; NULL: look at the state. In asm too */
+    uint32_t state;          /* enum thread_state. In asm too */
+    struct ring_lane *lane;  /* the latest that was made ready */
     struct ring_lane *lanes; /* all that this thread took, linked by `next` */
 };
 extern __thread struct thread_self self __attribute__((visibility("hidden")));
@@ -38,9 +39,18 @@ extern __thread struct thread_self self __attribute__((visibility("hidden")));
 #define ORDER_SHIFT      10
 #define ORDER_AREA_SHIFT 22
 
+/* How much of a call the fast path can do by itself. */
+enum record_mode {
+    MODE_OFF,     /* nothing: not recording, or a forked child that does not know it yet */
+    MODE_ONE,     /* the process has had one thread only */
+    MODE_MANY,    /* it has had several, so the owners of regions are looked up */
+    MODE_GENERAL, /* nothing: see general.h */
+};
+
 struct wiped_state {
+    _Atomic uint32_t mode;   /* enum record_mode */
     uint32_t recording;      /* 1: this process records */
-    uint32_t many;           /* 1: it has had a second lane, so owners are looked up */
+    uint32_t many;           /* 1: it has had a second lane */
     _Atomic uint32_t locked; /* the process's slow paths (process.c) */
     _Alignas(64) _Atomic uint16_t owner[1 << ORDER_BITS];
 };

@@ -1,6 +1,6 @@
 /*
  * vfork(): the child runs in its parent's memory, thread-local storage included, while the parent
- * stands still. Its allocations must not be recorded as the parent's, so the thread's state is
+ * stands still. Its allocations must not be recorded as the parent's, so the thread is
  * THREAD_VFORK until the parent goes on. The C library's posix_spawn(), system() and popen() do
  * not come here and allocate nothing in their children.
  *
@@ -9,8 +9,9 @@
  */
 #include "recorder/preload/state.h"
 
-_Static_assert(THREAD_VFORK == 4, "written below");
-_Static_assert(__builtin_offsetof(struct thread_self, state) == 0, "written below");
+_Static_assert(THREAD_VFORK == 3, "written below");
+_Static_assert(__builtin_offsetof(struct thread_self, ready) == 0, "written below");
+_Static_assert(__builtin_offsetof(struct thread_self, state) == 8, "written below");
 
 __asm__(".text\n"
         ".globl vfork\n"
@@ -19,8 +20,10 @@ __asm__(".text\n"
         "vfork:\n"
         "    .cfi_startproc\n"
         "    movq self@gottpoff(%rip), %rdx\n"
-        "    movl %fs:(%rdx), %esi\n" /* the state as it was */
-        "    movl $4, %fs:(%rdx)\n"   /* THREAD_VFORK */
+        "    movq %fs:(%rdx), %r8\n"   /* what was ready */
+        "    movl %fs:8(%rdx), %esi\n" /* the state as it was */
+        "    movl $3, %fs:8(%rdx)\n"   /* THREAD_VFORK */
+        "    movq $0, %fs:(%rdx)\n"
         "    popq %rdi\n"
         "    .cfi_adjust_cfa_offset -8\n"
         "    .cfi_register %rip, %rdi\n"
@@ -30,7 +33,8 @@ __asm__(".text\n"
         "    .cfi_adjust_cfa_offset 8\n"
         "    testl %eax, %eax\n"
         "    jz 1f\n" /* the child keeps THREAD_VFORK */
-        "    movl %esi, %fs:(%rdx)\n"
+        "    movl %esi, %fs:8(%rdx)\n"
+        "    movq %r8, %fs:(%rdx)\n"
         "    js 2f\n"
         "1:  ret\n"
         "2:  negl %eax\n"

@@ -16,9 +16,9 @@ static void test_layout(void)
     CHECK_EQ_U64(ring_chunk_offset(3) - ring_chunk_offset(2), RING_CHUNK_BYTES);
     CHECK_EQ_U64(ring_chunk_offset(RING_CHUNKS), RING_FILE_BYTES);
     struct ring_chunk *chunk = (struct ring_chunk *)(uintptr_t)0x10000000;
-    CHECK_EQ_U64((uintptr_t)ring_lane_records(chunk, RING_CHUNK_LANES),
+    CHECK_EQ_U64((uintptr_t)ring_lane_words(chunk, RING_CHUNK_LANES),
                  0x10000000 + RING_CHUNK_BYTES);
-    CHECK_LE_U64((uintptr_t)&chunk->lane[RING_CHUNK_LANES], (uintptr_t)ring_lane_records(chunk, 0));
+    CHECK_LE_U64((uintptr_t)&chunk->lane[RING_CHUNK_LANES], (uintptr_t)ring_lane_words(chunk, 0));
     uint64_t word = RING_CHUNK_WORD(RING_CHUNK_MORE, 4194303);
     CHECK_EQ_U64(RING_CHUNK_STATE(word), RING_CHUNK_MORE);
     CHECK_EQ_U64(RING_CHUNK_PID(word), 4194303);
