@@ -2,7 +2,8 @@
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
 	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
-	record_main $(addprefix collector/,session drain recorded samples finish launch))
+	record_main $(addprefix collector/,session drain recorded samples finish launch) \
+	$(addprefix attach/,attach eligible survey safepoint remote tracer image procfs))
 
 LIBRARIES += $(LIB)/libheaptape-record.so
 PROGRAMS += $(LIBEXEC)/heaptape-record

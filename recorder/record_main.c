@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "recorder/attach/attach.h"
+#include "recorder/attach/procfs.h"
 #include "recorder/collector/drain.h"
 #include "recorder/collector/finish.h"
 #include "recorder/collector/launch.h"
@@ -21,8 +23,11 @@ static const char help[] =
     "  heaptape record -- sqlite3 my.db < queries.sql    leaves sqlite3.tape\n"
     "  heaptape record -o app.tape -- ./app --serve      app.tape; app.PID.tape for its children\n"
     "  heaptape record --follow=none -- make             the program itself and nothing else\n"
+    "  heaptape record --pid=4711 -o server.tape         a process that runs already, until "
+    "Ctrl-C\n"
     "\n"
     "Usage: heaptape record [OPTIONS] -- PROGRAM [ARGUMENTS]\n"
+    "       heaptape record [OPTIONS] --pid=PID\n"
     "\n"
     "Records every allocator call of PROGRAM, over whatever allocator it uses. The program's "
     "input,\n"
@@ -31,6 +36,8 @@ static const char help[] =
     "  -o TAPE          where to write (default: PROGRAM.tape in this folder)\n"
     "  --follow=WHAT    none: the program itself; children: its forked children too;\n"
     "                   exec: and the programs that they start (default)\n"
+    "  --pid=PID        attach to this process (below); follows its forked children by default,\n"
+    "                   and no programs that they start\n"
     "  --keep-raw       keep the raw tapes (TAPE.raw)\n"
     "  -q, --quiet      no summary\n"
     "  -v, --verbose    more of it\n"
@@ -45,16 +52,25 @@ static const char help[] =
     "second\n"
     "one kills what is left. What was recorded until then is kept.\n"
     "\n"
+    "With --pid the process is held for some milliseconds while the recorder's library is brought\n"
+    "in, and runs on when the recording ends: by Ctrl-C, or with the process. It takes the right "
+    "to\n"
+    "trace it: being root, or its user where kernel.yama.ptrace_scope is 0. What was allocated\n"
+    "before is not on the tape; where such a block is freed, that is a free of an unknown "
+    "address.\n"
+    "Calls through addresses that the program has kept (dlsym) are not seen.\n"
+    "\n"
     "Exit status: the program's own, 128 + n where signal n ended it; 2 usage, 4 the program "
     "cannot\n"
     "be recorded (static, setuid, another C library) or the tape cannot be written, 126 it cannot "
     "be\n"
-    "run, 127 it is not there.\n";
+    "run, 127 it is not there. With --pid 0, or 4 where it cannot be attached to.\n";
 
 struct options {
     const char *output;
     enum ring_follow follow;
     bool keep_raw, quiet, verbose;
+    pid_t pid; /* to attach to; 0: none */
     char **program;
 };
 
@@ -73,15 +89,45 @@ static enum ring_follow parse_follow(const char *word)
     cli_die_usage("--follow=%s: none, children or exec", word);
 }
 
+static pid_t parse_pid(const char *text)
+{
+    uint64_t pid;
+    if (strspn(text, "0123456789") != strlen(text) || !cli_parse_count(text, &pid) || !pid ||
+        pid > INT_MAX)
+        cli_die_usage("--pid=%s: the number of a process", text);
+    return (pid_t)pid;
+}
+
+/* The process stands for the program: its name is for messages and the tape's. */
+static void complete_for_pid(struct options *options, bool follow_given)
+{
+    static char name[PATH_MAX], *program[] = {name, NULL};
+    if (options->program[0])
+        cli_die_usage("--pid and a program to start exclude each other");
+    if (follow_given && options->follow == RING_FOLLOW_EXEC)
+        cli_die_usage("--follow=exec: programs that an attached process starts cannot be followed; "
+                      "children or none");
+    if (!follow_given)
+        options->follow = RING_FOLLOW_CHILDREN;
+    procfs_program(options->pid, name, sizeof name);
+    options->program = program;
+}
+
 static struct options parse(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"follow", required_argument, NULL, 'f'}, {"keep-raw", no_argument, NULL, 'k'},
-        {"output", required_argument, NULL, 'o'}, {"quiet", no_argument, NULL, 'q'},
-        {"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
+        {"follow", required_argument, NULL, 'f'},
+        {"keep-raw", no_argument, NULL, 'k'},
+        {"output", required_argument, NULL, 'o'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"pid", required_argument, NULL, 'p'},
+        {NULL, 0, NULL, 0},
     };
     struct options options = {.follow = RING_FOLLOW_EXEC};
+    bool follow_given = false;
     for (int letter; (letter = getopt_long(argc, argv, "+o:qv", longs, NULL)) != -1;)
         switch (letter) {
         case 'o':
@@ -89,6 +135,10 @@ static struct options parse(int argc, char **argv)
             break;
         case 'f':
             options.follow = parse_follow(optarg);
+            follow_given = true;
+            break;
+        case 'p':
+            options.pid = parse_pid(optarg);
             break;
         case 'k':
             options.keep_raw = true;
@@ -108,6 +158,8 @@ static struct options parse(int argc, char **argv)
             exit(HEAPTAPE_EXIT_USAGE);
         }
     options.program = argv + optind;
+    if (options.pid)
+        complete_for_pid(&options, follow_given);
     if (!options.program[0])
         cli_die_usage("no program given; try: heaptape record -- PROGRAM ARGUMENTS");
     return options;
@@ -224,7 +276,7 @@ static void run(const struct options *options)
             continue;
         }
         last = false;
-        if (drain.root_ended)
+        if (drain.root_ended && !options->pid)
             say_who_is_left(options->quiet);
         idle = round.words ? 0 : idle + 1;
         if (round.fullest < RING_WORDS / 4)
@@ -325,13 +377,35 @@ static void summarize(const struct options *options, struct finish_totals totals
                 (unsigned long long)totals.live_twice, (unsigned long long)totals.foreign_frees);
 }
 
+/* An attached process is not our child: it ends as those do that a program leaves behind. */
+static void attach(const struct options *options, const char *preload)
+{
+    struct attach_report report;
+    struct tape_error error;
+    drain.root_ended = true;
+    list.attached = true;
+    if (!attach_process(options->pid, &session, preload, &report, &error))
+        cli_die_error(&error);
+    if (report.sealed)
+        cli_warn("process %d (%s): %u calls could not be redirected: their pages cannot be written",
+                 (int)options->pid, options->program[0], report.sealed);
+    if (options->verbose)
+        fprintf(stderr,
+                "heaptape record: attached in %.1f ms, of which the process stood still for %.1f; "
+                "%u words of %u objects redirected\n",
+                report.all_ms, report.held_ms, report.words, report.objects);
+    if (!options->quiet && isatty(STDERR_FILENO))
+        fprintf(stderr, "heaptape record: recording process %d (%s); Ctrl-C ends that\n",
+                (int)options->pid, options->program[0]);
+}
+
 int main(int argc, char **argv)
 {
     cli_begin("record");
     struct options options = parse(argc, argv);
     struct target target;
     struct tape_error error;
-    if (target_check(options.program[0], &target) != TARGET_OK)
+    if (!options.pid && target_check(options.program[0], &target) != TARGET_OK)
         cli_die((enum heaptape_exit)target_exit_status(target.class), "%s", target.message);
     if (!options.output)
         options.output = default_output(options.program[0]);
@@ -344,7 +418,10 @@ int main(int argc, char **argv)
     finish_begin(options.keep_raw);
     drain.session = &session;
     drain.list = &list;
-    drain.root = launch_program(&session, target.path, options.program, preload);
+    if (options.pid)
+        attach(&options, preload);
+    else
+        drain.root = launch_program(&session, target.path, options.program, preload);
     run(&options);
     session_close(&session);
     if (!program_was_seen(options.output))

@@ -128,7 +128,7 @@ static uint64_t unix_ns_of(uint64_t monotonic_ns)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec - age;
 }
 
-static void open_raw_tape(struct recorded *process, const struct ring_chunk *chunk)
+static void open_raw_tape(struct recorded *process, const struct ring_chunk *chunk, bool attached)
 {
     char pid[16], parent[16], order[16], parent_order[16], started[24], arguments[16384];
     char program[sizeof chunk->program], allocator[sizeof chunk->allocator], kernel[160];
@@ -152,7 +152,9 @@ static void open_raw_tape(struct recorded *process, const struct ring_chunk *chu
     add_meta(&meta, "start_order", order);
     if (process->parent_order != UINT32_MAX)
         add_meta(&meta, "parent_order", parent_order);
-    add_meta(&meta, "began_by", process->by_exec ? "exec" : "fork");
+    add_meta(&meta, "began_by", attached ? "attach" : process->by_exec ? "exec" : "fork");
+    if (attached)
+        add_meta(&meta, "attached", "1"); /* it had blocks already */
     add_meta(&meta, "started_unix_ns", started);
     add_meta(&meta, "allocator", allocator);
     add_meta(&meta, "host", host.nodename);
@@ -197,7 +199,7 @@ struct recorded *recorded_begin(struct recorded_list *list, struct session *sess
     process->started_ns = chunk->started_ns;
     process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
     choose_paths(list, process);
-    open_raw_tape(process, chunk);
+    open_raw_tape(process, chunk, list->attached && !process->order);
     *list->last = process;
     list->last = &process->next;
     list->count++;

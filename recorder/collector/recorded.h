@@ -55,6 +55,7 @@ struct recorded_list {
     struct recorded *first, **last;
     uint32_t count, live;
     const char *output; /* the path that the user gave */
+    bool attached;      /* the first process ran already */
 };
 
 void recorded_list_init(struct recorded_list *list, const char *output);

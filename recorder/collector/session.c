@@ -84,6 +84,9 @@ enum tape_status session_open(struct session *session, enum ring_follow follow,
 void session_close(struct session *session)
 {
     atomic_store(&session->shared->closed, 1);
+    for (uint32_t i = 0; i < session->chunks_limit; i++)
+        if (session->chunk[i])
+            atomic_store(&session->chunk[i]->stop, 1);
 }
 
 struct ring_chunk *session_chunk(struct session *session, uint32_t index)
