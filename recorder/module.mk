@@ -45,6 +45,35 @@ $(TESTS)/record_static: tests/stress/record_ends.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
 
+# What is attached to while it runs; tests/cli/test_attach.py.
+ATTACH_CASES := $(patsubst tests/stress/%.c,$(TESTS)/%,$(filter-out %/attach_plugin.c,$(wildcard tests/stress/attach_*.c)))
+TEST_PROGRAMS += $(ATTACH_CASES) $(TESTS)/attach_cxx $(TESTS)/attach_plugin.so $(addprefix $(TESTS)/attach_,lazy fixed static)
+
+$(ATTACH_CASES): $(TESTS)/%: tests/stress/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -Wl,-z,relro,-z,now -Wl,--enable-new-dtags,-rpath,'$$ORIGIN' -o $@
+
+$(TESTS)/attach_plugin.so: tests/stress/attach_plugin.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -shared -fPIC $< $(LDFLAGS) -o $@
+
+$(TESTS)/attach_cxx: tests/stress/attach_cxx.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -fsized-deallocation -faligned-new -Wall -Wextra -Werror $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
+
+# The same with functions bound at their first call, and at a fixed address.
+$(TESTS)/attach_lazy: tests/stress/attach_churn.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -Wl,-z,lazy -o $@
+
+$(TESTS)/attach_fixed: tests/stress/attach_churn.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -fno-pie $< $(LDFLAGS) -no-pie -o $@
+
+$(TESTS)/attach_static: tests/stress/attach_waits.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
+
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
 TEST_PROGRAMS += $(TESTS)/recorder_test
 SANITIZE_PROGRAMS += $(TESTS)/recorder_test

@@ -69,6 +69,7 @@ static void find_object(const void *address, struct object *object)
 {
     Dl_info info;
     struct link_map *map = NULL;
+    *object = (struct object){0}; /* what a library that attaches found before counts no more */
     if (!dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) || !map)
         return;
     object->path = info.dli_fname;
