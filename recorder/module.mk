@@ -22,29 +22,42 @@ $(LIBEXEC)/heaptape-record: $(COLLECTOR_OBJECTS) $(TAPE_LIB)
 
 # ---- tests ---------------------------------------------------------------------------------------
 # One case a file; tests/cli/test_record*.py runs them.
-RECORD_CASES := $(patsubst tests/stress/%.c,$(TESTS)/%,$(filter-out %/record_count.c %/record_bump.c,$(wildcard tests/stress/record_*.c)))
-RECORD_BEHIND := $(TESTS)/record_count.so $(TESTS)/record_bump.so
-TEST_PROGRAMS += $(RECORD_CASES) $(RECORD_BEHIND) $(TESTS)/record_cxx $(TESTS)/record_static
+# Those that are preloaded or loaded; all others are programs.
+RECORD_LIBRARIES := count bump ifunc lazy nested libc plugin plugin_cxx
+RECORD_BEHIND := $(patsubst %,$(TESTS)/record_%.so,$(RECORD_LIBRARIES))
+RECORD_PROGRAMS = $(filter-out $(patsubst %,$(TESTS)/record_%,$(RECORD_LIBRARIES)),\
+	$(patsubst tests/stress/%.$(1),$(TESTS)/%,$(wildcard tests/stress/record_*.$(1))))
+RECORD_CASES := $(call RECORD_PROGRAMS,c)
+RECORD_CXX_CASES := $(call RECORD_PROGRAMS,cc)
+TEST_PROGRAMS += $(RECORD_CASES) $(RECORD_CXX_CASES) $(RECORD_BEHIND) $(TESTS)/record_static
 
 # Compilers take malloc and free apart where they know them.
 RECORD_CFLAGS := -fno-builtin -O1
+RECORD_CXXFLAGS := -std=c++17 -fsized-deallocation -Wall -Wextra -Werror -pthread -MMD -MP
 
 $(RECORD_CASES): $(TESTS)/%: tests/stress/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -o $@
 
-$(RECORD_BEHIND): $(TESTS)/%.so: tests/stress/%.c
+$(RECORD_CXX_CASES): $(TESTS)/%: tests/stress/%.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(RECORD_CXXFLAGS) $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
+
+$(TESTS)/record_%.so: tests/stress/record_%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -Wno-missing-prototypes $(RECORD_CFLAGS) $(CFLAGS) -shared -fPIC $< $(LDFLAGS) -o $@
 
-$(TESTS)/record_cxx: tests/stress/record_cxx.cc
+$(TESTS)/record_%.so: tests/stress/record_%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) -std=c++17 -fsized-deallocation -Wall -Wextra -Werror $(RECORD_CFLAGS) $(CXXFLAGS) $< $(LDFLAGS) -o $@
+	$(Q)$(CXX) $(RECORD_CXXFLAGS) $(RECORD_CFLAGS) $(CXXFLAGS) -shared -fPIC $< $(LDFLAGS) -o $@
 
 $(TESTS)/record_static: tests/stress/record_ends.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
 
+<<<<<<< /tmp/ht/mine/recorder/module.mk
+-include $(wildcard $(TESTS)/record_*.d)
+=======
 # What is attached to while it runs; tests/cli/test_attach.py.
 ATTACH_CASES := $(patsubst tests/stress/%.c,$(TESTS)/%,$(filter-out %/attach_plugin.c,$(wildcard tests/stress/attach_*.c)))
 TEST_PROGRAMS += $(ATTACH_CASES) $(TESTS)/attach_cxx $(TESTS)/attach_plugin.so $(addprefix $(TESTS)/attach_,lazy fixed static)
@@ -73,6 +86,7 @@ $(TESTS)/attach_fixed: tests/stress/attach_churn.c
 $(TESTS)/attach_static: tests/stress/attach_waits.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
+>>>>>>> recorder/module.mk
 
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
 TEST_PROGRAMS += $(TESTS)/recorder_test

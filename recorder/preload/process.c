@@ -21,6 +21,7 @@ static struct {
     uint32_t order;
     bool off;      /* for good, children too */
     bool threaded; /* a second thread has had a lane */
+    bool cramped;  /* no further chunk could be had: nobody waits long for a lane again */
     uint32_t chunks;
     struct ring_chunk *chunk[CHUNKS_MAX];
     uint64_t mapped_bytes[CHUNKS_MAX];
@@ -442,7 +443,8 @@ static struct ring_lane *wait_for_lane(int rounds)
 static bool add_chunk(void)
 {
     uint32_t index;
-    struct ring_chunk *chunk = claim_chunk(&index);
+    struct ring_chunk *chunk = process.cramped ? NULL : claim_chunk(&index);
+    process.cramped = !chunk;
     if (!chunk)
         return false;
     chunk->first = process.chunk[0]->first;
@@ -458,9 +460,10 @@ static struct ring_lane *find_lane(uint32_t tid)
     /* Many short threads: their lanes are free again once drained, so wait before taking more. */
     if (end_dead_lanes(tid) >= RING_CHUNK_LANES / 4)
         lane = wait_for_lane(40);
+    int rounds = process.cramped ? 40 : 2000;
     if (!lane && add_chunk())
         lane = find_free_lane();
-    return lane ? lane : wait_for_lane(2000);
+    return lane ? lane : wait_for_lane(rounds);
 }
 
 static void begin_lane(struct ring_lane *lane, uint32_t tid, bool spare)

@@ -1,4 +1,10 @@
-"""What the recorder's tests share: record something, read its tapes, read the independent count."""
+"""What the recorder's tests share: record something, read its tapes, read the independent count.
+
+accepted() is the acceptance of every hard case: the tapes read, their counts equal the independent count, the
+program's output and exit status are what they are without us.
+
+HEAPTAPE_STRESS=full (make stress-recorder) runs the long forms; survival() notes a line of the table printed then.
+"""
 
 import collections
 import csv
@@ -7,6 +13,7 @@ import os
 import pathlib
 import struct
 import subprocess
+import types
 
 import pytest
 from conftest import BUILD
@@ -14,6 +21,8 @@ from conftest import BUILD
 RECORD = BUILD / "libexec/heaptape/heaptape-record"
 TRACE = BUILD / "libexec/heaptape/heaptape-trace"
 CASES = BUILD / "tests"
+
+FULL = os.environ.get("HEAPTAPE_STRESS") == "full"
 
 KINDS = ("malloc", "calloc", "aligned", "realloc", "free", "free_null", "usable", "failed")
 SLOT = struct.Struct("<16Q")
@@ -27,6 +36,13 @@ def run(command, **options):
     options.setdefault("timeout", 120)
     options.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([str(c) for c in command], capture_output=True, check=False, **options)
+
+
+def survival(name, runs, promised, lost):
+    """A line of the survival table: events that had completed, and how many of them are on no tape."""
+    if os.environ.get("HEAPTAPE_SURVIVAL"):
+        with open(os.environ["HEAPTAPE_SURVIVAL"], "a", encoding="utf-8") as table:
+            table.write(json.dumps({"case": name, "runs": runs, "promised": promised, "lost": lost}) + "\n")
 
 
 def record(tape, command, *options, **run_options):
@@ -69,12 +85,14 @@ def shell_status(done) -> int:
 
 
 class Count:
-    """The independent count of record_count.so, preloaded behind the recorder."""
+    """The independent count of record_count.so, or another that counts, preloaded behind the recorder."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, library="count", environment=None):
         self.path = pathlib.Path(folder) / "counts"
-        self.path.write_bytes(bytes(SLOT.size * 1024))
-        self.environment = dict(os.environ, LD_PRELOAD=str(CASES / "record_count.so"), RECORD_COUNT_FILE=str(self.path))
+        self.path.write_bytes(bytes(SLOT.size * 2048))
+        environment = os.environ if environment is None else environment
+        behind = " ".join(filter(None, [str(CASES / f"record_{library}.so"), environment.get("LD_PRELOAD")]))
+        self.environment = dict(environment, LD_PRELOAD=behind, RECORD_COUNT_FILE=str(self.path))
 
     def images(self):
         """[(pid, {kind: count})] in the order in which the images began."""
@@ -83,6 +101,13 @@ class Count:
             if words[0]:
                 found.append((words[0], dict(zip(KINDS, words[1:]))))
         return found
+
+    def by_pid(self):
+        """All images of a process together."""
+        counts = collections.defaultdict(collections.Counter)
+        for pid, calls in self.images():
+            counts[pid].update(calls)
+        return counts
 
 
 def calls_on(tape_info: dict) -> dict:
@@ -95,7 +120,7 @@ def calls_on(tape_info: dict) -> dict:
         "realloc": by["realloc_new"] + by["realloc"] + by["realloc_free"],
         "free": by["free"] + by["free_foreign"],
         "free_null": by["free_null"],
-        "usable": 0,
+        "usable": by["usable_size"],
         "failed": by["failed"],
     }
 
@@ -103,3 +128,53 @@ def calls_on(tape_info: dict) -> dict:
 @pytest.fixture
 def counted(tmp_path):
     return Count(tmp_path)
+
+
+def resolved_soundly(raw) -> bool:
+    """Complete, undamaged, no address live twice: what trace resolve's exit status says."""
+    done = run([TRACE, "resolve", "-o", f"{raw}.again", raw])
+    pathlib.Path(f"{raw}.again").unlink(missing_ok=True)
+    return done.returncode == 0
+
+
+def accepted(folder, command, *options, env=None, plain_env=None, library="count", foreign=0, same=None, sound_order=True,
+             lookups=0, unseen=None):
+    """Runs COMMAND plainly and recorded, with the count behind, and holds the two against each other.
+
+    foreign: frees of unknown blocks that there have to be, None where that is chance; same: makes outputs comparable (pids); library: what counts,
+    None for nothing; plain_env: where the plain run differs; lookups: names that the recorder looks up in vain while
+    the program runs, whose messages the loader may allocate past the tape; unseen: calls by kind that end in the recorder. Returns done, path, tape, tapes (by path),
+    calls (by pid), count.
+    """
+    same = same or (lambda output: output)
+    plain = run(command, env=env if plain_env is None else plain_env)
+    count = Count(folder, library, env) if library else None
+    path = pathlib.Path(folder) / "x.tape"
+    done = record(path, command, "-q", "--keep-raw", *options, env=count.environment if count else env)
+    assert done.returncode == shell_status(plain), done.stderr
+    assert same(done.stdout) == same(plain.stdout), f"{plain.stdout} became {done.stdout}"
+    assert same(done.stderr) == same(plain.stderr), f"{plain.stderr} became {done.stderr}"
+    tapes = {p: sound(p) for p in [path, *tapes_beside(path).values()]}
+    found_foreign = sum(tape["by_kind"]["free_foreign"] for tape in tapes.values())
+    assert foreign in (found_foreign, None), f"{found_foreign} foreign frees"
+    calls = collections.defaultdict(collections.Counter)
+    for p, tape in tapes.items():
+        assert tape["complete"] is True and tape["damaged_blocks"] == 0
+        assert not sound_order or resolved_soundly(f"{p}.raw"), p
+        calls[tape["pid"]].update(calls_on(tape))
+    if count:
+        counts = count.by_pid()
+        surplus = counts[tapes[path]["pid"]]["realloc"] - calls[tapes[path]["pid"]]["realloc"]
+        if 0 < surplus <= lookups:
+            counts[tapes[path]["pid"]].subtract(malloc=3 * surplus, free=3 * surplus, realloc=surplus, free_null=surplus)
+        counts[tapes[path]["pid"]].update(unseen or {})
+        if not sound_order:  # the resolver frees what is live twice
+            assert calls[tapes[path]["pid"]]["free"] >= counts[tapes[path]["pid"]]["free"]
+            counts[tapes[path]["pid"]]["free"] = calls[tapes[path]["pid"]]["free"]
+        assert calls == counts, f"on the tapes: {dict(calls)}; counted: {dict(counts)}"
+    return types.SimpleNamespace(done=done, path=path, tape=tapes[path], tapes=tapes, calls=calls, count=count)
+
+
+def blocks(path, size, kind="malloc") -> int:
+    """How many events of a kind have this size."""
+    return sizes(path)[kind, size]

@@ -5,9 +5,11 @@
  *     record_churn THREADS EVENTS CROSS_PERCENT [COUNTS_FILE]
  *
  * Each call is counted when it has completed, in COUNTS_FILE (a shared mapping that outlives a
- * SIGKILL): per thread eight 64-bit words: allocations, frees, bytes. Prints
- * "allocations A frees F bytes B ns_per_event N". All blocks are freed at the end. Sizes are 1024 +
- * a multiple of 16 below 1024 plus 7, so that a test can tell them from libc's own calls.
+ * SIGKILL): per thread eight 64-bit words: allocations, frees, bytes. With a COUNTS_FILE the
+ * program does not end by itself but waits to be killed, so that libc makes no call but those
+ * before the threads begin: all mallocs and frees on a tape are ours, to the last one. Without,
+ * prints "allocations A frees F bytes B ns_per_event N". All blocks are freed at the end. Sizes are
+ * 1024 + a multiple of 16 below 1024 plus 7, so that a test can tell them from libc's own calls.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -124,6 +126,8 @@ int main(int argc, char **argv)
         if (pthread_create(&handle[i], NULL, churn, (void *)(uintptr_t)i))
             return 2;
     churn((void *)0);
+    while (argc > 4)
+        pause();
     for (unsigned i = 1; i < threads; i++)
         pthread_join(handle[i], NULL);
     for (unsigned i = 0; i < threads; i++)

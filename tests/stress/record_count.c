@@ -1,77 +1,19 @@
 /*
  * An independent count of allocator calls: preloaded behind the recorder (as a user's own
- * LD_PRELOAD is), it is the next allocator for it, counts what arrives in a shared file and passes
- * it on to glibc. RECORD_COUNT_FILE names the file; record_count.py reads it. One slot per process
- * image.
+ * LD_PRELOAD is), it is the next allocator for it, counts what arrives (record_slots.h) and passes
+ * it on to glibc.
  */
-#include <errno.h>
-#include <fcntl.h>
+#include <dlfcn.h>
 #include <malloc.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-enum { SLOTS = 1024 };
-enum counted { MALLOC, CALLOC, ALIGNED, REALLOC, FREE, FREE_NULL, USABLE, FAILED, KINDS };
-
-struct slot {
-    _Atomic uint64_t pid;
-    _Atomic uint64_t count[KINDS];
-    uint64_t pad[7];
-};
-_Static_assert(sizeof(struct slot) == 128, "record_count.py reads it");
+#include "tests/stress/record_slots.h"
 
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
+void *__libc_valloc(size_t);
+void *__libc_pvalloc(size_t);
 void __libc_free(void *);
-
-static struct slot *slots, *own;
-static uint64_t own_pid;
-
-static void open_slots(void)
-{
-    static struct slot nowhere[SLOTS];
-    /* The collector itself, which has us preloaded as well, does not count. */
-    const char *path = getenv("HEAPTAPE_SESSION") ? getenv("RECORD_COUNT_FILE") : NULL;
-    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *memory = MAP_FAILED;
-    if (fd >= 0) {
-        memory = mmap(NULL, sizeof nowhere, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        close(fd);
-    }
-    slots = memory == MAP_FAILED ? nowhere : memory;
-}
-
-static void count(enum counted kind)
-{
-    int saved = errno;
-    uint64_t pid = (uint64_t)syscall(SYS_getpid);
-    if (pid != own_pid) {
-        if (!slots)
-            open_slots();
-        struct slot *slot = slots;
-        for (uint64_t empty = 0; !atomic_compare_exchange_strong(&slot->pid, &empty, pid);
-             empty = 0)
-            slot++;
-        own = slot;
-        own_pid = pid;
-    }
-    atomic_fetch_add(&own->count[kind], 1);
-    errno = saved;
-}
-
-static void *counted(enum counted kind, void *block)
-{
-    count(block ? kind : FAILED);
-    return block;
-}
 
 void *malloc(size_t size)
 {
@@ -117,4 +59,23 @@ int posix_memalign(void **ret_block, size_t alignment, size_t size)
         return ENOMEM;
     *ret_block = block;
     return 0;
+}
+
+void *valloc(size_t size)
+{
+    return counted(ALIGNED, __libc_valloc(size));
+}
+
+void *pvalloc(size_t size)
+{
+    return counted(ALIGNED, __libc_pvalloc(size));
+}
+
+size_t malloc_usable_size(void *block)
+{
+    static size_t (*usable)(void *);
+    if (!usable)
+        *(void **)&usable = dlsym(RTLD_NEXT, "malloc_usable_size");
+    count(USABLE);
+    return usable(block);
 }

@@ -42,7 +42,19 @@ int main(void)
     printf("calloc overflow %d errno %d\n", calloc(huge, 16) == NULL, errno == ENOMEM);
     block = malloc(over_4g);
     printf("over 4 GiB %d\n", block != NULL);
+    block = realloc(block, over_4g + (1 << 20)); /* mapped pages move by name, nothing is touched */
+    printf("realloc over 4 GiB %d\n", block != NULL);
     free(block);
+    free(calloc(over_4g / 16 + 1, 16));
+    free(aligned_alloc(65536, over_4g));
+    block = malloc(100023);
+    memset(block, 7, 100023);
+    other = malloc(100023); /* so that the next has to move */
+    block = realloc(block, 300023);
+    printf("moved %d\n", ((char *)block)[100022]);
+    free(other);
+    free(block);
+    printf("usable of NULL %d\n", (int)malloc_usable_size(NULL));
     errno = 12345;
     free(malloc(100019));
     printf("free keeps errno %d\n", errno == 12345);

@@ -3,9 +3,14 @@
  * CHILDREN times. Child i allocates and frees 100 + i blocks of 1031 bytes and ends with status
  * i % 7. atfork handlers allocate, too. Prints "child PID blocks N" for each.
  *
- *     record_forks CHILDREN [raw]       raw: by the system call itself, past libc
+ *     record_forks CHILDREN [HOW]
+ *
+ * HOW: fork; _Fork, without handlers; fork_call and clone_call, the system calls themselves, past
+ * libc; clone, libc's with a stack for the child; vfork_call, which shares the memory, so that the
+ * child's blocks are the parent's (and only a few, and one at a time).
  */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -45,35 +50,69 @@ static _Noreturn void be_child(int i)
     _exit(i % 7);
 }
 
+static int in_clone(void *argument)
+{
+    be_child((int)(intptr_t)argument);
+}
+
+/* The return address stays in a register, since the child returns first and uses the stack. */
+static __attribute__((naked, noinline)) pid_t vfork_call(void)
+{
+    __asm__("popq %rdi\n\tmovl $58, %eax\n\tsyscall\n\tpushq %rdi\n\tret");
+}
+
+static pid_t start(const char *how, int i)
+{
+    static _Alignas(64) char stack[65536];
+    if (!strcmp(how, "clone"))
+        return clone(in_clone, stack + sizeof stack, SIGCHLD, (void *)(intptr_t)i);
+    pid_t pid = !strcmp(how, "_Fork")       ? _Fork()
+                : !strcmp(how, "fork_call") ? (pid_t)syscall(SYS_fork)
+                : !strcmp(how, "clone_call")
+                    ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0)
+                    : fork();
+    if (pid == 0)
+        be_child(i);
+    return pid;
+}
+
+/* In the parent's memory and under its thread's name: only what every allocator bears. */
+static pid_t share(int i)
+{
+    pid_t pid = vfork_call();
+    if (pid == 0) {
+        free(malloc(1031));
+        syscall(SYS_exit_group, i % 7);
+    }
+    return pid;
+}
+
 int main(int argc, char **argv)
 {
     int children = argc > 1 ? atoi(argv[1]) : 10;
-    int raw = argc > 2 && !strcmp(argv[2], "raw");
+    const char *how = argc > 2 ? argv[2] : "fork";
     pthread_t thread[4];
     pthread_atfork(at_fork, at_fork, at_fork);
     for (int i = 0; i < 4; i++)
         if (pthread_create(&thread[i], NULL, churn, NULL))
             return 2;
-    /* After a raw fork the allocator's locks may be held for ever: no other thread then. */
-    if (raw) {
-        stop = 1;
-        for (int i = 0; i < 4; i++)
-            pthread_join(thread[i], NULL);
-    }
+    /* After all but fork() the allocator's locks may be held for ever: no other thread then. */
+    int threads = !strcmp(how, "fork");
+    stop = !threads;
+    for (int i = 0; !threads && i < 4; i++)
+        pthread_join(thread[i], NULL);
     for (int i = 0; i < children; i++) {
         fflush(stdout);
-        pid_t pid = raw ? (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0) : fork();
+        pid_t pid = !strcmp(how, "vfork_call") ? share(i) : start(how, i);
         if (pid < 0)
             return 2;
-        if (pid == 0)
-            be_child(i);
         int status;
         if (waitpid(pid, &status, 0) != pid || WEXITSTATUS(status) != i % 7)
             return 3;
         printf("child %d blocks %d\n", (int)pid, 100 + i);
     }
     stop = 1;
-    for (int i = 0; !raw && i < 4; i++)
+    for (int i = 0; threads && i < 4; i++)
         pthread_join(thread[i], NULL);
     return 0;
 }

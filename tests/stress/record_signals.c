@@ -1,7 +1,8 @@
 /*
  * Signal handlers that allocate while the main program does (run over record_bump.c, which allows
- * that): a timer every 50 us, on an alternate stack where "alternate" is given. With "jump" each
- * tenth handler leaves by siglongjmp. Prints how many blocks of 1031 bytes (main) and of 1047 bytes
+ * that): a timer every 50 us, on an alternate stack where "alternate" is given, as small as they
+ * may be with a page that nobody may touch below it where "small" is. With "jump" each tenth
+ * handler leaves by siglongjmp. Prints how many blocks of 1031 bytes (main) and of 1047 bytes
  * (handlers) were allocated.
  */
 #include <setjmp.h>
@@ -10,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 enum { MAIN_BLOCKS = 300000, MAIN_SIZE = 1031, HANDLER_SIZE = 1047 };
 
@@ -32,6 +35,18 @@ static void on_alarm(int number)
         siglongjmp(back, 1);
 }
 
+/* What the kernel puts there and 2 KiB for a handler of few words. */
+static void use_small_stack(void)
+{
+    size_t least = (size_t)sysconf(_SC_MINSIGSTKSZ), page = 4096;
+    size_t bytes = (least + 2048 + page - 1) / page * page;
+    char *memory =
+        mmap(NULL, page + bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t stack = {.ss_sp = memory + page + bytes - least - 2048, .ss_size = least + 2048};
+    if (mprotect(memory, page, PROT_NONE) || sigaltstack(&stack, NULL))
+        abort();
+}
+
 int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
@@ -39,6 +54,10 @@ int main(int argc, char **argv)
         if (!strcmp(argv[i], "alternate")) {
             stack_t stack = {.ss_sp = malloc(65536), .ss_size = 65536};
             sigaltstack(&stack, NULL);
+            action.sa_flags |= SA_ONSTACK;
+        }
+        if (!strcmp(argv[i], "small")) {
+            use_small_stack();
             action.sa_flags |= SA_ONSTACK;
         }
         jumping |= !strcmp(argv[i], "jump");
