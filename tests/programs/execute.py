@@ -212,5 +212,7 @@ def execute(place: Place, ports, before=(), seconds=None) -> Outcome:
         trouble = _watch(process, seconds or place.program.seconds)
     elapsed = time.monotonic() - began
     trouble += _end_leftovers()
+    if not stat.S_ISCHR(os.stat(os.devnull).st_mode):
+        trouble.append(f"{os.devnull} is a device no more")  # a server run by root that removes its pid file, say
     status = process.returncode if process.returncode >= 0 else 128 - process.returncode
     return Outcome(status, out.read_bytes(), err.read_bytes(), place.snapshot(), elapsed, trouble)

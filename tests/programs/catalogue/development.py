@@ -1,7 +1,7 @@
 """Version control, debuggers, tests of the machine; and what cannot be recorded, with the line that says why."""
 
 import inputs
-from program import Program
+from program import Normalise, Program
 
 GIT = """
 git init -q -b main r; cd r; git config user.name made; git config user.email made@up; git config gc.auto 0
@@ -51,7 +51,7 @@ func main() { var w sync.WaitGroup; out := make([]string, 50)
  w.Wait(); sort.Strings(out); fmt.Println(strings.Join(out, ",")) }
 """
 
-STRESS = "stress-ng --quiet --seed 1 --no-rand-seed --malloc 2 --malloc-ops 4000 --malloc-bytes 4M --fork 2 --fork-ops 100 --vfork 1 --vfork-ops 50 --pthread 2 --pthread-ops 40 --sigsegv 1 --sigsegv-ops 30 --clone 1 --clone-ops 40 --timeout 20; echo \"status $?\""
+STRESS = "stress-ng --quiet --seed 1 --malloc 2 --malloc-ops 4000 --malloc-bytes 4M --fork 2 --fork-ops 100 --vfork 1 --vfork-ops 50 --pthread 2 --pthread-ops 40 --sigsegv 1 --sigsegv-ops 30 --clone 1 --clone-ops 40 --timeout 20; echo \"status $?\""
 
 STATIC = r"is statically linked, so nothing can be preloaded; use a dynamic build"
 
@@ -61,6 +61,7 @@ PROGRAMS = [
             note="python with C modules", seconds=60),
     Program("subversion", "version control", "subversion", SVN, sees="svn svnadmin", files={"words.txt": inputs.text}, note="pools of apr; sqlite inside"),
     Program("gdb", "debugger", "gdb gcc", "gdb -nx -q --batch -x run.gdb ./app", sees="gdb app", files={"run.gdb": GDB, "big.c": inputs.c_source}, prepare="gcc -g -O0 -o app big.c", shows="step_3",
+            normalise=(Normalise("stdout", r"\(process \d+\)", "", "the process id"),),
             note="python and guile inside; the recorded program is debugged"),
     Program("strace", "debugger", "strace", "strace -qq -f -e trace=execve -o trace.txt sh -c 'ls words.txt | cat'; grep -c execve trace.txt", sees="strace ls cat", files={"words.txt": "x\n"}, ignore={"trace.txt": "process ids and addresses"},
             note="what is recorded is traced as well"),

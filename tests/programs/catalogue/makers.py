@@ -1,23 +1,27 @@
 """Editors, pictures, sound and film, documents and charts: long-lived buffers, plug-ins, large libraries."""
 
 import inputs
-from program import Program
+from program import Normalise, Program
 
 WORDS = {"words.txt": inputs.text}
 
 VIM = """
-set nomore
-%s/\\v(ka)(lo)/\\2\\1/ge
+%s/ka\\(lo\\)/\\1ka/ge
 g/mi$/move 0
-normal! ggVG:sort\\<CR>
-let n = {} | for w in split(join(getline(1, '$'), ' ')) | let n[w] = get(n, w, 0) + 1 | endfor
-call append('$', [string(len(n)), strftime('%Y', 0)])
-1,200d | undo | redo | undo
+%sort
+1,200d
+undo
+redo
+undo
+1,50copy $
+g/^be/normal! A changed
+%!tr a-m A-M
 w! out.txt
 qa!
 """
 
 EMACS = """
+(require 'json) (require 'calc)
 (with-temp-buffer
   (insert-file-contents "words.txt")
   (while (re-search-forward "\\\\(ka\\\\)\\\\(lo\\\\)" nil t) (replace-match "\\\\2\\\\1"))
@@ -38,7 +42,7 @@ until_shown() { i=0; until t capture-pane -p | grep -q "$1"; do i=$((i + 1)); [ 
 
 TMUX = TERMINAL + """
 t new-session -d -x 80 -y 24 'PS1="> " exec dash'
-until_shown '^> '; t send-keys 'seq 1 400 | paste -sd+ ; echo made-$((6 * 7))' Enter; until_shown '^made-42'
+until_shown '^>'; t send-keys 'seq 1 400 | paste -sd+ ; echo made-$((6 * 7))' Enter; until_shown '^made-42'
 t split-window -h 'cat words.txt; sleep 100'; t resize-pane -x 30; t select-pane -L; t capture-pane -p | tail -n 8
 t list-panes -F '#{pane_width}x#{pane_height}'; t kill-server; while [ -S "$TMPDIR/sock" ] && t ls >/dev/null 2>&1; do sleep 0.05; done
 """
@@ -108,7 +112,7 @@ XSL = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Tra
 
 TEX = """\\def\\words{kalo miren tusa vel dorni phaost emar qui }
 \\newcount\\n \\n=0
-\\loop\\ifnum\\n<400 \\advance\\n by1 \\number\\n: \\words\\words $\\sum_{i=0}^{\\number\\n} x^i$ \\par \\repeat
+\\loop\\ifnum\\n<400 \\advance\\n by1 \\number\\n: \\words\\words $\\sum_{i=0}^{\\number\\n} x^i$ \\endgraf \\repeat
 \\bye
 """
 
@@ -130,7 +134,8 @@ PROGRAMS = [
     Program("optipng", "media", "optipng webp", "cwebp -quiet -lossless in.ppm -o x.webp; dwebp -quiet x.webp -o x.png; optipng -quiet -o4 x.png", sees="optipng", files={"in.ppm": inputs.ppm}),
     Program("flac", "media", "flac", "flac -s -8 in.wav -o out.flac; flac -s -d out.flac -o back.wav; cmp in.wav back.wav; metaflac --list out.flac | head -n 20", sees="flac metaflac", files={"in.wav": inputs.wav}),
     Program("sox", "media", "sox", "sox -R in.wav out.wav speed 1.1 reverb 30 echo 0.8 0.7 60 0.4 rate 16k norm -3; sox in.wav -n stat 2>&1", sees="sox", files={"in.wav": inputs.wav}),
-    Program("povray", "media", "povray", "povray +Iin.pov +Oout.ppm +FP +W160 +H120 +WT3 +A0.3 -D -GA >/dev/null 2>&1 </dev/null; cksum <out.ppm", sees="povray", files={"in.pov": POVRAY}, note="boost threads; a pool of its own",),
+    Program("povray", "media", "povray", "povray +Iin.pov +Oout.ppm +FP +W160 +H120 +WT3 +A0.3 -D -GA >/dev/null 2>&1 </dev/null", sees="povray", files={"in.pov": POVRAY}, note="boost threads; a pool of its own",
+            normalise=(Normalise("out.ppm", "# Render Date: .*", "", "the time stands in the picture"),)),
     Program("gnuplot", "document", "gnuplot-nox", "gnuplot run.gp 2>&1 | tail -n 12", sees="gnuplot", files={"run.gp": GNUPLOT, "orders.csv": lambda: inputs.csv_text().replace(",", " ")}),
     Program("graphviz", "document", "graphviz", "dot -Tsvg -o dot.svg in.dot; neato -Tplain in.dot | cksum; fdp -Txdot in.dot | cksum; gvpr 'N[outdegree > 4]{print($.name)}' in.dot", sees="dot gvpr", files={"in.dot": inputs.dot_graph}, note="plug-ins by dlopen"),
     Program("groff", "document", "groff-base", "groff -t -e -man -Tutf8 in.1 | tail -n 60; groff -t -man -Tps in.1 | grep -v '^%%' | cksum", sees="troff tbl grotty",

@@ -44,7 +44,7 @@ sql() { mariadb --no-defaults --socket="$TMPDIR/sock" -uroot "$@"; }
 wait_for sql -e 'SELECT 1'
 sql -e 'CREATE DATABASE shop'
 sql shop <orders.sql
-for i in 1 2 3 4; do sql -Ne "SELECT sum(seq * $i) FROM seq_1_to_50000" >"$TMPDIR/$i" & clients="${clients-} $!"; done
+for i in 1 2 3 4; do sql shop -Ne "SELECT sum(seq * $i) FROM seq_1_to_50000" >"$TMPDIR/$i" & clients="${clients-} $!"; done
 wait $clients; cat "$TMPDIR/1" "$TMPDIR/4"
 sql -e 'SHUTDOWN'; gone $server
 """
@@ -95,7 +95,7 @@ curl -s -o /dev/null -w '%{http_code} %{content_type}\\n' http://127.0.0.1:$PORT
 """
 
 NGINX_CONF = """
-daemon off; worker_processes 2; pid /dev/null; error_log /dev/null;
+daemon off; worker_processes 2; pid nginx.pid; error_log log;
 events { worker_connections 64; }
 http { access_log off; gzip on; types { text/html html; text/plain txt; }
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
@@ -104,7 +104,7 @@ http { access_log off; gzip on; types { text/html html; text/plain txt; }
 
 NGINX = WAIT + """
 sed "s,PORT_HERE,$PORT,; s,ROOT_HERE,$PWD/www," nginx.conf >"$TMPDIR/nginx.conf"
-nginx -p "$TMPDIR" -e /dev/null -c "$TMPDIR/nginx.conf" & server=$!
+nginx -p "$TMPDIR" -e "$TMPDIR/log" -c "$TMPDIR/nginx.conf" & server=$!
 wait_for curl -s http://127.0.0.1:$PORT/
 """ + WEB_LOAD + """
 curl -s --compressed http://127.0.0.1:$PORT/words.txt | cksum
@@ -147,7 +147,7 @@ wait_for curl -s http://127.0.0.1:$PORT/index.html
 """ + WEB_LOAD + "kill -TERM $server; gone $server\n"
 
 HAPROXY = WAIT + """
-python3 -m http.server --bind 127.0.0.1 -d www "$PORT2" >"$TMPDIR/log" 2>&1 & origin=$!
+python3 serve.py "$PORT2" 2>"$TMPDIR/log" & origin=$!
 cat >"$TMPDIR/haproxy.conf" <<END
 global
   nbthread 2
@@ -163,11 +163,18 @@ listen front
   server origin 127.0.0.1:$PORT2
 END
 wait_for curl -s http://127.0.0.1:$PORT2/
-haproxy -f "$TMPDIR/haproxy.conf" & server=$!
+haproxy -f "$TMPDIR/haproxy.conf" 2>"$TMPDIR/log2" & server=$!
 wait_for curl -s http://127.0.0.1:$PORT/
 ab -q -n 150 -c 4 http://127.0.0.1:$PORT/index.html | grep -E '^(Complete|Failed) requests'
 curl -s http://127.0.0.1:$PORT/index.html http://127.0.0.1:$PORT/words.txt | cksum
-kill -TERM $server $origin; gone $server; gone $origin
+kill -USR1 $server; gone $server; kill -TERM $origin; gone $origin
+"""
+
+HAPROXY_ORIGIN = """
+import http.server, os, signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+os.chdir("www")
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 
 UNBOUND = WAIT + """
@@ -222,7 +229,7 @@ PROGRAMS = [
             note="one process, one thread"),
     Program("apache2", "server under load", "apache2-bin apache2-utils curl", APACHE, sees="apache2 ab", files=WEB_PAGES, shows="600",
             note="processes of 12 threads; pools over malloc"),
-    Program("haproxy", "server under load", "haproxy apache2-utils curl python3", HAPROXY, sees="haproxy python3.11", files=WEB_PAGES, shows="150",
+    Program("haproxy", "server under load", "haproxy apache2-utils curl python3", HAPROXY, sees="haproxy python3.11", files={"serve.py": HAPROXY_ORIGIN, **WEB_PAGES}, shows="150",
             note="two threads, before a threaded python"),
     Program("unbound", "server under load", "unbound python3", UNBOUND, sees="unbound", files={"ask.py": UNBOUND_ASK}, shows="10.1.5.5",
             note="a resolver with two threads"),

@@ -111,7 +111,7 @@ PROGRAMS = [
             note="an agent in the background, locked memory"),
     Program("ssh-keygen", "cryptography", "openssh-client", "ssh-keygen -q -t ed25519 -N '' -C made -f key; ssh-keygen -Y sign -f key -n file words.txt; ssh-keygen -Y check-novalidate -n file -s words.txt.sig <words.txt | cut -d ' ' -f 1-5; ssh-keygen -l -f key | cut -d ' ' -f 1,3,4",
             sees="ssh-keygen", files=WORDS, shows="Good", ignore={"key*": "made anew each time", "*.sig": "by a new key"}, note="memory that must not be swapped"),
-    Program("curl", "network client", "curl", "curl -s file://$PWD/words.txt | cksum; curl -sS --parallel -o a file://$PWD/words.txt -o b file://$PWD/words.txt; curl -sS file:///none || echo \"status $?\"; curl -s -w '%{scheme} %{size_download}\\n' -o c file://$PWD/words.txt",
+    Program("curl", "network client", "curl", "curl -s file://$PWD/words.txt | cksum; curl -sS --parallel -o a file://$PWD/words.txt -o b file://$PWD/words.txt 2>/dev/null; curl -sS file:///none || echo \"status $?\"; curl -s -w '%{scheme} %{size_download}\\n' -o c file://$PWD/words.txt",
             sees="curl", files=WORDS),
     Program("rsync", "network client", "rsync", "rsync -a --stats d/ copy | grep -E 'files|bytes: '; echo more >>d/0/f5; rsync -ai --no-times --omit-dir-times -c d/ copy; diff -r d copy", sees="rsync",
             files={f"d/{i % 5}/f{i}": f"{i}\n" * i for i in range(80)}, note="two processes over a socket pair"),
