@@ -26,8 +26,8 @@ struct decoder {
     uint32_t run, run_end; /* the lane run at hand and the event index where it ends */
     uint32_t point;        /* the clock point to come */
     uint64_t time_ns;
-    uint32_t size_at, reference_at, new_at, foreign_at; /* cursors */
-    uint32_t freed, touched;                            /* how many are in these arrays */
+    uint32_t size_at, reference_at, new_at, foreign_at, site_at; /* cursors */
+    uint32_t freed, touched;                                     /* how many are in these arrays */
     enum format_reference reference;
     bool bad;
     struct shape shapes[FORMAT_SHAPES_MAX];
@@ -39,6 +39,8 @@ struct decoder {
     uint64_t sizes[EVENTS_MAX + 1];
     uint32_t references[EVENTS_MAX + 1], new_ids[EVENTS_MAX + 1], foreign_ids[EVENTS_MAX + 1];
     uint32_t lanes[EVENTS_MAX + 1], lane_runs[EVENTS_MAX + 1];
+    uint32_t site_misses[EVENTS_MAX + 1];
+    struct codec_sites sites;
     uint32_t clock_events[EVENTS_MAX + 1]; /* event index of the point, once begun */
     uint64_t clock_steps[EVENTS_MAX + 1];  /* time of the point, once begun */
     uint32_t freed_ids[EVENTS_MAX], touched_ids[EVENTS_MAX];
@@ -69,6 +71,7 @@ static const struct place places[FORMAT_COLUMN_IDS] = {
     [FORMAT_LANE_RUNS] = PLACE(lane_runs, 4, EVENTS_MAX),
     [FORMAT_CLOCK_EVENTS] = PLACE(clock_events, 4, EVENTS_MAX),
     [FORMAT_CLOCK_STEPS] = PLACE(clock_steps, 8, EVENTS_MAX),
+    [FORMAT_SITE_MISSES] = PLACE(site_misses, 4, EVENTS_MAX),
 };
 
 static size_t round_up(size_t bytes)
@@ -203,7 +206,8 @@ static bool decode_column(struct decoder *decoder, const struct format_column *c
     return column->transform <= (place->bytes == 1 ? FORMAT_PLAIN : FORMAT_DELTA);
 }
 
-static bool decode_columns(struct decoder *decoder, unsigned columns, struct bytes payload)
+static bool decode_columns(struct decoder *decoder, unsigned ids, unsigned columns,
+                           struct bytes payload)
 {
     const unsigned char *heads = take(&payload, columns * sizeof(struct format_column));
     struct bytes words = payload;
@@ -218,8 +222,8 @@ static bool decode_columns(struct decoder *decoder, unsigned columns, struct byt
     for (unsigned i = 0; i < columns; i++) {
         struct format_column column;
         memcpy(&column, heads + i * sizeof column, sizeof column);
-        if (column.id >= FORMAT_COLUMN_IDS || (seen >> column.id & 1) ||
-            column.width > places[column.id].bytes || column.count > places[column.id].most)
+        if (column.id >= ids || (seen >> column.id & 1) || column.width > places[column.id].bytes ||
+            column.count > places[column.id].most)
             return false;
         seen |= UINT32_C(1) << column.id;
         uint32_t plane_words[8];
@@ -268,7 +272,7 @@ static bool make_shapes(struct decoder *decoder, unsigned count)
 /* Counts what the tokens will take from the columns, so that the loop over events need not look. */
 static bool tokens_fit(const struct decoder *decoder, unsigned shapes)
 {
-    uint32_t uses[2][256] = {{0}}, sizes = 0, references = 0, new_ids = 0;
+    uint32_t uses[2][256] = {{0}}, sizes = 0, references = 0, new_ids = 0, sites = 0;
     if (decoder->counts[FORMAT_TOKENS] != decoder->count)
         return false;
     for (uint32_t i = 0; i < decoder->count; i++)
@@ -281,12 +285,14 @@ static bool tokens_fit(const struct decoder *decoder, unsigned shapes)
         if (i >= shapes)
             return false;
         sizes += shape->has_size ? used : 0;
+        sites += codec_has_site(shape->kind) ? used : 0;
         if (shape->does == DOES_ALLOCATE)
             new_ids += shape->has_reference ? used : 0;
         else
             references += shape->has_reference ? used : 0;
     }
-    return sizes == decoder->counts[FORMAT_SIZES] &&
+    uint32_t site_count = decoder->counts[FORMAT_SITE_MISSES];
+    return sizes == decoder->counts[FORMAT_SIZES] && (!site_count || site_count == sites) &&
            references == decoder->counts[FORMAT_REFERENCES] &&
            new_ids == decoder->counts[FORMAT_NEW_IDS];
 }
@@ -322,8 +328,9 @@ static bool make_clock(struct decoder *decoder, uint64_t time_ns, uint32_t unit)
     return true;
 }
 
-enum tape_status decoder_begin(struct decoder *decoder, const unsigned char *payload, size_t bytes,
-                               uint32_t count, struct tape_error *error)
+enum tape_status decoder_begin(struct decoder *decoder, unsigned encoding,
+                               const unsigned char *payload, size_t bytes, uint32_t count,
+                               struct tape_error *error)
 {
     struct format_events head;
     struct bytes rest = {payload, bytes};
@@ -334,7 +341,8 @@ enum tape_status decoder_begin(struct decoder *decoder, const unsigned char *pay
     memcpy(&head, at, sizeof head);
     if (head.reference > FORMAT_BY_AGE || head.shapes == 0 || head.shapes > FORMAT_SHAPES_MAX)
         return inconsistent("its head", error);
-    if (!decode_columns(decoder, head.columns, rest))
+    unsigned ids = encoding == FORMAT_EVENTS_WITH_SITES ? FORMAT_COLUMN_IDS : FORMAT_SITE_MISSES;
+    if (!decode_columns(decoder, ids, head.columns, rest))
         return inconsistent("a column", error);
     decoder->count = count;
     bool fits = make_shapes(decoder, head.shapes) && tokens_fit(decoder, head.shapes) &&
@@ -350,6 +358,9 @@ enum tape_status decoder_begin(struct decoder *decoder, const unsigned char *pay
     decoder->size_at = decoder->reference_at = decoder->new_at = decoder->foreign_at = 0;
     decoder->run_end = decoder->lane_runs[0] + 1;
     decoder->bad = false;
+    decoder->site_at = 0;
+    if (decoder->counts[FORMAT_SITE_MISSES])
+        memset(&decoder->sites, 0, sizeof decoder->sites);
     return TAPE_OK;
 }
 
@@ -435,6 +446,21 @@ decode_stretch_by_id(struct decoder *decoder, struct tape_event *events, uint32_
     decode_stretch(decoder, events, count, FORMAT_BY_ID);
 }
 
+/* Apart from the rest, since few tapes have them. */
+static void decode_sites(struct decoder *decoder, struct tape_event *events, size_t count)
+{
+    const uint8_t *tokens = decoder->tokens + decoder->done - count;
+    for (size_t i = 0; i < count; i++) {
+        if (!codec_has_site(events[i].kind))
+            continue;
+        uint32_t *predicted = codec_predicted_site(&decoder->sites, tokens[i]);
+        uint32_t miss = decoder->site_misses[decoder->site_at++];
+        if (miss)
+            *predicted = miss - 1;
+        decoder->sites.before = events[i].site = *predicted;
+    }
+}
+
 enum tape_status decoder_next(struct decoder *decoder, struct tape_event *events, size_t capacity,
                               size_t *ret_count, struct tape_error *error)
 {
@@ -457,6 +483,8 @@ enum tape_status decoder_next(struct decoder *decoder, struct tape_event *events
         given += count;
     }
     *ret_count = given;
+    if (decoder->counts[FORMAT_SITE_MISSES])
+        decode_sites(decoder, events, given);
     if (decoder->bad) {
         *ret_count = 0;
         decoder->count = decoder->done = 0;

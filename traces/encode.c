@@ -23,6 +23,7 @@ struct columns {
     uint32_t lanes[EVENTS_MAX], lane_runs[EVENTS_MAX];
     uint32_t clock_events[EVENTS_MAX];
     uint64_t clock_steps[EVENTS_MAX];
+    uint32_t site_misses[EVENTS_MAX];
     uint32_t counts[FORMAT_COLUMN_IDS];
 };
 
@@ -45,6 +46,7 @@ struct encoder {
     uint32_t freed_ids[EVENTS_MAX];
     struct touch touches[TOUCHES];
     struct columns columns;
+    struct codec_sites sites;
     uint8_t planes[8][EVENTS_MAX];
     uint64_t differences[EVENTS_MAX];
     unsigned char delta_try[FORMAT_PAYLOAD_MAX];
@@ -346,6 +348,25 @@ static void make_value_columns(struct encoder *encoder, uint32_t count, enum for
     columns->counts[FORMAT_FOREIGN_IDS] = foreign;
 }
 
+/* None where no event has a call site. */
+static void make_site_column(struct encoder *encoder, const struct tape_event *events,
+                             uint32_t count)
+{
+    struct columns *columns = &encoder->columns;
+    uint32_t misses = 0, all = 0;
+    memset(&encoder->sites, 0, sizeof encoder->sites);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!codec_has_site(events[i].kind))
+            continue;
+        uint32_t site = events[i].site < UINT32_MAX ? events[i].site : 0;
+        uint32_t *predicted = codec_predicted_site(&encoder->sites, columns->tokens[i]);
+        columns->site_misses[misses++] = site == *predicted ? 0 : site + 1;
+        encoder->sites.before = *predicted = site;
+        all |= site;
+    }
+    columns->counts[FORMAT_SITE_MISSES] = all ? misses : 0;
+}
+
 /* Lane runs and clock points. Returns the clock's unit: what all steps are a multiple of, or 1. */
 static uint32_t make_run_columns(struct columns *columns, const struct tape_event *events,
                                  uint32_t count)
@@ -404,6 +425,8 @@ static size_t assemble(struct encoder *encoder, struct format_events head, unsig
                                  columns->counts[FORMAT_CLOCK_EVENTS]},
         [FORMAT_CLOCK_STEPS] = {columns->clock_steps, 8, false,
                                 columns->counts[FORMAT_CLOCK_STEPS]},
+        [FORMAT_SITE_MISSES] = {columns->site_misses, 4, false,
+                                columns->counts[FORMAT_SITE_MISSES]},
     };
     struct stored_column stored[FORMAT_COLUMN_IDS];
     unsigned kept = 0;
@@ -438,6 +461,7 @@ static size_t encode_as(struct encoder *encoder, const struct tape_event *events
     *ret_next_id = make_keys(encoder, events, count, how);
     shapes_choose(&encoder->shapes, encoder->keys, count, encoder->columns.tokens);
     make_value_columns(encoder, count, how);
+    make_site_column(encoder, events, count);
     struct format_events head = {
         .next_id = encoder->next_id, .reference = (uint8_t)how, .time_ns = events[0].time_ns};
     head.time_unit = make_run_columns(&encoder->columns, events, count);
@@ -445,7 +469,7 @@ static size_t encode_as(struct encoder *encoder, const struct tape_event *events
 }
 
 size_t encoder_block(struct encoder *encoder, const struct tape_event *events, uint32_t count,
-                     const unsigned char **ret_payload)
+                     const unsigned char **ret_payload, uint16_t *ret_encoding)
 {
     uint32_t next_id;
     enum format_reference how = encoder->reference;
@@ -461,5 +485,7 @@ size_t encoder_block(struct encoder *encoder, const struct tape_event *events, u
         }
     }
     encoder->next_id = next_id;
+    *ret_encoding = encoder->columns.counts[FORMAT_SITE_MISSES] ? FORMAT_EVENTS_WITH_SITES
+                                                                : FORMAT_EVENTS_ENCODING;
     return bytes;
 }

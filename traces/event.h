@@ -54,7 +54,9 @@ struct tape_event {
         lane;     /* recorded thread, dense from 0 in order of first event; 0 is the first thread */
     uint8_t kind; /* enum tape_event_kind */
     uint8_t align_log2; /* log2 of the alignment asked for; 0 where none was */
-    uint8_t reserved[6];
+    uint8_t reserved[2];
+    uint32_t site; /* who asked: a call site of the tape's, of kinds that give memory (all that
+                      allocate, and REALLOC); below 2^32 - 1; 0 = not known */
 };
 _Static_assert(sizeof(struct tape_event) == 32, "two events a cache line");
 

@@ -61,14 +61,14 @@ struct format_block_header {
 static_assert(sizeof(struct format_block_header) == 64, "on disk");
 
 /* Bounds, checked before use. A longer payload is damage whatever its checksum says. */
-#define FORMAT_PAYLOAD_MAX       (UINT32_C(4) << 20)
-#define FORMAT_BLOCK_EVENTS_MAX  UINT32_C(65536)
+#define FORMAT_PAYLOAD_MAX      (UINT32_C(4) << 20)
+#define FORMAT_BLOCK_EVENTS_MAX UINT32_C(65536)
 /* RAW_RECORDS: words of 8 bytes (raw_record.h); encoding 1 had struct raw_record instead. */
-#define FORMAT_RAW_ENCODING      2
-#define FORMAT_META_MAX          (UINT32_C(256) << 10)
-#define FORMAT_INDEX_MAX         UINT32_C(1024)
-#define FORMAT_SAMPLES_MAX       UINT32_C(4096)
-#define FORMAT_RAW_LANES_MAX     (UINT32_C(1) << 22)
+#define FORMAT_RAW_ENCODING  2
+#define FORMAT_META_MAX      (UINT32_C(256) << 10)
+#define FORMAT_INDEX_MAX     UINT32_C(1024)
+#define FORMAT_SAMPLES_MAX   UINT32_C(4096)
+#define FORMAT_RAW_LANES_MAX (UINT32_C(1) << 22)
 
 struct format_index_entry {
     uint64_t offset; /* of the EVENTS block's header */
@@ -115,6 +115,8 @@ static_assert(sizeof(struct format_raw_sample) == 32, "on disk");
  */
 
 #define FORMAT_EVENTS_ENCODING 1
+/* The same with FORMAT_SITE_MISSES. */
+#define FORMAT_EVENTS_WITH_SITES 2
 
 /*
  * A block begins with this, then `columns` times struct format_column, then for each column in that
@@ -152,7 +154,8 @@ enum format_column_id {
     FORMAT_LANE_RUNS = 10,    /* runs: how many events, less one */
     FORMAT_CLOCK_EVENTS = 11, /* clock points: events since the one before */
     FORMAT_CLOCK_STEPS = 12,  /* time since then, in units */
-    FORMAT_COLUMN_IDS = 13
+    FORMAT_SITE_MISSES = 13,  /* call sites that are not as predicted, see codec.h */
+    FORMAT_COLUMN_IDS = 14
 };
 
 #define FORMAT_SHAPE_KIND 0x1f

@@ -162,13 +162,15 @@ static enum tape_status block_damaged(struct tape_reader *reader, uint64_t offse
 static enum tape_status take_events(struct tape_reader *reader, const struct block *block,
                                     struct tape_error *error)
 {
-    if (block->header.encoding != FORMAT_EVENTS_ENCODING)
+    if (block->header.encoding != FORMAT_EVENTS_ENCODING &&
+        block->header.encoding != FORMAT_EVENTS_WITH_SITES)
         return tape_error_set(error, TAPE_DAMAGED, block->offset,
                               "byte %" PRIu64 ": events in encoding %u, which this heaptape does "
                               "not know; take a newer one",
                               block->offset, block->header.encoding);
-    enum tape_status status = decoder_begin(
-        reader->decoder, block->payload, block->header.payload_bytes, block->header.count, error);
+    enum tape_status status =
+        decoder_begin(reader->decoder, block->header.encoding, block->payload,
+                      block->header.payload_bytes, block->header.count, error);
     if (status != TAPE_OK)
         return block_damaged(reader, block->offset, error);
     reader->decoding = true;

@@ -20,9 +20,9 @@ static const char usage[] =
     "\n"
     "Usage: heaptape trace dump [OPTIONS] TAPE\n"
     "\n"
-    "Events in their order: index, time, lane, kind, object, size. Of a raw tape its records as "
-    "they stand in\n"
-    "the file: index, lane, kind, address, size or stamp.\n"
+    "Events in their order: index, time, lane, kind, object, size, alignment, call site (0: not "
+    "known). Of a\n"
+    "raw tape its records as they stand in the file: index, lane, kind, address, size or stamp.\n"
     "\n"
     "  --from=INDEX      begin at this event (default 0)\n"
     "  --count=N         so many (default all)\n"
@@ -68,6 +68,8 @@ static void emit_event(struct dump *dump, uint64_t index, const struct tape_even
             printf("%*s %" PRIu64, event->object ? 0 : 12, "", event->size);
         if (event->align_log2)
             printf(" align %" PRIu64, UINT64_C(1) << event->align_log2);
+        if (event->site)
+            printf(" site=%" PRIu32, event->site);
         putchar('\n');
         return;
     }
@@ -80,6 +82,7 @@ static void emit_event(struct dump *dump, uint64_t index, const struct tape_even
     emit_u64(emit, "object", event->object);
     emit_u64(emit, "size_bytes", event->size);
     emit_u64(emit, "align_bytes", event->align_log2 ? UINT64_C(1) << event->align_log2 : 0);
+    emit_u64(emit, "site", event->site);
     emit_end(emit);
 }
 

@@ -104,13 +104,15 @@ static enum tape_status flush_events(struct tape_writer *writer, struct tape_err
     if (!writer->buffered)
         return TAPE_OK;
     const unsigned char *payload;
-    size_t bytes = encoder_block(writer->encoder, writer->event, writer->buffered, &payload);
+    uint16_t encoding;
+    size_t bytes =
+        encoder_block(writer->encoder, writer->event, writer->buffered, &payload, &encoding);
     if (!bytes)
         return tape_error_set(error, TAPE_NO_MEMORY, writer->output.offset,
                               "%s: libzstd could not compress a block", writer->output.path);
     struct format_block_header header = {
         .kind = FORMAT_EVENTS,
-        .encoding = FORMAT_EVENTS_ENCODING,
+        .encoding = encoding,
         .count = writer->buffered,
         .first_event = writer->events,
         .unpacked_bytes = (uint32_t)(writer->buffered * sizeof *writer->event),

@@ -20,7 +20,7 @@ for name in ("tiny.tape", "kinds.tape", "tiny.raw", "empty.tape"):
     (CORPUS / f"sealed-{name}").write_bytes(b"\x02" + data)
     for _, head, payload in blocks(data):
         if head["kind"] == 2:
-            (CORPUS / f"payload-{name}").write_bytes(b"\x00" + struct.pack("<I", head["count"]) + payload)
+            (CORPUS / f"payload-{name}").write_bytes(b"\x00" + struct.pack("<I", head["count"] | head["encoding"] - 1 << 24) + payload)
 records = bytes(range(1, 250)) + bytes([5, 1, 0, 0, 9, 30, 0, 1, 6, 2, 0, 0, 9, 30, 0, 1]) * 4
 (CORPUS / "records").write_bytes(b"\x03" + records)
 (CORPUS / "rep").write_bytes(b"\x04" + b"20\n2\n3\n1\na 0 10\nr 0 30\nf 0\nf -1\n")

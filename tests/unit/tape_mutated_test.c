@@ -41,8 +41,11 @@ static unsigned block_count;
 static bool keep(void *context, const struct tape_event *event)
 {
     struct tape_error error;
-    events[event_count++] = *event;
-    return tape_writer_put(context, event, &error) == TAPE_OK;
+    struct tape_event *kept = &events[event_count++];
+    *kept = *event;
+    if (codec_has_site(kept->kind))
+        kept->site = (uint32_t)(kept->size % 97 * (1 + event_count / 50000));
+    return tape_writer_put(context, kept, &error) == TAPE_OK;
 }
 
 static void load(const char *name)
@@ -304,13 +307,13 @@ static void test_the_resolver_survives_mutants(void)
 /* ---- the decoder alone: payloads whose checksum is right and whose content is not
  * ---------------- */
 
-static void decode_hostile(struct decoder *decoder, const unsigned char *payload, size_t bytes,
-                           uint32_t count)
+static void decode_hostile(struct decoder *decoder, uint16_t encoding, const unsigned char *payload,
+                           size_t bytes, uint32_t count)
 {
     static struct tape_event batch[4096];
     struct tape_error error;
     size_t given, all = 0;
-    if (decoder_begin(decoder, payload, bytes, count, &error) != TAPE_OK)
+    if (decoder_begin(decoder, encoding, payload, bytes, count, &error) != TAPE_OK)
         return;
     while (decoder_next(decoder, batch, 4096, &given, &error) == TAPE_OK && given) {
         for (size_t i = 0; i < given; i++) {
@@ -331,12 +334,13 @@ static void test_the_decoder_survives_sealed_mutants(void)
     struct decoder *decoder =
         decoder_init(aligned_alloc(4096, (decoder_bytes() + 4095) / 4096 * 4096));
     const unsigned char *encoded;
+    uint16_t encoding;
     make_tape();
     synth_seed(&dice, 5);
     for (int i = 0; i < 3000; i++) {
         uint32_t count = 1 + (uint32_t)synth_below(&dice, 3000);
         uint32_t from = (uint32_t)synth_below(&dice, EVENTS - 3000);
-        size_t bytes = encoder_block(encoder, events + from, count, &encoded);
+        size_t bytes = encoder_block(encoder, events + from, count, &encoded, &encoding);
         if (!CHECK(bytes > 0 && bytes < sizeof payload - 64))
             break;
         memcpy(payload, encoded, bytes);
@@ -347,7 +351,7 @@ static void test_the_decoder_survives_sealed_mutants(void)
         }
         if (synth_below(&dice, 8) == 0)
             bytes = synth_below(&dice, bytes + 1);
-        decode_hostile(decoder, payload, bytes,
+        decode_hostile(decoder, synth_below(&dice, 8) ? encoding : 1, payload, bytes,
                        synth_below(&dice, 8) ? count : (uint32_t)synth_below(&dice, 70000));
     }
     free(decoder);

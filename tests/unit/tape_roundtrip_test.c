@@ -31,6 +31,7 @@ struct style {
     uint64_t size_max;
     bool lifo_ids, any_ids; /* ids as the resolver gives them; or wild ones */
     bool all_kinds, clock;
+    uint32_t sites; /* how many; 0: none is known */
 };
 
 struct maker {
@@ -82,6 +83,14 @@ static struct tape_event make_use(struct maker *maker)
     return event;
 }
 
+/* Mostly one for each kind, so that some are as predicted and some are not. */
+static uint32_t make_site(const struct style *style, unsigned kind)
+{
+    if (!style->sites || (!tape_kind_allocates(kind) && kind != TAPE_REALLOC))
+        return 0;
+    return below(3) ? kind : (uint32_t)below(style->sites);
+}
+
 static struct tape_event make_event(struct maker *maker)
 {
     const struct style *style = &maker->style;
@@ -100,6 +109,7 @@ static struct tape_event make_event(struct maker *maker)
         maker->time_ns += below(3) ? below(5000) * 1000 : next_random() >> 30;
     event.time_ns = maker->time_ns;
     event.lane = style->lanes > 1 ? (uint32_t)below(style->lanes) : 0;
+    event.site = make_site(style, event.kind);
     return event;
 }
 
@@ -148,6 +158,7 @@ static void compare(struct tape_reader *reader, const struct tape_event *events,
             CHECK_EQ_U64(batch[i].object, events[at].object);
             CHECK_EQ_U64(batch[i].size, events[at].size);
             CHECK_EQ_U64(batch[i].time_ns, events[at].time_ns);
+            CHECK_EQ_U64(batch[i].site, events[at].site);
             return;
         }
     }
@@ -181,14 +192,16 @@ static void roundtrip(const struct style *style)
 static void test_styles(void)
 {
     static const struct style styles[] = {
-        {"empty", 0, 1, 1, 1, true, false, false, false},
-        {"one", 1, 1, 1, 100, true, false, false, false},
-        {"churn", 200000, 10000, 1, 1008, true, false, false, true},
-        {"every kind", 300000, 500, 3, 5000, true, false, true, true},
-        {"ids never used again", 100000, 5000, 2, 100, false, false, true, true},
-        {"wild ids", 70000, 300, 70000, UINT64_C(1) << 40, false, true, true, true},
-        {"a whole block", FORMAT_BLOCK_EVENTS_MAX, 100, 1, 64, true, false, false, false},
-        {"one more", FORMAT_BLOCK_EVENTS_MAX + 1, 100, 2, 64, true, false, true, false},
+        {"empty", 0, 1, 1, 1, true, false, false, false, 0},
+        {"one", 1, 1, 1, 100, true, false, false, false, 0},
+        {"churn", 200000, 10000, 1, 1008, true, false, false, true, 0},
+        {"every kind", 300000, 500, 3, 5000, true, false, true, true, 0},
+        {"ids never used again", 100000, 5000, 2, 100, false, false, true, true, 0},
+        {"wild ids", 70000, 300, 70000, UINT64_C(1) << 40, false, true, true, true, 0},
+        {"a whole block", FORMAT_BLOCK_EVENTS_MAX, 100, 1, 64, true, false, false, false, 0},
+        {"one more", FORMAT_BLOCK_EVENTS_MAX + 1, 100, 2, 64, true, false, true, false, 0},
+        {"few sites", 200000, 500, 3, 5000, true, false, true, true, 20},
+        {"any sites", 100000, 500, 1, 100, true, false, true, false, UINT32_MAX},
     };
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++)
         roundtrip(&styles[i]);
