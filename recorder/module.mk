@@ -55,9 +55,7 @@ $(TESTS)/record_static: tests/stress/record_ends.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
 
-<<<<<<< /tmp/ht/mine/recorder/module.mk
 -include $(wildcard $(TESTS)/record_*.d)
-=======
 # What is attached to while it runs; tests/cli/test_attach.py.
 ATTACH_CASES := $(patsubst tests/stress/%.c,$(TESTS)/%,$(filter-out %/attach_plugin.c,$(wildcard tests/stress/attach_*.c)))
 TEST_PROGRAMS += $(ATTACH_CASES) $(TESTS)/attach_cxx $(TESTS)/attach_plugin.so $(addprefix $(TESTS)/attach_,lazy fixed static)
@@ -86,7 +84,6 @@ $(TESTS)/attach_fixed: tests/stress/attach_churn.c
 $(TESTS)/attach_static: tests/stress/attach_waits.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
->>>>>>> recorder/module.mk
 
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
 TEST_PROGRAMS += $(TESTS)/recorder_test
