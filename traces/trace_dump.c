@@ -20,9 +20,9 @@ static const char usage[] =
     "\n"
     "Usage: heaptape trace dump [OPTIONS] TAPE\n"
     "\n"
-    "Events in their order: index, time, lane, kind, object, size, alignment, call site (0: not "
-    "known). Of a\n"
-    "raw tape its records as they stand in the file: index, lane, kind, address, size or stamp.\n"
+    "Events in their order: index, time, lane, kind, object, size. Of a raw tape its records as "
+    "they stand in\n"
+    "the file: index, lane, kind, address, size or stamp.\n"
     "\n"
     "  --from=INDEX      begin at this event (default 0)\n"
     "  --count=N         so many (default all)\n"
@@ -37,7 +37,7 @@ struct dump {
     uint64_t from, count;
     enum emit_format format;
     struct emit emit;
-    bool damaged;
+    bool damaged, with_sites;
 };
 
 static void tell_damage(struct dump *dump, const struct tape_error *error)
@@ -69,7 +69,7 @@ static void emit_event(struct dump *dump, uint64_t index, const struct tape_even
         if (event->align_log2)
             printf(" align %" PRIu64, UINT64_C(1) << event->align_log2);
         if (event->site)
-            printf(" site=%" PRIu32, event->site);
+            printf(" site %" PRIu32, event->site);
         putchar('\n');
         return;
     }
@@ -82,7 +82,8 @@ static void emit_event(struct dump *dump, uint64_t index, const struct tape_even
     emit_u64(emit, "object", event->object);
     emit_u64(emit, "size_bytes", event->size);
     emit_u64(emit, "align_bytes", event->align_log2 ? UINT64_C(1) << event->align_log2 : 0);
-    emit_u64(emit, "site", event->site);
+    if (dump->with_sites)
+        emit_u64(emit, "site", event->site);
     emit_end(emit);
 }
 
@@ -104,6 +105,7 @@ static void dump_tape(struct dump *dump, struct tape_reader *reader)
     size_t count;
     uint64_t given = 0;
     enum tape_status status = TAPE_END;
+    dump->with_sites = tape_reader_meta(reader, "site_depth");
     begin_output(dump);
     if (dump->from)
         tape_reader_seek(reader, dump->from);
