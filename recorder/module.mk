@@ -1,8 +1,8 @@
 # The preload and its collector.
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
-	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment)
+	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment sites unwind unwind_rule)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
-	record_main $(addprefix collector/,session drain recorded samples finish launch) \
+	record_main $(addprefix collector/,session drain recorded samples call_sites finish launch) \
 	$(addprefix attach/,attach eligible survey safepoint remote tracer image procfs))
 
 LIBRARIES += $(LIB)/libheaptape-record.so
@@ -15,10 +15,10 @@ $(LIB)/libheaptape-record.so: $(PRELOAD_OBJECTS)
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libheaptape-record.so -Wl,-z,now -Wl,-z,nodelete -Wl,--no-undefined \
 		$^ $(LDFLAGS) -Wl,--as-needed -ldl -o $@
 
-$(LIBEXEC)/heaptape-record: $(COLLECTOR_OBJECTS) $(TAPE_LIB)
+$(LIBEXEC)/heaptape-record: $(COLLECTOR_OBJECTS) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 
 # ---- tests ---------------------------------------------------------------------------------------
 # One case a file; tests/cli/test_record*.py runs them.
@@ -85,14 +85,26 @@ $(TESTS)/attach_static: tests/stress/attach_waits.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) -static $< $(LDFLAGS) -o $@
 
+# Call sites: with frame pointers and without, and C++'s operators.
+SITES_CASES := $(TESTS)/sites_case $(TESTS)/sites_case_fp $(TESTS)/sites_cxx
+TEST_PROGRAMS += $(SITES_CASES)
+$(TESTS)/sites_case: SITES_CFLAGS := -fomit-frame-pointer
+$(TESTS)/sites_case_fp: SITES_CFLAGS := -fno-omit-frame-pointer
+$(TESTS)/sites_case $(TESTS)/sites_case_fp: tests/stress/sites_case.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -O2 -g $(SITES_CFLAGS) $< $(LDFLAGS) -pthread -o $@
+$(TESTS)/sites_cxx: tests/stress/sites_cxx.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -Werror $< $(LDFLAGS) -o $@
+
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
 TEST_PROGRAMS += $(TESTS)/recorder_test
 SANITIZE_PROGRAMS += $(TESTS)/recorder_test
 
 $(TESTS)/recorder_test: $(OBJ)/tests/unit/recorder_test.o $(OBJ)/recorder/preload/bootstrap.o \
-		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish) $(TAPE_LIB)
+		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish call_sites) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 
 # ---- measured figures ----------------------------------------------------------------------------
 BENCHES += bench-recorder

@@ -38,6 +38,8 @@ static const char help[] =
     "                   exec: and the programs that they start (default)\n"
     "  --pid=PID        attach to this process (below); follows its forked children by default,\n"
     "                   and no programs that they start\n"
+    "  --sites[=DEPTH]  who asks for each block: up to DEPTH return addresses (default 8, at most\n"
+    "                   64); then heaptape trace top TAPE\n"
     "  --keep-raw       keep the raw tapes (TAPE.raw)\n"
     "  -q, --quiet      no summary\n"
     "  -v, --verbose    more of it\n"
@@ -66,9 +68,12 @@ static const char help[] =
     "be\n"
     "run, 127 it is not there. With --pid 0, or 4 where it cannot be attached to.\n";
 
+#define SITE_DEPTH_DEFAULT 8
+
 struct options {
     const char *output;
     enum ring_follow follow;
+    uint32_t site_depth; /* 0: no call sites */
     bool keep_raw, quiet, verbose;
     pid_t pid; /* to attach to; 0: none */
     char **program;
@@ -87,6 +92,17 @@ static enum ring_follow parse_follow(const char *word)
     if (!strcmp(word, "exec"))
         return RING_FOLLOW_EXEC;
     cli_die_usage("--follow=%s: none, children or exec", word);
+}
+
+static uint32_t parse_depth(const char *word)
+{
+    char *end = NULL;
+    if (!word)
+        return SITE_DEPTH_DEFAULT;
+    unsigned long depth = strtoul(word, &end, 10);
+    if (*word < '0' || *word > '9' || *end || !depth || depth > RING_SITE_DEPTH_MAX)
+        cli_die_usage("--sites=%s: a number of frames, 1 to %d", word, RING_SITE_DEPTH_MAX);
+    return (uint32_t)depth;
 }
 
 static pid_t parse_pid(const char *text)
@@ -124,6 +140,7 @@ static struct options parse(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {"pid", required_argument, NULL, 'p'},
+        {"sites", optional_argument, NULL, 's'},
         {NULL, 0, NULL, 0},
     };
     struct options options = {.follow = RING_FOLLOW_EXEC};
@@ -139,6 +156,9 @@ static struct options parse(int argc, char **argv)
             break;
         case 'p':
             options.pid = parse_pid(optarg);
+            break;
+        case 's':
+            options.site_depth = parse_depth(optarg);
             break;
         case 'k':
             options.keep_raw = true;
@@ -411,11 +431,11 @@ int main(int argc, char **argv)
         options.output = default_output(options.program[0]);
     check_output(options.output);
     const char *preload = find_preload();
-    if (session_open(&session, options.follow, &error) != TAPE_OK)
+    if (session_open(&session, options.follow, options.site_depth, &error) != TAPE_OK)
         cli_die_error(&error);
     launch_catch_signals(&session);
     recorded_list_init(&list, options.output);
-    finish_begin(options.keep_raw);
+    finish_begin(options.keep_raw, options.site_depth);
     drain.session = &session;
     drain.list = &list;
     if (options.pid)

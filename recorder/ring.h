@@ -60,10 +60,13 @@ enum ring_chunk_state {
     RING_CHUNK_CLAIMED, /* somebody fills it in */
     RING_CHUNK_PROCESS, /* the first chunk of a process */
     RING_CHUNK_MORE,    /* a further one; ring_chunk.first says whose */
+    RING_CHUNK_SITES,   /* holds a struct ring_sites; ring_sites.first says whose */
 };
 #define RING_CHUNK_WORD(state, pid) ((uint64_t)(uint32_t)(pid) << 8 | (uint64_t)(state))
 #define RING_CHUNK_STATE(word)      ((unsigned)((word)&0xff))
 #define RING_CHUNK_PID(word)        ((uint32_t)((word) >> 8))
+
+#define RING_SITE_NOT_SAID UINT32_MAX
 
 enum ring_lane_state { RING_LANE_FREE, RING_LANE_LIVE, RING_LANE_ENDED };
 
@@ -83,6 +86,7 @@ struct ring_lane {
     uint32_t busy;          /* a call on this lane was interrupted and is not over */
     uint32_t tid;
     _Atomic uint32_t use;
+    uint32_t site; /* what the latest SITE word of this lane says, or RING_SITE_NOT_SAID */
     /* The collector's line. */
     _Alignas(64) _Atomic uint64_t tail;
     _Atomic uint32_t state;   /* enum ring_lane_state */
@@ -109,11 +113,57 @@ struct ring_chunk {
 };
 _Static_assert(sizeof(struct ring_chunk) <= RING_CHUNK_HEADER_BYTES, "before the rings");
 
+/*
+ * Call sites of a process. Entries are dense and appear in order; one whose stack begins with 0 is
+ * still being written. Producers: any thread of the process. The collector only reads.
+ */
+#define RING_OBJECTS        1024
+#define RING_SITE_SLOTS     (1 << 17)
+#define RING_SITE_DEPTH_MAX 64
+#define RING_SITE_TABLE_FULL                                                                       \
+    (RING_SITE_SLOTS / 4 * 3) /* slots in use, so that probing stays short */
+
+struct ring_object {      /* an executable or library */
+    uint64_t begin, bias; /* where it is mapped; less its addresses in the file */
+    _Atomic uint64_t end; /* 0: being written */
+    char path[232];
+};
+_Static_assert(sizeof(struct ring_object) == 256, "a round number");
+
+struct ring_site_slot {
+    _Atomic uint64_t hash; /* of the stack; 0: free */
+    _Atomic uint32_t number;
+    uint32_t reserved;
+};
+
+struct ring_sites {
+    uint32_t first;           /* index of the process's first chunk */
+    uint32_t depth;           /* frames a stack has at most */
+    _Atomic uint32_t claimed; /* sites, some of them perhaps being written */
+    _Atomic uint32_t lost;    /* found no room */
+    _Atomic uint32_t objects_claimed, object_count;
+    struct ring_object object[RING_OBJECTS];
+    struct ring_site_slot slot[RING_SITE_SLOTS];
+    uint64_t stacks[]; /* count, frames; `depth` + 1 words each, number 1 first */
+};
+
+static inline uint64_t *ring_sites_stack(struct ring_sites *sites, uint32_t depth, uint32_t number)
+{
+    return sites->stacks + (uint64_t)(number - 1) * (depth + 1);
+}
+
+static inline uint32_t ring_sites_capacity(uint32_t depth)
+{
+    uint64_t room = (RING_CHUNK_BYTES - sizeof(struct ring_sites)) / (8 * (depth + UINT64_C(1)));
+    return room < RING_SITE_TABLE_FULL ? (uint32_t)room : RING_SITE_TABLE_FULL;
+}
+
 enum ring_ended { RING_ENDED_UNKNOWN, RING_ENDED_EXIT };
 
 struct ring_session {
     uint64_t magic, bytes; /* RING_MAGIC, sizeof(struct ring_session) */
     uint32_t version, follow;
+    uint32_t site_depth; /* 0: no call sites */
     uint32_t collector_pid;
     _Atomic uint32_t root_pid;        /* of the program itself */
     _Atomic uint32_t root_registered; /* its first image has its chunk */

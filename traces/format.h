@@ -33,15 +33,19 @@ static_assert(sizeof(struct format_file_header) == 64, "on disk");
 
 /* Numbers are on disk and never change. A reader skips kinds that it does not know. */
 enum format_block_kind {
-    FORMAT_META = 1,        /* text: key=value lines, what was known at the start */
-    FORMAT_EVENTS = 2,      /* events, see struct format_events */
-    FORMAT_SAMPLES = 3,     /* struct tape_sample array */
-    FORMAT_INDEX = 4,       /* struct format_index and its entries */
-    FORMAT_END = 5,         /* struct format_end, then all metadata as in META */
-    FORMAT_FOOTER = 6,      /* struct format_footer: the last bytes of a file that was closed */
-    FORMAT_RAW_RECORDS = 7, /* records of one lane */
-    FORMAT_RAW_PASS = 8,    /* struct format_raw_pass */
-    FORMAT_RAW_SAMPLE = 9,  /* struct format_raw_sample */
+    FORMAT_META = 1,         /* text: key=value lines, what was known at the start */
+    FORMAT_EVENTS = 2,       /* events, see struct format_events */
+    FORMAT_SAMPLES = 3,      /* struct tape_sample array */
+    FORMAT_INDEX = 4,        /* struct format_index and its entries */
+    FORMAT_END = 5,          /* struct format_end, then all metadata as in META */
+    FORMAT_FOOTER = 6,       /* struct format_footer: the last bytes of a file that was closed */
+    FORMAT_RAW_RECORDS = 7,  /* records of one lane */
+    FORMAT_RAW_PASS = 8,     /* struct format_raw_pass */
+    FORMAT_RAW_SAMPLE = 9,   /* struct format_raw_sample */
+    FORMAT_RAW_SITES = 10,   /* call sites, as addresses */
+    FORMAT_RAW_OBJECTS = 11, /* what is mapped where */
+    FORMAT_SITES = 12,       /* call sites, by name */
+    FORMAT_MARKS = 13,       /* the user's marks */
 };
 
 struct format_block_header {
@@ -64,6 +68,9 @@ static_assert(sizeof(struct format_block_header) == 64, "on disk");
 #define FORMAT_PAYLOAD_MAX      (UINT32_C(4) << 20)
 #define FORMAT_BLOCK_EVENTS_MAX UINT32_C(65536)
 /* RAW_RECORDS: words of 8 bytes (raw_record.h); encoding 1 had struct raw_record instead. */
+/* SITES: text, as one zstd frame that unpacks to so many bytes at most. */
+#define FORMAT_TEXT_ZSTD     2
+#define FORMAT_TEXT_MAX      (UINT32_C(16) << 20)
 #define FORMAT_RAW_ENCODING  2
 #define FORMAT_META_MAX      (UINT32_C(256) << 10)
 #define FORMAT_INDEX_MAX     UINT32_C(1024)

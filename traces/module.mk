@@ -5,21 +5,25 @@ TAPE_LDLIBS := -l:libzstd.a -lm
 
 TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
 	error event text cli emit target crc32c meta block_input block_output decode encode shapes \
-	writer reader raw_words raw_writer track summary address_map merge raw_clock resolve check)
+	writer reader raw_words raw_sites raw_writer track window sites summary address_map merge raw_clock resolve check)
 
 $(TAPE_LIB): $(TAPE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-TRACE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
-	trace_main trace_info trace_dump trace_check trace_slice trace_resolve \
+# Names for addresses; for the tools that give them.
+SYMBOLIZE_OBJECTS := $(OBJ)/traces/symbolize.o
+SYMBOLIZE_LDLIBS := -ldw
+
+TRACE_OBJECTS := $(SYMBOLIZE_OBJECTS) $(patsubst %,$(OBJ)/traces/%.o,\
+	trace_main trace_info trace_dump trace_check trace_slice trace_resolve trace_top \
 	trace_synth synth/synth trace_convert convert/convert convert/rep convert/android convert/mtrace)
 PROGRAMS += $(LIBEXEC)/heaptape-trace
 
 $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 
 TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip tape_parts tape_mutated resolve)
 # Counts heap calls itself, so no sanitizer's heap can stand in.

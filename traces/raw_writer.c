@@ -152,6 +152,21 @@ enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc,
     return block_append(&writer->output, header, &raw, sizeof raw, error);
 }
 
+enum tape_status raw_writer_sites(struct raw_writer *writer, uint32_t first, uint32_t count,
+                                  const uint64_t *stacks, size_t words, struct tape_error *error)
+{
+    struct format_block_header header = {
+        .kind = FORMAT_RAW_SITES, .encoding = 1, .first_event = first, .count = count};
+    return block_append(&writer->output, header, stacks, words * sizeof *stacks, error);
+}
+
+enum tape_status raw_writer_object(struct raw_writer *writer, const char *line, size_t bytes,
+                                   struct tape_error *error)
+{
+    struct format_block_header header = {.kind = FORMAT_RAW_OBJECTS, .encoding = 1, .count = 1};
+    return block_append(&writer->output, header, line, bytes, error);
+}
+
 static enum tape_status write_end(struct raw_writer *writer, bool complete,
                                   struct tape_error *error)
 {

@@ -43,6 +43,15 @@ enum tape_status raw_writer_pass(struct raw_writer *writer, uint64_t tsc, struct
  */
 enum tape_status raw_writer_sample(struct raw_writer *writer, uint64_t tsc,
                                    const struct tape_sample *sample, struct tape_error *error);
+/*
+ * Call sites, numbered from `first` on, without holes: for each the number of its frames and then
+ * these, return addresses with the innermost first; `words` in all. And an object that they lie in,
+ * a line "BEGIN END BIAS PATH" in hexadecimal.
+ */
+enum tape_status raw_writer_sites(struct raw_writer *writer, uint32_t first, uint32_t count,
+                                  const uint64_t *stacks, size_t words, struct tape_error *error);
+enum tape_status raw_writer_object(struct raw_writer *writer, const char *line, size_t bytes,
+                                   struct tape_error *error);
 /* As tape_writer_close(). */
 enum tape_status raw_writer_close(struct raw_writer *writer, bool complete,
                                   const struct tape_meta *meta, size_t meta_count,

@@ -29,6 +29,8 @@ struct tape_reader {
     bool seen_end;
     void (*on_sample)(const struct tape_sample *sample, void *context);
     void *on_sample_context;
+    void (*on_extra)(const struct tape_extra *extra, void *context);
+    void *on_extra_context;
     struct meta meta;
     char meta_text[META_BYTES];
     struct tape_event batch[BATCH_EVENTS];
@@ -147,6 +149,16 @@ static enum tape_status take_samples(struct tape_reader *reader, const struct bl
     return TAPE_OK;
 }
 
+static enum tape_status take_extra(struct tape_reader *reader, const struct block *block)
+{
+    const struct format_block_header *header = &block->header;
+    struct tape_extra extra = {header->kind, header->encoding, header->unpacked_bytes,
+                               block->payload, header->payload_bytes};
+    if (reader->on_extra)
+        reader->on_extra(&extra, reader->on_extra_context);
+    return TAPE_OK;
+}
+
 static enum tape_status block_damaged(struct tape_reader *reader, uint64_t offset,
                                       struct tape_error *error)
 {
@@ -191,6 +203,9 @@ static enum tape_status take_block(struct tape_reader *reader, const struct bloc
         return take_events(reader, block, error);
     case FORMAT_SAMPLES:
         return take_samples(reader, block);
+    case FORMAT_SITES:
+    case FORMAT_MARKS:
+        return take_extra(reader, block);
     case FORMAT_END:
         reader->seen_end = true;
         take_end(reader, block);
@@ -314,6 +329,14 @@ void tape_reader_on_sample(struct tape_reader *reader,
 {
     reader->on_sample = callback;
     reader->on_sample_context = context;
+}
+
+void tape_reader_on_extra(struct tape_reader *reader,
+                          void (*callback)(const struct tape_extra *extra, void *context),
+                          void *context)
+{
+    reader->on_extra = callback;
+    reader->on_extra_context = context;
 }
 
 uint64_t tape_reader_batch_event(const struct tape_reader *reader)

@@ -66,5 +66,18 @@ uint64_t tape_reader_duration_ns(const struct tape_reader *reader);
 void tape_reader_on_sample(struct tape_reader *reader,
                            void (*callback)(const struct tape_sample *sample, void *context),
                            void *context);
+/*
+ * What else a tape carries, as it stands there: blocks of the kinds FORMAT_SITES and FORMAT_MARKS,
+ * for sites.h and marks.h. The payload holds during the call.
+ */
+struct tape_extra {
+    unsigned kind, encoding;
+    uint32_t unpacked_bytes;
+    const void *payload;
+    size_t bytes;
+};
+void tape_reader_on_extra(struct tape_reader *reader,
+                          void (*callback)(const struct tape_extra *extra, void *context),
+                          void *context);
 
 #endif

@@ -9,10 +9,12 @@
 
 #include "traces/address_map.h"
 #include "traces/block.h"
+#include "traces/codec.h"
 #include "traces/grow.h"
 #include "traces/merge.h"
 #include "traces/meta.h"
 #include "traces/raw_clock.h"
+#include "traces/raw_sites.h"
 #include "traces/raw_words.h"
 #include "traces/writer.h"
 
@@ -38,6 +40,7 @@ struct in_flight {
 
 struct lane {
     uint32_t number_plus_1; /* on the tape; 0 before the first event */
+    uint32_t site;          /* of its allocations at the moment */
     uint32_t depth, capacity;
     struct in_flight *in_flight;
 };
@@ -68,6 +71,8 @@ struct resolver {
     bool last_pass;
     unsigned samples;
     struct waiting_sample sample[SAMPLES_WAITING];
+    struct raw_sites sites;
+    struct resolve_options options;
     struct tape_error *error;
     struct meta meta;
     char meta_text[META_BYTES];
@@ -117,7 +122,8 @@ static enum tape_status put(struct resolver *resolver, struct lane *lane, unsign
                                .object = object,
                                .lane = lane->number_plus_1 - 1,
                                .kind = (uint8_t)kind,
-                               .align_log2 = (uint8_t)align_log2};
+                               .align_log2 = (uint8_t)align_log2,
+                               .site = codec_has_site(kind) ? lane->site : 0};
     resolver->stats.events++;
     return tape_writer_put(resolver->writer, &event, resolver->error);
 }
@@ -279,6 +285,9 @@ static enum tape_status take_record(struct resolver *resolver, struct lane *lane
         return realloc_end(resolver, lane, address, record->value);
     case RAW_USABLE_SIZE:
         return usable_size(resolver, lane, address);
+    case RAW_SITE:
+        lane->site = (uint32_t)record->value;
+        return TAPE_OK;
     default: /* marks of later versions, and what no recorder writes */
         return TAPE_OK;
     }
@@ -450,6 +459,11 @@ static enum tape_status take_block(struct resolver *resolver, const struct block
             return TAPE_OK;
         memcpy(&pass, block->payload, sizeof pass);
         return end_pass(resolver, pass.tsc);
+    case FORMAT_RAW_SITES:
+    case FORMAT_RAW_OBJECTS:
+        return raw_sites_take(&resolver->sites, &block->header, block->payload)
+                   ? TAPE_OK
+                   : no_memory(resolver);
     case FORMAT_END:
         take_end(resolver, block);
         return TAPE_OK;
@@ -525,9 +539,7 @@ static enum tape_status open_both(struct resolver *resolver, const char *raw_pat
     return status;
 }
 
-static enum tape_status read_all(struct resolver *resolver,
-                                 void (*progress)(void *context, uint64_t done, uint64_t all),
-                                 void *context)
+static enum tape_status read_all(struct resolver *resolver)
 {
     enum tape_status status;
     struct block block;
@@ -544,8 +556,9 @@ static enum tape_status read_all(struct resolver *resolver,
         }
         if (status != TAPE_OK)
             return status;
-        if (progress)
-            progress(context, resolver->input.offset, resolver->input.file_bytes);
+        if (resolver->options.progress)
+            resolver->options.progress(resolver->options.progress_context, resolver->input.offset,
+                                       resolver->input.file_bytes);
     }
     return end_pass(resolver, UINT64_MAX);
 }
@@ -560,6 +573,9 @@ static enum tape_status finish(struct resolver *resolver, enum tape_status statu
     if (!resolver->seen_end || stats->damaged_blocks)
         stats->complete = false;
     struct tape_error ignored;
+    if (status == TAPE_OK && resolver->sites.stack_count)
+        status = raw_sites_write(&resolver->sites, resolver->writer, resolver->options.find_symbol,
+                                 resolver->options.symbol_context, resolver->error);
     enum tape_status closed = tape_writer_close(
         resolver->writer, stats->complete && status == TAPE_OK, pairs, meta_pairs(resolver, pairs),
         status == TAPE_OK ? resolver->error : &ignored);
@@ -579,10 +595,9 @@ static void free_lanes(struct resolver *resolver)
     grow_free(resolver->lanes, resolver->lane_capacity, sizeof *resolver->lanes);
 }
 
-enum tape_status
-tape_resolve(const char *raw_path, const char *tape_path,
-             void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes),
-             void *context, struct resolve_stats *ret_stats, struct tape_error *error)
+enum tape_status tape_resolve(const char *raw_path, const char *tape_path,
+                              const struct resolve_options *options,
+                              struct resolve_stats *ret_stats, struct tape_error *error)
 {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     unsigned char *window = malloc(BLOCK_WINDOW_BYTES);
@@ -590,15 +605,18 @@ tape_resolve(const char *raw_path, const char *tape_path,
     struct tape_error own;
     if (resolver && window && address_map_init(&resolver->map)) {
         resolver->error = error ? error : &own;
+        if (options)
+            resolver->options = *options;
         resolver->meta = (struct meta){resolver->meta_text, 0, META_BYTES};
         resolver->next_id = 1;
         merge_init(&resolver->merge);
         status = open_both(resolver, raw_path, tape_path, window);
         if (status == TAPE_OK)
-            status = finish(resolver, read_all(resolver, progress, context));
+            status = finish(resolver, read_all(resolver));
         if (ret_stats)
             *ret_stats = resolver->stats;
         free_lanes(resolver);
+        raw_sites_end(&resolver->sites);
         free(resolver->free_ids);
         merge_end(&resolver->merge);
         address_map_end(&resolver->map);

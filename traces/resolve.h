@@ -13,6 +13,7 @@
 
 #include "traces/error.h"
 #include "traces/event.h"
+#include "traces/symbol.h"
 
 struct resolve_stats {
     uint64_t records;       /* raw records read, stamps included */
@@ -23,13 +24,20 @@ struct resolve_stats {
     bool complete;
 };
 
+struct resolve_options {
+    /* Called with bytes read so far and in all. */
+    void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes);
+    void *progress_context;
+    symbol_finder *find_symbol; /* names for call sites; NULL: they stay addresses */
+    void *symbol_context;
+};
+
 /*
  * Resolves RAW_PATH into TAPE_PATH (created or truncated). A torn or cut raw tape gives a readable
- * tape that is marked incomplete. Progress in bytes through `progress` where given (context first).
+ * tape that is marked incomplete. `options` may be NULL.
  */
-enum tape_status
-tape_resolve(const char *raw_path, const char *tape_path,
-             void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes),
-             void *context, struct resolve_stats *ret_stats, struct tape_error *error);
+enum tape_status tape_resolve(const char *raw_path, const char *tape_path,
+                              const struct resolve_options *options,
+                              struct resolve_stats *ret_stats, struct tape_error *error);
 
 #endif

@@ -83,7 +83,7 @@ static double resolve_seconds(const char *raw, const char *tape)
         struct resolve_stats stats;
         struct tape_error error;
         double begin = cpu_seconds();
-        if (tape_resolve(raw, tape, NULL, NULL, &stats, &error) != TAPE_OK)
+        if (tape_resolve(raw, tape, NULL, &stats, &error) != TAPE_OK)
             cli_die_error(&error);
         double seconds = cpu_seconds() - begin;
         best = seconds < best ? seconds : best;

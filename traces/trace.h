@@ -12,6 +12,7 @@ int trace_check(int argc, char **argv);
 int trace_slice(int argc, char **argv);
 int trace_convert(int argc, char **argv);
 int trace_synth(int argc, char **argv);
+int trace_top(int argc, char **argv);
 int trace_resolve(int argc, char **argv);
 
 #endif

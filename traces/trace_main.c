@@ -16,6 +16,7 @@ static const char usage[] =
     "  info TAPE           its figures: events, live bytes, lanes, program\n"
     "  dump TAPE           events, one a line (raw tapes too)\n"
     "  check TAPE          structure and sense; every damage with its byte offset\n"
+    "  top TAPE            the call sites that its memory comes from (recorded with --sites)\n"
     "  slice TAPE          a stretch of events as a tape of its own\n"
     "  convert FILE        from .rep, Android memory_replay and glibc mtrace; to .rep\n"
     "  synth               a tape from a description: churn, sizes, lifetimes, lanes, phases\n"
@@ -29,7 +30,7 @@ static const struct {
 } subcommands[] = {
     {"info", trace_info},       {"dump", trace_dump},       {"check", trace_check},
     {"slice", trace_slice},     {"convert", trace_convert}, {"synth", trace_synth},
-    {"resolve", trace_resolve},
+    {"resolve", trace_resolve}, {"top", trace_top},
 };
 
 int main(int argc, char **argv)

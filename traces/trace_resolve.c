@@ -7,6 +7,7 @@
 
 #include "traces/cli.h"
 #include "traces/resolve.h"
+#include "traces/symbolize.h"
 #include "traces/trace.h"
 
 static const char usage[] =
@@ -69,8 +70,12 @@ int trace_resolve(int argc, char **argv)
     struct resolve_stats stats;
     struct tape_error error;
     unsigned shown = 0;
-    if (tape_resolve(argv[optind], path, show_progress, &shown, &stats, &error) != TAPE_OK)
+    struct symbolizer *symbolizer = symbolizer_new();
+    struct resolve_options how = {show_progress, &shown, symbolizer ? symbolizer_find : NULL,
+                                  symbolizer};
+    if (tape_resolve(argv[optind], path, &how, &stats, &error) != TAPE_OK)
         cli_die_error(&error);
+    symbolizer_free(symbolizer);
     printf("%s: %" PRIu64 " events\n", path, stats.events);
     if (stats.live_twice)
         cli_warn("%s: %" PRIu64 " addresses were live twice: the recording is not sound",

@@ -13,8 +13,7 @@
 #include "traces/cli.h"
 #include "traces/reader.h"
 #include "traces/trace.h"
-#include "traces/track.h"
-#include "traces/writer.h"
+#include "traces/window.h"
 
 static const char usage[] =
     "Examples:\n"
@@ -41,102 +40,41 @@ struct slice {
     uint64_t from, to;
     struct tape_reader *reader;
     struct tape_writer *writer;
-    struct tape_track track;
-    uint64_t base_ns; /* time of the first event kept */
-    bool begun, damaged;
+    struct window window;
+    bool damaged;
 };
-
-static void put(struct slice *slice, struct tape_event event)
-{
-    struct tape_error error;
-    event.time_ns = event.time_ns > slice->base_ns ? event.time_ns - slice->base_ns : 0;
-    if (tape_writer_put(slice->writer, &event, &error) != TAPE_OK)
-        cli_die_error(&error);
-}
-
-/* ---- the live set at the beginning -------------------------------------------------------------
- */
-
-struct born {
-    uint64_t event;
-    uint32_t object;
-};
-
-static int by_birth(const void *a, const void *b)
-{
-    const struct born *x = a, *y = b;
-    return x->event < y->event ? -1 : x->event > y->event;
-}
-
-static uint64_t put_live_set(struct slice *slice)
-{
-    const struct tape_track *track = &slice->track;
-    struct born *born = calloc(track->live_objects + 1, sizeof *born);
-    uint64_t count = 0;
-    if (!born)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no memory for the live set", slice->input);
-    for (uint64_t id = 1; id < track->capacity; id++) {
-        if (track->objects[id].kind)
-            born[count++] = (struct born){track->objects[id].born_event, (uint32_t)id};
-    }
-    qsort(born, count, sizeof *born, by_birth);
-    for (uint64_t i = 0; i < count; i++) {
-        const struct tape_track_object *object = &track->objects[born[i].object];
-        put(slice, (struct tape_event){.size = object->size,
-                                       .object = born[i].object,
-                                       .lane = object->lane,
-                                       .kind = object->kind,
-                                       .align_log2 = object->align_log2});
-    }
-    free(born);
-    return count;
-}
 
 /* ---- the events --------------------------------------------------------------------------------
  */
 
-static void take_event(struct slice *slice, uint64_t index, const struct tape_event *event,
-                       uint64_t *preamble)
+/* Call sites and marks go along as they are. */
+static void copy_extra(const struct tape_extra *extra, void *context)
 {
-    if (index >= slice->from && !slice->begun) {
-        slice->begun = true;
-        slice->base_ns = event->time_ns;
-        *preamble = put_live_set(slice);
-    }
-    enum tape_track_action action = tape_track_event(&slice->track, event, NULL);
-    if (action == TAPE_TRACK_NO_MEMORY)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no memory for the live set", slice->input);
-    if (!slice->begun || action == TAPE_TRACK_DROP)
-        return;
-    if (action == TAPE_TRACK_FREE_FIRST)
-        put(slice, (struct tape_event){.kind = TAPE_FREE,
-                                       .object = event->object,
-                                       .lane = event->lane,
-                                       .time_ns = event->time_ns});
-    put(slice, *event);
+    struct slice *slice = context;
+    struct tape_error error;
+    if (tape_writer_extra(slice->writer, extra, &error) != TAPE_OK)
+        cli_die_error(&error);
 }
 
-static uint64_t take_events(struct slice *slice)
+static void take_events(struct slice *slice)
 {
     const struct tape_event *events;
     struct tape_error error;
     size_t count;
     enum tape_status status;
-    uint64_t preamble = 0, index = 0;
-    while (index < slice->to &&
-           (status = tape_reader_next(slice->reader, &events, &count, &error)) != TAPE_END) {
+    while ((status = tape_reader_next(slice->reader, &events, &count, &error)) != TAPE_END) {
         if (status == TAPE_DAMAGED) {
             slice->damaged = true;
             cli_warn("%s: %s", slice->input, error.message);
             continue;
         }
+        if (status == TAPE_OK) /* damage may have left some out */
+            slice->window.events = tape_reader_batch_event(slice->reader);
+        for (size_t i = 0; i < count && status == TAPE_OK; i++)
+            status = window_put(&slice->window, &events[i], &error);
         if (status != TAPE_OK)
             cli_die_error(&error);
-        index = tape_reader_batch_event(slice->reader);
-        for (size_t i = 0; i < count && index < slice->to; i++, index++)
-            take_event(slice, index, &events[i], &preamble);
     }
-    return preamble;
 }
 
 static void cut(struct slice *slice)
@@ -153,12 +91,16 @@ static void cut(struct slice *slice)
     meta[count++] = (struct tape_meta){"slice_events", range};
     if (tape_writer_open(slice->output, meta, count, NULL, &slice->writer, &error) != TAPE_OK)
         cli_die_error(&error);
-    snprintf(preamble, sizeof preamble, "%" PRIu64, take_events(slice));
+    window_begin(&slice->window, (struct window_limit){WINDOW_EVENTS, slice->from},
+                 (struct window_limit){WINDOW_EVENTS, slice->to}, slice->writer);
+    tape_reader_on_extra(slice->reader, copy_extra, slice);
+    take_events(slice);
+    snprintf(preamble, sizeof preamble, "%" PRIu64, slice->window.preamble);
     const struct tape_meta last[] = {{"slice_preamble_events", preamble}};
     bool complete = tape_reader_totals(slice->reader).complete && !slice->damaged;
     if (tape_writer_close(slice->writer, complete, last, 1, &error) != TAPE_OK)
         cli_die_error(&error);
-    if (!slice->begun)
+    if (!slice->window.begun)
         cli_warn("%s has no event %" PRIu64 ": the slice is empty", slice->input, slice->from);
 }
 
@@ -220,9 +162,8 @@ int trace_slice(int argc, char **argv)
         cli_die_usage("%s: cannot be sliced onto itself", slice.input);
     if (tape_reader_open(slice.input, &slice.reader, &error) != TAPE_OK)
         cli_die_error(&error);
-    tape_track_init(&slice.track);
     cut(&slice);
-    tape_track_end(&slice.track);
+    window_end(&slice.window);
     tape_reader_close(slice.reader);
     return cli_end(slice.damaged ? HEAPTAPE_EXIT_CHECK_FAILED : HEAPTAPE_EXIT_OK);
 }

@@ -55,7 +55,8 @@ static enum tape_track_action allocate(struct tape_track *track, const struct ta
                                          .born_event = track->events,
                                          .lane = event->lane,
                                          .kind = event->kind,
-                                         .align_log2 = event->align_log2};
+                                         .align_log2 = event->align_log2,
+                                         .site = event->site};
     track->live_bytes += event->size;
     track->live_objects++;
     note_peak(track, track->events);
@@ -80,6 +81,7 @@ static enum tape_track_action refer(struct tape_track *track, const struct tape_
     } else if (event->kind == TAPE_REALLOC) {
         track->live_bytes += event->size - object->size;
         object->size = event->size;
+        object->site = event->site;
         note_peak(track, track->events);
     }
     return TAPE_TRACK_USE;

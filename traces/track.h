@@ -15,7 +15,8 @@ struct tape_track_object {
     uint32_t lane;       /* that allocated it */
     uint8_t kind;        /* of its allocation; 0 = not live */
     uint8_t align_log2;
-    uint8_t reserved[2];
+    uint8_t reserved[6];
+    uint32_t site; /* of who asked for it last */
 };
 
 struct tape_track {

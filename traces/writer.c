@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zstd.h>
 
 #include "traces/block.h"
 #include "traces/codec.h"
 #include "traces/meta.h"
+#include "traces/reader.h"
 
 enum { SAMPLES_BUFFERED = 256 };
 
@@ -164,6 +166,32 @@ enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tap
     if (writer->samples == SAMPLES_BUFFERED)
         return flush_samples(writer, error);
     return TAPE_OK;
+}
+
+enum tape_status tape_writer_extra(struct tape_writer *writer, const struct tape_extra *extra,
+                                   struct tape_error *error)
+{
+    struct format_block_header header = {.kind = (uint16_t)extra->kind,
+                                         .encoding = (uint16_t)extra->encoding,
+                                         .unpacked_bytes = extra->unpacked_bytes};
+    return block_append(&writer->output, header, extra->payload, extra->bytes, error);
+}
+
+enum tape_status tape_writer_sites(struct tape_writer *writer, const char *text, size_t bytes,
+                                   struct tape_error *error)
+{
+    size_t room = ZSTD_compressBound(bytes);
+    void *packed = malloc(room);
+    size_t used = packed ? ZSTD_compress(packed, room, text, bytes, CODEC_LEVEL_DEFAULT) : 0;
+    enum tape_status status = TAPE_NO_MEMORY;
+    struct format_block_header header = {
+        .kind = FORMAT_SITES, .encoding = FORMAT_TEXT_ZSTD, .unpacked_bytes = (uint32_t)bytes};
+    if (packed && !ZSTD_isError(used))
+        status = block_append(&writer->output, header, packed, used, error);
+    else
+        tape_error_set(error, status, UINT64_MAX, "no memory to write call sites with");
+    free(packed);
+    return status;
 }
 
 /* ---- the end -----------------------------------------------------------------------------------

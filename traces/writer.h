@@ -29,6 +29,13 @@ enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_e
                                  struct tape_error *error);
 enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tape_sample *sample,
                                     struct tape_error *error);
+/* A block of call sites or marks as another tape has it. */
+struct tape_extra;
+enum tape_status tape_writer_extra(struct tape_writer *writer, const struct tape_extra *extra,
+                                   struct tape_error *error);
+/* A part of the call sites' text (FORMAT.md, "Call sites"), whole lines, at most 16 MiB. */
+enum tape_status tape_writer_sites(struct tape_writer *writer, const char *text, size_t bytes,
+                                   struct tape_error *error);
 /*
  * Writes the rest and the end block with `meta` (exit_status, cut_reason, ...), syncs nothing,
  * closes. `complete` false marks the recording as cut. The writer is gone afterwards in any case.

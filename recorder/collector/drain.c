@@ -110,6 +110,15 @@ static void add_chunk(struct drain *drain, uint32_t index)
     drain->seen[index] = process && recorded_add_chunk(process, drain->session, index);
 }
 
+static void add_sites(struct drain *drain, uint32_t index)
+{
+    struct ring_sites *table = (struct ring_sites *)(void *)session_chunk(drain->session, index);
+    struct recorded *process = table ? owner_of(drain->list, table->first) : NULL;
+    if (process)
+        process->sites = (struct call_sites){.table = table, .chunk = index};
+    drain->seen[index] = process != NULL;
+}
+
 static void look_for_chunks(struct drain *drain, enum ring_chunk_state wanted)
 {
     struct ring_session *shared = drain->session->shared;
@@ -123,6 +132,8 @@ static void look_for_chunks(struct drain *drain, enum ring_chunk_state wanted)
             begin_process(drain, i);
         else if (state == RING_CHUNK_MORE)
             add_chunk(drain, i);
+        else if (state == RING_CHUNK_SITES)
+            add_sites(drain, i);
         else if (kill((pid_t)RING_CHUNK_PID(word), 0) && errno == ESRCH)
             session_free_chunk(drain->session, i); /* killed while it filled it in */
     }
@@ -133,6 +144,7 @@ static void look_for_beginnings(struct drain *drain)
     look_for_chunks(drain, RING_CHUNK_CLAIMED);
     look_for_chunks(drain, RING_CHUNK_PROCESS); /* before those that belong to it */
     look_for_chunks(drain, RING_CHUNK_MORE);
+    look_for_chunks(drain, RING_CHUNK_SITES);
 }
 
 /* ---- draining --------------------------------------------------------------------------------
@@ -232,11 +244,20 @@ static bool pass_is_due(const struct recorded *process, uint64_t now)
            (process->pass_words && now - process->pass_ns >= PASS_NS);
 }
 
+static void put_sites(struct recorded *process, bool last)
+{
+    struct tape_error error;
+    if (process->writer &&
+        call_sites_write(&process->sites, process->writer, last, &error) != TAPE_OK)
+        recorded_cut(process, error.message);
+}
+
 static void end_pass(struct recorded *process, uint64_t now)
 {
     struct tape_error error;
     process->pass_words = 0;
     process->pass_ns = now;
+    put_sites(process, false);
     if (process->writer && raw_writer_pass(process->writer, process->pass_tsc, &error) != TAPE_OK)
         recorded_cut(process, error.message);
 }
@@ -296,8 +317,11 @@ static void sample(struct recorded *process)
 static void close_process(struct drain *drain, struct recorded *process)
 {
     put_sample(process, now_ns()); /* as last seen; its time is the end */
+    put_sites(process, true);
     for (uint32_t c = 0; c < process->chunk_count; c++)
         drain->seen[process->chunks[c].index] = 0;
+    if (process->sites.table)
+        drain->seen[process->sites.chunk] = 0;
     recorded_close(drain->list, drain->session, process);
 }
 

@@ -15,6 +15,7 @@
 
 #include "traces/cli.h"
 #include "traces/resolve.h"
+#include "traces/symbolize.h"
 
 struct job {
     struct job *next;
@@ -25,7 +26,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
-    bool started, ending, keep_raw;
+    bool started, ending, keep_raw, with_sites;
+    struct symbolizer *symbolizer; /* of the thread; made when first needed */
     struct job *first, **last;
     uint32_t waiting;
     uint64_t done_bytes, all_bytes; /* of the one at hand */
@@ -37,6 +39,19 @@ static void show_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
     (void)context;
     __atomic_store_n(&finish.done_bytes, done_bytes, __ATOMIC_RELAXED);
     __atomic_store_n(&finish.all_bytes, all_bytes, __ATOMIC_RELAXED);
+}
+
+static enum tape_status resolve_to(const struct job *job, const char *tape_path,
+                                   struct resolve_stats *ret_stats, struct tape_error *error)
+{
+    struct resolve_options how = {.progress = show_progress};
+    if (finish.with_sites && !finish.symbolizer)
+        finish.symbolizer = symbolizer_new();
+    if (finish.symbolizer) {
+        how.find_symbol = symbolizer_find;
+        how.symbol_context = finish.symbolizer;
+    }
+    return tape_resolve(job->raw_path, tape_path, &how, ret_stats, error);
 }
 
 /*
@@ -51,8 +66,7 @@ static enum tape_status resolve_in_memory(const struct job *job, struct resolve_
     if (memory < 0)
         return error->status;
     snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
-    enum tape_status status =
-        tape_resolve(job->raw_path, path, show_progress, NULL, ret_stats, error);
+    enum tape_status status = resolve_to(job, path, ret_stats, error);
     int out = -1;
     if (status == TAPE_OK && unlink(job->raw_path) == 0)
         out = open(job->tape_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -77,8 +91,7 @@ static void resolve(const struct job *job)
     struct resolve_stats stats = {0};
     struct tape_error error;
     struct stat file;
-    enum tape_status status =
-        tape_resolve(job->raw_path, job->tape_path, show_progress, NULL, &stats, &error);
+    enum tape_status status = resolve_to(job, job->tape_path, &stats, &error);
     if (status == TAPE_SYSTEM && !finish.keep_raw)
         status = resolve_in_memory(job, &stats, &error);
     if (status != TAPE_OK) {
@@ -124,9 +137,10 @@ static void *work(void *unused)
     return NULL;
 }
 
-void finish_begin(bool keep_raw)
+void finish_begin(bool keep_raw, bool with_sites)
 {
     finish.keep_raw = keep_raw;
+    finish.with_sites = with_sites;
     finish.last = &finish.first;
 }
 

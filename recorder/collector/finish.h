@@ -16,8 +16,8 @@ struct finish_totals {
     double cpu_seconds;
 };
 
-/* `keep_raw`: leave the raw tapes beside the tapes. */
-void finish_begin(bool keep_raw);
+/* `keep_raw`: leave the raw tapes beside the tapes. `with_sites`: look up names for call sites. */
+void finish_begin(bool keep_raw, bool with_sites);
 /* Takes a closed raw tape. The paths are copied. */
 void finish_add(const char *raw_path, const char *tape_path);
 /* Raw tapes that wait or are being worked on. */

@@ -94,7 +94,7 @@ static void choose_paths(struct recorded_list *list, struct recorded *process)
  */
 
 struct meta_list {
-    struct tape_meta pair[16];
+    struct tape_meta pair[24];
     size_t count;
 };
 
@@ -130,7 +130,7 @@ static uint64_t unix_ns_of(uint64_t monotonic_ns)
 
 static void open_raw_tape(struct recorded *process, const struct ring_chunk *chunk, bool attached)
 {
-    char pid[16], parent[16], order[16], parent_order[16], started[24], arguments[16384];
+    char pid[16], parent[16], order[16], depth[16], parent_order[16], started[24], arguments[16384];
     char program[sizeof chunk->program], allocator[sizeof chunk->allocator], kernel[160];
     struct utsname host;
     struct meta_list meta = {.count = 0};
@@ -159,6 +159,9 @@ static void open_raw_tape(struct recorded *process, const struct ring_chunk *chu
     add_meta(&meta, "allocator", allocator);
     add_meta(&meta, "host", host.nodename);
     add_meta(&meta, "kernel", kernel);
+    snprintf(depth, sizeof depth, "%u", process->site_depth);
+    if (process->site_depth)
+        add_meta(&meta, "site_depth", depth);
     add_meta(&meta, "tool", "heaptape record " HEAPTAPE_VERSION);
     if (raw_writer_open(process->raw_path, meta.pair, meta.count, &process->writer, &error) !=
         TAPE_OK)
@@ -196,6 +199,7 @@ struct recorded *recorded_begin(struct recorded_list *list, struct session *sess
     process->order = chunk->order;
     process->parent_order = chunk->parent_order;
     process->by_exec = chunk->by_exec;
+    process->site_depth = session->shared->site_depth;
     process->started_ns = chunk->started_ns;
     process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
     choose_paths(list, process);
@@ -263,6 +267,9 @@ void recorded_close(struct recorded_list *list, struct session *session, struct 
     bool gone = process->end == RECORDED_EXITED || process->end == RECORDED_EXECED;
     for (uint32_t i = 0; gone && i < process->chunk_count; i++)
         session_free_chunk(session, process->chunks[i].index);
+    if (gone && process->sites.table)
+        session_free_chunk(session, process->sites.chunk);
+    process->sites.table = NULL;
     if (process->pidfd >= 0)
         close(process->pidfd);
     process->pidfd = -1;

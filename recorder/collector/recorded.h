@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include "recorder/collector/call_sites.h"
 #include "recorder/collector/session.h"
 #include "traces/raw_writer.h"
 
@@ -33,14 +34,16 @@ struct recorded {
     struct recorded *next;
     uint32_t pid, parent_pid, order, parent_order;
     bool by_exec; /* else forked */
-    bool closed;  /* its raw tape is closed, its chunks given back */
-    int pidfd;    /* -1: none */
+    uint32_t site_depth;
+    bool closed; /* its raw tape is closed, its chunks given back */
+    int pidfd;   /* -1: none */
     enum recorded_end end;
     bool wait_known;
     int wait_status;
     char cut_reason[384]; /* empty: not cut */
     struct recorded_chunk *chunks;
     uint32_t chunk_count, lane_count;
+    struct call_sites sites;
     struct raw_writer *writer;                 /* NULL: none any more */
     uint64_t words, lost_events, lost_threads; /* drained; see ring.h */
     uint64_t pass_words, pass_ns;              /* since, and time of, the last pass's end */

@@ -46,7 +46,7 @@ static void hold_alive(struct ring_session *shared)
     pthread_mutex_lock(&shared->alive);
 }
 
-enum tape_status session_open(struct session *session, enum ring_follow follow,
+enum tape_status session_open(struct session *session, enum ring_follow follow, uint32_t site_depth,
                               struct tape_error *error)
 {
     memset(session, 0, sizeof *session);
@@ -70,6 +70,7 @@ enum tape_status session_open(struct session *session, enum ring_follow follow,
     session->shared = shared;
     shared->version = RING_VERSION;
     shared->follow = follow;
+    shared->site_depth = site_depth;
     shared->collector_pid = (uint32_t)getpid();
     shared->next_order = 1;
     for (uint32_t i = session->chunks_limit; i < RING_CHUNKS; i++)

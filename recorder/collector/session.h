@@ -17,7 +17,8 @@ struct session {
     uint32_t chunks_limit;                 /* the file holds so many */
 };
 
-enum tape_status session_open(struct session *session, enum ring_follow follow,
+/* `site_depth`: frames of call sites, 0: none. */
+enum tape_status session_open(struct session *session, enum ring_follow follow, uint32_t site_depth,
                               struct tape_error *error);
 /* No process joins any more and those that are there stop; they run on unrecorded. */
 void session_close(struct session *session);

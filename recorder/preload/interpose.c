@@ -92,7 +92,7 @@ static __attribute__((noinline)) void *general_malloc(size_t size, const void *c
     if (unlikely(!lane))
         return unrecorded_malloc(size);
     void *block = next.malloc(size);
-    lane_leave(lane_record(lane, RAW_MALLOC, block, size, 0));
+    lane_leave(lane_record_from(lane, RAW_MALLOC, block, size, 0, caller));
     return block;
 }
 
@@ -115,7 +115,7 @@ static __attribute__((noinline)) void *general_calloc(size_t count, size_t size,
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         bytes = SIZE_MAX;
-    lane_leave(lane_record(lane, RAW_CALLOC, block, bytes, 0));
+    lane_leave(lane_record_from(lane, RAW_CALLOC, block, bytes, 0, caller));
     return block;
 }
 
@@ -168,9 +168,9 @@ static __attribute__((noinline)) void *general_realloc(void *old, size_t size, c
     struct ring_lane *lane = lane_enter_from(caller);
     if (unlikely(!lane))
         return unrecorded_realloc(old, size);
-    lane = lane_record(lane, RAW_REALLOC_BEGIN, old, size, 0);
+    lane = lane_record_from(lane, RAW_REALLOC_BEGIN, old, size, 0, caller);
     void *block = next.realloc(old, size);
-    lane_leave(lane_record(lane, RAW_REALLOC_END, block, size, 0));
+    lane_leave(lane_record_from(lane, RAW_REALLOC_END, block, size, 0, caller));
     return block;
 }
 

@@ -41,6 +41,8 @@ static __attribute__((noinline, cold)) enum operator_kind find(struct operator_n
 {
     (void)process_ready(); /* so that the allocator is known */
     op->symbol = next_symbol(op->name);
+    if (op->symbol && wiped.sites)
+        sites_pass_over(op->symbol);
     enum operator_kind kind = !op->symbol                 ? OPERATOR_MISSING
                               : next_contains(op->symbol) ? OPERATOR_RECORD
                                                           : OPERATOR_PASS;

@@ -117,6 +117,7 @@ __attribute__((noinline, cold)) bool lane_look_up(struct ring_lane *lane)
         process_stop();
         return false;
     }
+    lane->site = RING_SITE_NOT_SAID; /* said anew, so that a lost block costs no more than itself */
     /* A full fence: the stamp is later than the limit's being seen, see drain.c. */
     atomic_store_explicit(&lane->limit, head + RING_STRIDE, memory_order_seq_cst);
     head += lane_put_stamp(lane, head, clock_stamp());

@@ -20,6 +20,7 @@
 #define HEAPTAPE_RECORDER_LANE_H
 
 #include "recorder/preload/order.h"
+#include "recorder/preload/sites.h"
 
 /* The rarely taken ways; see lane.c. */
 struct ring_lane *lane_enter_slow(const void *caller);
@@ -84,13 +85,19 @@ lane_put_call(struct ring_lane *lane, uint64_t at, unsigned kind, uint64_t addre
     return 2;
 }
 
+static inline bool lane_has_site(unsigned kind)
+{
+    return kind <= RAW_ALIGNED || kind == RAW_REALLOC_END;
+}
+
 /*
  * Publishes one record, with a stamp before it where the address's region is not this lane's.
  * Returns the lane to go on with: NULL once recording has stopped; another one in a forked child.
+ * `caller`: where the hook was called from.
  */
 static inline __attribute__((always_inline)) struct ring_lane *
-lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t value,
-            unsigned align_log2)
+lane_record_from(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t value,
+                 unsigned align_log2, const void *caller)
 {
     uint64_t address = (uint64_t)(uintptr_t)pointer;
     if (unlikely(!wiped.recording)) {
@@ -104,6 +111,11 @@ lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t
             return NULL;
         head = atomic_load_explicit(&lane->head, memory_order_relaxed);
     }
+    if (lane_has_site(kind) && unlikely(wiped.sites) && address) {
+        uint32_t site = sites_here(caller);
+        if (site != lane->site)
+            lane_put(lane, head++, raw_word_tagged(RAW_SITE, lane->site = site));
+    }
     if (wiped.many && address) {
         _Atomic uint16_t *region = order_region(address);
         if (atomic_load_explicit(region, memory_order_relaxed) != lane->owner)
@@ -112,6 +124,13 @@ lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t
     head += lane_put_call(lane, head, kind, address, value, align_log2);
     atomic_store_explicit(&lane->head, head, memory_order_release);
     return lane;
+}
+
+static inline __attribute__((always_inline)) struct ring_lane *
+lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t value,
+            unsigned align_log2)
+{
+    return lane_record_from(lane, kind, pointer, value, align_log2, __builtin_return_address(0));
 }
 
 /* Does this mode have a fast path? */

@@ -115,6 +115,11 @@ bool next_contains(const void *address)
     return contains(&provider, address);
 }
 
+bool next_is_ours(const void *address)
+{
+    return contains(&ours, address);
+}
+
 bool next_is_caller(const void *caller)
 {
     return !provider_is_libc && (contains(&ours, caller) || contains(&provider, caller));

@@ -44,6 +44,8 @@ bool next_find(void);
 void *next_symbol(const char *name);
 /* Is this address in the object that provides malloc? */
 bool next_contains(const void *address);
+/* Is this address in the preload itself? */
+bool next_is_ours(const void *address);
 /*
  * Was a call that came inside another one made by the allocator itself? Either from its object, or,
  * where it left by a jump, as if from ours. Never from glibc's, which does not call itself by the

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "recorder/preload/bootstrap.h"
 #include "recorder/preload/next.h"
+#include "recorder/preload/sites.h"
 #include "recorder/preload/syscalls.h"
 
 union wiped_pages wiped_pages;
@@ -98,9 +99,9 @@ static void choose_mode(void)
 {
     enum record_mode mode = MODE_OFF;
     if (wiped.recording)
-        mode = !next_is_libc() || bootstrap_mappings ? MODE_GENERAL
-               : wiped.many                          ? MODE_MANY
-                                                     : MODE_ONE;
+        mode = !next_is_libc() || bootstrap_mappings || wiped.sites ? MODE_GENERAL
+               : wiped.many                                         ? MODE_MANY
+                                                                    : MODE_ONE;
     atomic_store_explicit(&wiped.mode, mode, memory_order_relaxed);
 }
 
@@ -185,18 +186,23 @@ static bool claim_free_chunk(uint32_t *ret_index)
     return false;
 }
 
+static bool claim_index(uint32_t *ret_index)
+{
+    for (int attempt = 0; !claim_free_chunk(ret_index); attempt++) {
+        if (attempt == 2000 || process_collector_gone()) /* a second */
+            return false;
+        process_ring_doorbell();
+        sleep_a_little();
+    }
+    return true;
+}
+
 /* A chunk of the session as this process's next one, not yet shown to the collector. */
 static struct ring_chunk *claim_chunk(uint32_t *ret_index)
 {
     uint32_t index = 0, number = process.chunks, lanes;
-    if (number == CHUNKS_MAX)
+    if (number == CHUNKS_MAX || !claim_index(&index))
         return NULL;
-    for (int attempt = 0; !claim_free_chunk(&index); attempt++) {
-        if (attempt == 2000 || process_collector_gone()) /* a second */
-            return NULL;
-        process_ring_doorbell();
-        sleep_a_little();
-    }
     struct ring_chunk *chunk = map_chunk(index, &lanes, &process.mapped_bytes[number]);
     if (!chunk) {
         atomic_store(&process.session->chunk[index], RING_CHUNK_WORD(RING_CHUNK_FREE, 0));
@@ -219,6 +225,24 @@ static void show_chunk(uint32_t index, enum ring_chunk_state state)
 {
     atomic_store_explicit(&process.session->chunk[index], RING_CHUNK_WORD(state, process.seen_pid),
                           memory_order_release);
+}
+
+/* A table for call sites, where the session asks for them; without, recording goes on. */
+static void begin_sites(uint32_t first)
+{
+    uint32_t index, depth = process.session->site_depth;
+    if (!depth || !claim_index(&index))
+        return;
+    struct ring_sites *table = map_more(ring_chunk_offset(index), RING_CHUNK_BYTES);
+    if (!table) {
+        atomic_store(&process.session->chunk[index], RING_CHUNK_WORD(RING_CHUNK_FREE, 0));
+        return;
+    }
+    raw_call(SYS_madvise, (long)table, RING_CHUNK_BYTES, MADV_DONTDUMP, 0, 0, 0);
+    table->first = first;
+    sites_begin(table, depth);
+    show_chunk(index, RING_CHUNK_SITES);
+    wiped.sites = 1;
 }
 
 /* ---- registering -----------------------------------------------------------------------------
@@ -265,6 +289,7 @@ static bool register_process(uint32_t order, uint32_t parent_order, bool by_exec
     process.order = order;
     describe(chunk);
     show_chunk(index, RING_CHUNK_PROCESS);
+    begin_sites(index);
     wiped.recording = 1;
     choose_mode();
     return true;
@@ -472,6 +497,7 @@ static void begin_lane(struct ring_lane *lane, uint32_t tid, bool spare)
     atomic_store(&lane->limit,
                  0); /* the first record looks up, so every lane begins with a stamp */
     lane->busy = 0;
+    lane->site = RING_SITE_NOT_SAID;
     atomic_fetch_add(&lane->use, 1);
     atomic_store_explicit(&lane->state, RING_LANE_LIVE, memory_order_release);
     if (process.threaded && !spare)

@@ -90,7 +90,7 @@ static void read_file(const uint8_t *data, size_t bytes)
         abort();
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     tape_check(path, NULL, NULL, &check, &error);
-    if (tape_resolve(path, out_path, NULL, NULL, &stats, &error) == TAPE_OK &&
+    if (tape_resolve(path, out_path, NULL, &stats, &error) == TAPE_OK &&
         (tape_check(out_path, NULL, NULL, &check, &error) != TAPE_OK || check.damage ||
          check.nonsense))
         abort(); /* whatever comes in, what the resolver writes is sound */
@@ -114,7 +114,7 @@ static void resolve_records(const uint8_t *data, size_t bytes)
             raw_writer_pass(writer, (uint64_t)(data[3] << 8 | data[4]), &error);
     }
     raw_writer_close(writer, true, NULL, 0, &error);
-    if (tape_resolve(raw_path, out_path, NULL, NULL, NULL, &error) != TAPE_OK &&
+    if (tape_resolve(raw_path, out_path, NULL, NULL, &error) != TAPE_OK &&
         !strstr(error.message, "in flight"))
         abort();
     if (tape_check(out_path, NULL, NULL, &check, &error) != TAPE_OK || check.damage ||

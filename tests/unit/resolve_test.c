@@ -78,7 +78,7 @@ static void read_back(void)
 
 static void resolve(void)
 {
-    if (!CHECK_EQ_INT(tape_resolve(raw_path, tape_path, NULL, NULL, &stats, &error), TAPE_OK))
+    if (!CHECK_EQ_INT(tape_resolve(raw_path, tape_path, NULL, &stats, &error), TAPE_OK))
         printf("%s\n", error.message);
     read_back();
 }
@@ -574,14 +574,14 @@ static void test_wrong_inputs_are_told(void)
 {
     begin();
     CHECK_EQ_INT(raw_writer_close(writer, true, NULL, 0, &error), TAPE_OK);
-    CHECK_EQ_INT(tape_resolve(raw_path, raw_path, NULL, NULL, NULL, &error), TAPE_BAD_INPUT);
+    CHECK_EQ_INT(tape_resolve(raw_path, raw_path, NULL, NULL, &error), TAPE_BAD_INPUT);
     CHECK(strstr(error.message, "onto itself") != NULL);
     resolve();
     CHECK_EQ_U64(got_count, 0);
-    CHECK_EQ_INT(tape_resolve(tape_path, raw_path, NULL, NULL, NULL, &error), TAPE_BAD_INPUT);
-    CHECK_EQ_INT(tape_resolve("no/such.raw", tape_path, NULL, NULL, NULL, &error), TAPE_BAD_INPUT);
-    CHECK_EQ_INT(tape_resolve(raw_path, "no/such/dir.tape", NULL, NULL, NULL, &error), TAPE_SYSTEM);
-    CHECK_EQ_INT(tape_resolve(raw_path, "/dev/full", NULL, NULL, NULL, &error), TAPE_SYSTEM);
+    CHECK_EQ_INT(tape_resolve(tape_path, raw_path, NULL, NULL, &error), TAPE_BAD_INPUT);
+    CHECK_EQ_INT(tape_resolve("no/such.raw", tape_path, NULL, NULL, &error), TAPE_BAD_INPUT);
+    CHECK_EQ_INT(tape_resolve(raw_path, "no/such/dir.tape", NULL, NULL, &error), TAPE_SYSTEM);
+    CHECK_EQ_INT(tape_resolve(raw_path, "/dev/full", NULL, NULL, &error), TAPE_SYSTEM);
     CHECK(strstr(error.message, "No space") != NULL);
     unlink(raw_path);
     unlink(tape_path);

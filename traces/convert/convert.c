@@ -202,7 +202,7 @@ enum tape_status convert_file(FILE *in, const char *path, const struct convert_f
                               tape_path);
     enum tape_status status = read_to_raw(&convert, in, path, raw_path, error);
     if (status == TAPE_OK)
-        status = tape_resolve(raw_path, tape_path, NULL, NULL, &stats, error);
+        status = tape_resolve(raw_path, tape_path, NULL, &stats, error);
     unlink(raw_path);
     return status;
 }
