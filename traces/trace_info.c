@@ -17,7 +17,11 @@ static const char usage[] = "Examples:\n"
                             "\n"
                             "Reads each tape to its end and prints its figures. Sizes are bytes as "
                             "the program asked for them.\n"
-                            "With several tapes JSON is an array.\n"
+                            "With several tapes JSON is an array. Where attached is yes, the "
+                            "program ran already when its\n"
+                            "recording began: what it had allocated is not on the tape, and where "
+                            "it is freed that is a\n"
+                            "free_foreign.\n"
                             "\n"
                             "  --format=FORMAT   table (default), json or csv\n"
                             "  --help, --version\n"
@@ -92,6 +96,8 @@ static void emit_tape(struct emit *emit, const char *path, const struct tape_rea
     emit_text(emit, reader, "program");
     emit_text(emit, reader, "arguments");
     emit_bool(emit, "complete", totals.complete && !summary->damaged_blocks);
+    const char *attached = tape_reader_meta(reader, "attached");
+    emit_bool(emit, "attached", attached && strcmp(attached, "1") == 0);
     emit_figures(emit, summary);
     emit_u64(emit, "file_bytes", totals.file_bytes);
     emit_fixed(emit, "bytes_per_event", per_event, 4);

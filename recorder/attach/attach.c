@@ -383,14 +383,19 @@ static bool redirect(struct attachment *at, struct tape_error *error)
     const uint64_t arguments[3] = {at->remote.scratch, 0, 0};
     struct attach_request request = {0};
     uint64_t result = 0;
-    if (!put_request(at, ATTACH_REDIRECT, error) || !hold_others(at, error))
+    at->remote.mark = ATTACH_MARK;
+    if (!put_request(at, ATTACH_REDIRECT, error) ||
+        !call_patiently(at, false, at->entry, arguments, &result, error))
         return false;
-    bool done = remote_call(&at->remote, at->entry, arguments, HELD_CALL_MS, &result, error);
-    bool late = !done && errno == ETIMEDOUT;
-    release(at, at->remote.tid);
-    if (late)
-        done = call_patiently(at, true, at->entry, arguments, &result, error);
-    if (!done || !explain_result(at, result, error))
+    if (at->remote.marked) {
+        at->remote.mark = 0;
+        bool held = hold_others(at, error);
+        bool done = held && call_patiently(at, true, at->entry, arguments, &result, error);
+        release(at, at->remote.tid);
+        if (!done)
+            return false;
+    }
+    if (!explain_result(at, result, error))
         return false;
     remote_read(&at->remote, at->remote.scratch, &request, sizeof request);
     at->report->objects = request.objects;

@@ -140,9 +140,15 @@ bool remote_call_again(struct remote *remote, long timeout_ms, uint64_t *ret_res
                        struct tape_error *error)
 {
     struct user_regs_struct registers;
+    remote->marked = false;
     for (;;) {
         if (!step(remote, timeout_ms, error) || !get_registers(remote, &registers, error))
             return false;
+        remote->marked = remote->mark && registers.orig_rax == SYS_getpid &&
+                         registers.rdi == remote->mark &&
+                         (long long)registers.rax == -ENOSYS; /* at its entry */
+        if (remote->marked)
+            return true;
         if (registers.rip == remote->syscall_at + SYSCALL_BYTES && registers.rsp == remote->scratch)
             break;
     }

@@ -14,7 +14,9 @@ struct remote {
     int memory;              /* /proc/PID/mem, open for writing; the caller's */
     uint64_t syscall_at;     /* a "syscall" instruction that the calls themselves do not use */
     uint64_t stack, scratch; /* its top; below it, the words that we pass */
-    uint64_t errno_at;       /* 0: unknown */
+    uint64_t mark;           /* 0: none is looked for */
+    bool marked;
+    uint64_t errno_at; /* 0: unknown */
     int saved_errno;
     uint64_t saved_mask;
     struct user_regs_struct saved;
@@ -31,10 +33,14 @@ void remote_end(struct remote *remote);
 /* The kernel's result, -4095..-1 for errors. False: the thread could not be made to (error set). */
 bool remote_syscall(struct remote *remote, long number, const uint64_t arguments[6],
                     long *ret_result, struct tape_error *error);
-/* A function of up to three arguments. `timeout_ms`: then false, with the thread still in there. */
+/*
+ * A function of up to three arguments. `timeout_ms`: then false, with errno ETIMEDOUT and the
+ * thread still in there. Where `marked` is true afterwards, the thread has not returned but stands
+ * at a getpid() whose argument is `mark`.
+ */
 bool remote_call(struct remote *remote, uint64_t function, const uint64_t arguments[3],
                  long timeout_ms, uint64_t *ret_result, struct tape_error *error);
-/* Goes on waiting for a call that had a timeout. */
+/* Goes on with a call that had a timeout, or stood at its mark. */
 bool remote_call_again(struct remote *remote, long timeout_ms, uint64_t *ret_result,
                        struct tape_error *error);
 /* Keeps the thread's errno as it is now, at the address that the C library's function tells. */

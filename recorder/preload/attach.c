@@ -215,6 +215,7 @@ static bool protect(uintptr_t word, int protection)
 
 struct sweep {
     struct attach_request *counts;
+    bool marked; /* the collector knows that we have the loader's lock */
     struct loaded object;
     int half_loaded; /* of this object: -1 not looked yet */
     uint32_t words;
@@ -297,6 +298,9 @@ static int sweep_object(struct dl_phdr_info *info, size_t bytes, void *context)
 {
     (void)bytes;
     struct sweep *sweep = context;
+    if (!attach.running && !sweep->marked)
+        raw_call(SYS_getpid, (long)ATTACH_MARK, 0, 0, 0, 0, 0);
+    sweep->marked = true;
     sweep->half_loaded = -1;
     sweep->words = 0;
     if (!loaded_view(info, &sweep->object))

@@ -6,9 +6,10 @@
  *                    threads run on.
  *   ATTACH_REDIRECT  makes the program's calls come here: in every loaded object, each word that
  *                    the loader filled with the address of an allocator function gets that of our
- *                    hook. The collector holds all other threads still meanwhile, none of them in
- *                    the loader, so no address that one of them has in hand is older than what
- *                    another has recorded.
+ *                    hook. Once it has the loader's lock it says so by a system call that stands
+ *                    out (ATTACH_MARK), whereupon the collector holds all other threads still, none
+ *                    of them in the loader. So no address that one of them has in hand is younger
+ *                    than the recording, and nobody's lock is waited for meanwhile.
  *
  * Being loaded last, our names are in front of nobody, so "the next definition" (next.h) is here
  * the first one in load order that is not ours. Each attaching loads a copy of the library of its
@@ -27,6 +28,8 @@
 
 #define ATTACH_ENTRY   "heaptape_attach"
 #define ATTACH_VERSION 1
+/* The first argument of a getpid(), which takes none. */
+#define ATTACH_MARK UINT64_C(0x6865617074617065)
 
 enum attach_step { ATTACH_JOIN, ATTACH_REDIRECT };
 

@@ -15,7 +15,7 @@ import time
 
 import pytest
 from conftest import ROOT
-from record_help import CASES, RECORD, info, run, sizes, sound, tapes_beside
+from record_help import CASES, RECORD, TRACE, info, run, sizes, sound, tapes_beside
 
 OURS = range(1031, 2048, 16)
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
@@ -125,6 +125,7 @@ def test_blocks_from_before_are_freed_as_unknown_ones(tmp_path):
         target.go()
         said = recorder.end()
     foreign = info(tmp_path / "x.tape")["by_kind"]["free_foreign"]
+    assert info(tmp_path / "x.tape")["attached"] is True
     assert foreign >= 256 and f"frees of unknown addresses {foreign}" in said  # what the threads had live
 
 
@@ -261,6 +262,20 @@ def test_twenty_times_at_random_moments_in_the_allocator(tmp_path):
         assert live_twice(said) == 0
         assert info(tmp_path / "x.tape")["events"] > 1000
     sound(tmp_path / "x.tape")
+
+
+def test_ten_times_in_a_storm(tmp_path):
+    """Loading, forking, threads that begin and end, locks held everywhere, signals: at random moments."""
+    chance = random.Random(11)
+    for i in range(10):
+        with Target("attach_storm", 0.8, CASES / "attach_plugin.so") as target:
+            time.sleep(chance.random() * 0.3)
+            recorder = attach(tmp_path / "x.tape", target, "--follow=none")
+            assert target.go() == ("stormed\n", 4), i
+            recorder.end()
+        assert sound(tmp_path / "x.tape")["events"] > 10000
+    plugins = run(["sh", "-c", f"{TRACE} dump --format=csv {tmp_path}/x.tape | grep -c ',malloc,.*,1047,'"])
+    assert int(plugins.stdout) > 0  # the library that comes and goes
 
 
 def protections(pid):
