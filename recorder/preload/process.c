@@ -152,7 +152,12 @@ static void *map_more(uint64_t offset, uint64_t bytes)
 
 static struct ring_chunk *map_chunk(uint32_t index, uint32_t *ret_lanes, uint64_t *ret_bytes)
 {
-    for (uint32_t lanes = RING_CHUNK_LANES; lanes; lanes /= 4) { /* RLIMIT_AS may be tight */
+    /*
+     * RLIMIT_AS may be tight. The first chunk makes do with less; a further one comes whole or not
+     * at all, or piece by piece we would take what the program itself needs.
+     */
+    uint32_t least = process.chunks ? RING_CHUNK_LANES : 1;
+    for (uint32_t lanes = RING_CHUNK_LANES; lanes >= least; lanes /= 4) {
         uint64_t bytes = RING_CHUNK_HEADER_BYTES + lanes * RING_BYTES;
         void *memory = map_more(ring_chunk_offset(index), bytes);
         if (!memory)

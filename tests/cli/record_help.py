@@ -38,11 +38,12 @@ def run(command, **options):
     return subprocess.run([str(c) for c in command], capture_output=True, check=False, **options)
 
 
-def survival(name, runs, promised, lost):
-    """A line of the survival table: events that had completed, and how many of them are on no tape."""
+def survival(name, runs, promised=None, lost=None, verdict=None):
+    """A line of the survival table: events that had completed, and how many of them are on no tape; where the recorder
+    could promise nothing about them, only what it kept: the program untouched, and a tape that says where it was cut."""
     if os.environ.get("HEAPTAPE_SURVIVAL"):
         with open(os.environ["HEAPTAPE_SURVIVAL"], "a", encoding="utf-8") as table:
-            table.write(json.dumps({"case": name, "runs": runs, "promised": promised, "lost": lost}) + "\n")
+            table.write(json.dumps({"case": name, "runs": runs, "promised": promised, "lost": lost, "verdict": verdict}) + "\n")
 
 
 def record(tape, command, *options, **run_options):

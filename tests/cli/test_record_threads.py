@@ -26,7 +26,7 @@ def test_a_race_of_eight_threads_keeps_every_address_in_order(tmp_path):
         if b"addresses live twice 0, frees of unknown addresses 0" not in done.stderr:
             wrong.append((i, done.stderr))
     survival("race of 8 threads, addresses in order", runs, runs * 8 * 2000 * 2, len(wrong))
-    assert not wrong
+    assert not wrong, wrong[0]
     sound(tmp_path / "x.tape")
 
 
