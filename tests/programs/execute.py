@@ -19,7 +19,6 @@ from program import Program, content
 
 PR_SET_CHILD_SUBREAPER = 36
 MEMORY_LIMIT = 3 << 30  # resident, of all processes of a run together
-FILE_LIMIT = 2 << 30
 LEFTOVER_SECONDS = 5.0
 SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/games"
 
@@ -145,11 +144,12 @@ class Place:
             **self.program.environment,
         }
 
-    def argv(self) -> list:
+    def argv(self, before) -> list:
+        """The whole command; who the entry is run as, the recorder is run as too."""
+        command = [*map(str, before), *self.program.argv]
         if not self.user:
-            return self.program.argv
-        to_user = ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups"]
-        return [*to_user, *self.program.argv]
+            return command
+        return ["setpriv", f"--reuid={self.user.pw_uid}", f"--regid={self.user.pw_gid}", "--clear-groups", *command]
 
     def snapshot(self) -> dict:
         files = {}
@@ -167,7 +167,6 @@ class Place:
 
 def _limit():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT, FILE_LIMIT))
     os.umask(0o022)
 
 
@@ -206,7 +205,7 @@ def execute(place: Place, ports, before=(), seconds=None) -> Outcome:
     began = time.monotonic()
     with open(stdin, "rb") as i, open(out, "wb") as o, open(err, "wb") as e:
         process = subprocess.Popen(
-            [*map(str, before), *place.argv()], cwd=place.work, env=environment, stdin=i, stdout=o, stderr=e,
+            place.argv(before), cwd=place.work, env=environment, stdin=i, stdout=o, stderr=e,
             preexec_fn=_limit, start_new_session=True,
         )  # fmt: skip
         trouble = _watch(process, seconds or place.program.seconds)

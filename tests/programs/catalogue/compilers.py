@@ -128,7 +128,7 @@ PROGRAMS = [
             files=PARTS, shows="", note="link time: make started by ld's plugin"),
     Program("rustc", "compiler", "rustc", "/usr/bin/rustc -O -C codegen-units=4 app.rs && ./app", sees="rustc app", files={"app.rs": RUST},
             note="LLVM in threads; a Rust program with six threads", seconds=60),
-    Program("ocamlopt", "compiler", "ocaml-nox gcc", "ocamlopt -o app app.ml && ./app", sees="ocamlopt.opt app", files={"app.ml": OCAML},
+    Program("ocamlopt", "compiler", "ocaml-nox gcc", "ocamlopt -o app app.ml && ./app", sees="ocamlopt app", files={"app.ml": OCAML},
             note="native code; a program that is all small blocks"),
     Program("gprolog", "compiler", "gprolog gcc", "gplc -S app.pl; gplc -c app.s; gplc -o app app.o && ./app", sees="gplc pl2wam wam2ma app",
             files={"app.pl": ":- initialization((findall(X, (between(1, 4000, Y), X is Y * Y mod 101), L), sort(L, S), write(S), nl, halt(3))).\n"},
