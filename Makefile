@@ -124,6 +124,7 @@ install: all
 	install -m 755 $(filter $(LIBEXEC)/%,$(PROGRAMS)) $(INSTALLED)/libexec/heaptape
 	install -m 644 $(filter $(LIB)/%,$(LIBRARIES)) $(INSTALLED)/lib/heaptape
 	install -m 644 allocator/htmalloc/htmalloc.h $(INSTALLED)/include/htmalloc.h
+	install -m 644 recorder/heaptape.h $(INSTALLED)/include/heaptape.h
 	cp -RL $(SHARE)/. $(INSTALLED)/share/heaptape
 	find $(INSTALLED)/share/heaptape -name __pycache__ -prune -exec rm -rf {} +
 	install -m 644 VERSION $(INSTALLED)/share/heaptape/VERSION

@@ -1,8 +1,8 @@
 # The preload and its collector.
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
-	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment sites unwind unwind_rule)
+	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment sites unwind unwind_rule mark)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
-	record_main $(addprefix collector/,session drain recorded samples call_sites finish launch) \
+	record_main record_options record_report $(addprefix collector/,session drain recorded samples call_sites finish launch) \
 	$(addprefix attach/,attach eligible survey safepoint remote tracer image procfs))
 
 LIBRARIES += $(LIB)/libheaptape-record.so
@@ -97,12 +97,17 @@ $(TESTS)/sites_cxx: tests/stress/sites_cxx.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) -std=c++17 -O2 -g -fno-optimize-sibling-calls -Wall -Wextra -Werror $< $(LDFLAGS) -o $@
 
+TEST_PROGRAMS += $(TESTS)/marks_case
+$(TESTS)/marks_case: tests/stress/marks_case.c recorder/heaptape.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -pthread -o $@
+
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
 TEST_PROGRAMS += $(TESTS)/recorder_test
 SANITIZE_PROGRAMS += $(TESTS)/recorder_test
 
 $(TESTS)/recorder_test: $(OBJ)/tests/unit/recorder_test.o $(OBJ)/recorder/preload/bootstrap.o \
-		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish call_sites) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)
+		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish call_sites samples) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 

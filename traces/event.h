@@ -75,11 +75,13 @@ const char *tape_kind_name(unsigned kind);
 
 /* The target's own memory at a moment of the recording, as the collector saw it from outside. */
 struct tape_sample {
-    uint64_t time_ns;        /* since the recording began */
-    uint64_t event;          /* index of the first event not yet seen at that moment */
-    uint64_t resident_bytes; /* the whole process */
-    uint64_t held_bytes;     /* writable private anonymous mappings and brk; 0 = not known */
+    uint64_t time_ns;         /* since the recording began */
+    uint64_t event;           /* index of the first event not yet seen at that moment */
+    uint64_t resident_bytes;  /* the whole process */
+    uint64_t held_bytes;      /* writable private anonymous mappings and brk; 0 = not known */
+    uint64_t requested_bytes; /* live: what the program had asked for and not given back; 0 = not
+                                 known */
 };
-_Static_assert(sizeof(struct tape_sample) == 32, "on disk as is");
+_Static_assert(sizeof(struct tape_sample) == 40, "on disk as is");
 
 #endif

@@ -69,13 +69,16 @@ static_assert(sizeof(struct format_block_header) == 64, "on disk");
 #define FORMAT_BLOCK_EVENTS_MAX UINT32_C(65536)
 /* RAW_RECORDS: words of 8 bytes (raw_record.h); encoding 1 had struct raw_record instead. */
 /* SITES: text, as one zstd frame that unpacks to so many bytes at most. */
-#define FORMAT_TEXT_ZSTD     2
-#define FORMAT_TEXT_MAX      (UINT32_C(16) << 20)
-#define FORMAT_RAW_ENCODING  2
-#define FORMAT_META_MAX      (UINT32_C(256) << 10)
-#define FORMAT_INDEX_MAX     UINT32_C(1024)
-#define FORMAT_SAMPLES_MAX   UINT32_C(4096)
-#define FORMAT_RAW_LANES_MAX (UINT32_C(1) << 22)
+#define FORMAT_TEXT_ZSTD    2
+#define FORMAT_TEXT_MAX     (UINT32_C(16) << 20)
+#define FORMAT_RAW_ENCODING 2
+#define FORMAT_META_MAX     (UINT32_C(256) << 10)
+#define FORMAT_INDEX_MAX    UINT32_C(1024)
+#define FORMAT_SAMPLES_MAX  UINT32_C(4096)
+/* SAMPLES: struct tape_sample; encoding 1 had it without its last member. */
+#define FORMAT_SAMPLES_ENCODING 2
+#define FORMAT_SAMPLE_BYTES_1   32
+#define FORMAT_RAW_LANES_MAX    (UINT32_C(1) << 22)
 
 struct format_index_entry {
     uint64_t offset; /* of the EVENTS block's header */
@@ -106,6 +109,12 @@ struct format_footer {
     uint64_t index_offset; /* of the last INDEX block, 0 = none */
 };
 static_assert(sizeof(struct format_footer) == 16, "on disk");
+
+struct format_mark {
+    uint64_t event, time_ns; /* of the first event after it; when */
+    uint32_t lane, bytes;    /* of the text that follows */
+};
+static_assert(sizeof(struct format_mark) == 24, "on disk");
 
 struct format_raw_pass {
     uint64_t tsc; /* every record published before this moment stands before this block */

@@ -5,7 +5,7 @@ TAPE_LDLIBS := -l:libzstd.a -lm
 
 TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
 	error event text cli emit target crc32c meta block_input block_output decode encode shapes \
-	writer reader raw_words raw_sites raw_writer track window sites summary address_map merge raw_clock resolve check)
+	writer reader raw_words raw_sites raw_writer track window sites marks summary address_map merge raw_clock resolve_events resolve check)
 
 $(TAPE_LIB): $(TAPE_OBJECTS)
 	@mkdir -p $(@D)

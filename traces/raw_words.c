@@ -96,3 +96,28 @@ size_t raw_words_unpack(const void *words, size_t count, struct raw_record *reco
     }
     return made;
 }
+
+static void tally_call(struct raw_tally *tally, unsigned kind, uint64_t address, uint64_t size)
+{
+    if (kind < RAW_MALLOC || kind > RAW_USABLE_SIZE || kind == RAW_REALLOC_BEGIN)
+        return;
+    tally->events++;
+    if (address && kind != RAW_FREE && kind != RAW_USABLE_SIZE)
+        tally->bytes += size;
+}
+
+void raw_words_tally(struct raw_tally *tally, const uint64_t *words, size_t count,
+                     const uint64_t *more, size_t more_count)
+{
+    for (size_t i = 0; i < count + more_count;) {
+        uint64_t word = i < count ? words[i] : more[i - count];
+        size_t next = i + 1;
+        if (raw_word_tag(word) == RAW_LONG && next < count + more_count)
+            tally_call(tally, raw_head_kind(word), raw_head_address(word),
+                       next < count ? words[next] : more[next - count]);
+        else if (raw_word_tag(word) <= RAW_USABLE_SIZE)
+            tally_call(tally, raw_word_tag(word), word & ((UINT64_C(1) << 44) - 1),
+                       word >> RAW_WORD_SIZE_SHIFT & RAW_WORD_SIZE_MAX);
+        i += words_of(word);
+    }
+}

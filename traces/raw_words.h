@@ -26,5 +26,13 @@ size_t raw_words_first(const void *words, size_t count, struct raw_record *ret_r
  */
 size_t raw_words_unpack(const void *words, size_t count, struct raw_record *records,
                         raw_mark_sink *mark, void *context);
+/* How much of a recording a stretch of words is; see window.h. */
+struct raw_tally {
+    uint64_t events; /* calls; a realloc is one */
+    uint64_t bytes;  /* asked for */
+};
+/* Adds words as they lie in a ring, in two pieces that begin and end with whole records. */
+void raw_words_tally(struct raw_tally *tally, const uint64_t *words, size_t count,
+                     const uint64_t *more, size_t more_count);
 
 #endif

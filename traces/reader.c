@@ -140,10 +140,14 @@ void tape_reader_close(struct tape_reader *reader)
 
 static enum tape_status take_samples(struct tape_reader *reader, const struct block *block)
 {
-    uint32_t count = block->header.payload_bytes / sizeof(struct tape_sample);
+    bool first = block->header.encoding == 1;
+    uint32_t unit = first ? FORMAT_SAMPLE_BYTES_1 : sizeof(struct tape_sample);
+    uint32_t count = block->header.payload_bytes / unit;
+    if (block->header.encoding > FORMAT_SAMPLES_ENCODING)
+        return TAPE_OK;
     for (uint32_t i = 0; reader->on_sample && i < count; i++) {
-        struct tape_sample sample;
-        memcpy(&sample, block->payload + i * sizeof sample, sizeof sample);
+        struct tape_sample sample = {0};
+        memcpy(&sample, block->payload + i * unit, unit);
         reader->on_sample(&sample, reader->on_sample_context);
     }
     return TAPE_OK;

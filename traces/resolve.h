@@ -14,14 +14,18 @@
 #include "traces/error.h"
 #include "traces/event.h"
 #include "traces/symbol.h"
+#include "traces/window.h"
 
 struct resolve_stats {
     uint64_t records;       /* raw records read, stamps included */
-    uint64_t events;        /* events written */
+    uint64_t events;        /* that it gave */
     uint64_t live_twice;    /* allocations at an address that was live: 0 on a sound recording */
     uint64_t foreign_frees; /* frees of addresses that no recorded allocation gave */
     uint64_t damaged_blocks;
+    uint64_t written; /* events on the tape: fewer or more where only a window was asked for */
+    uint64_t peak_resident, peak_requested; /* bytes; requested: exactly, not sampled */
     bool complete;
+    bool window_begun;
 };
 
 struct resolve_options {
@@ -30,6 +34,8 @@ struct resolve_options {
     void *progress_context;
     symbol_finder *find_symbol; /* names for call sites; NULL: they stay addresses */
     void *symbol_context;
+    struct window_limit start, stop;    /* what part becomes the tape */
+    const char *start_text, *stop_text; /* as the user wrote them, for the metadata; NULL: none */
 };
 
 /*

@@ -63,6 +63,8 @@ static void add_sample(const struct tape_sample *sample, void *context)
         summary->peak_sampled_resident_bytes = sample->resident_bytes;
     if (sample->held_bytes > summary->peak_sampled_held_bytes)
         summary->peak_sampled_held_bytes = sample->held_bytes;
+    if (sample->requested_bytes > summary->peak_sampled_requested_bytes)
+        summary->peak_sampled_requested_bytes = sample->requested_bytes;
 }
 
 static void finish(struct tape_summary *summary, const struct tape_track *track)

@@ -29,8 +29,8 @@ struct tape_summary {
     uint64_t duration_ns;
     uint64_t max_object_id;
     uint64_t damaged_blocks, orphans, overwritten;
-    uint64_t peak_sampled_resident_bytes,
-        peak_sampled_held_bytes; /* of the recorded program; 0 = no sample */
+    uint64_t peak_sampled_resident_bytes, peak_sampled_held_bytes,
+        peak_sampled_requested_bytes; /* of the recorded program; 0 = no sample */
     uint32_t lanes;
     uint64_t size_count[SUMMARY_SIZE_BINS], size_bytes[SUMMARY_SIZE_BINS];
 };

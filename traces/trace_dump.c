@@ -168,7 +168,7 @@ static void dump_record(struct dump *dump, uint64_t index, uint32_t lane,
              record->value, raw_head_align_log2(record->head));
 }
 
-/* A mark's text goes before its record. */
+/* The record shows how long the text is; of the text itself only trace info makes something. */
 static uint64_t dump_mark(void *context, const char *text, size_t bytes)
 {
     (void)context;

@@ -5,6 +5,7 @@
 
 #include "traces/cli.h"
 #include "traces/emit.h"
+#include "traces/marks.h"
 #include "traces/summary.h"
 #include "traces/trace.h"
 
@@ -63,6 +64,7 @@ static void emit_figures(struct emit *emit, const struct tape_summary *summary)
     emit_fixed(emit, "duration_seconds", (double)summary->duration_ns / 1e9, 6);
     emit_u64(emit, "recorded_peak_resident_bytes", summary->peak_sampled_resident_bytes);
     emit_u64(emit, "recorded_peak_held_bytes", summary->peak_sampled_held_bytes);
+    emit_u64(emit, "recorded_peak_requested_bytes", summary->peak_sampled_requested_bytes);
 }
 
 static void emit_kinds(struct emit *emit, const struct tape_summary *summary)
@@ -86,8 +88,58 @@ static void emit_kinds(struct emit *emit, const struct tape_summary *summary)
     emit_end(emit);
 }
 
+/* ---- marks -------------------------------------------------------------------------------------
+ */
+
+struct marks { /* kept as rows to be, since they come before the figures are known */
+    struct tape_mark *mark;
+    size_t count, capacity;
+};
+
+static void keep_mark(const struct tape_mark *mark, void *context)
+{
+    struct marks *marks = context;
+    if (marks->count == marks->capacity) {
+        marks->capacity = marks->capacity ? 2 * marks->capacity : 64;
+        marks->mark = reallocarray(marks->mark, marks->capacity, sizeof *marks->mark);
+    }
+    if (!marks->mark)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "no memory for the marks");
+    marks->mark[marks->count] = *mark;
+    marks->mark[marks->count++].text = strndup(mark->text, mark->bytes);
+}
+
+static void take_extra(const struct tape_extra *extra, void *context)
+{
+    tape_marks_each(extra, keep_mark, context);
+}
+
+/* Not in CSV, which has one row a tape. */
+static void emit_marks(struct emit *emit, const struct marks *marks)
+{
+    if (!marks->count || emit->format == EMIT_CSV)
+        return;
+    emit_array(emit, "marks");
+    for (size_t i = 0; i < marks->count; i++) {
+        emit_object(emit, NULL);
+        emit_u64(emit, "event", marks->mark[i].event);
+        emit_fixed(emit, "seconds", (double)marks->mark[i].time_ns / 1e9, 6);
+        emit_u64(emit, "lane", marks->mark[i].lane);
+        emit_string(emit, "text", marks->mark[i].text);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+static void free_marks(struct marks *marks)
+{
+    for (size_t i = 0; i < marks->count; i++)
+        free((char *)(uintptr_t)marks->mark[i].text);
+    free(marks->mark);
+}
+
 static void emit_tape(struct emit *emit, const char *path, const struct tape_reader *reader,
-                      const struct tape_summary *summary)
+                      const struct tape_summary *summary, const struct marks *marks)
 {
     struct tape_reader_totals totals = tape_reader_totals(reader);
     double per_event = summary->events ? (double)totals.file_bytes / (double)summary->events : 0;
@@ -101,9 +153,11 @@ static void emit_tape(struct emit *emit, const char *path, const struct tape_rea
     emit_figures(emit, summary);
     emit_u64(emit, "file_bytes", totals.file_bytes);
     emit_fixed(emit, "bytes_per_event", per_event, 4);
-    static const char *const numbers[] = {"pid", "parent_pid", "start_order", "exit_status",
-                                          "started_unix_ns"};
-    static const char *const texts[] = {"cut_reason", "allocator", "tool"};
+    static const char *const numbers[] = {"pid",          "parent_pid",  "start_order",
+                                          "parent_order", "exit_status", "started_unix_ns",
+                                          "site_depth"};
+    static const char *const texts[] = {"began_by",   "ended_by",  "cut_reason", "start_after",
+                                        "stop_after", "allocator", "tool"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         emit_number(emit, reader, numbers[i]);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -112,6 +166,7 @@ static void emit_tape(struct emit *emit, const char *path, const struct tape_rea
     emit_u64(emit, "orphans", summary->orphans);
     emit_u64(emit, "overwritten", summary->overwritten);
     emit_kinds(emit, summary);
+    emit_marks(emit, marks);
     emit_end(emit);
 }
 
@@ -119,18 +174,21 @@ static void show(struct emit *emit, const char *path)
 {
     struct tape_error error;
     struct tape_reader *reader;
+    struct marks marks = {0};
     struct tape_summary *summary = malloc(sizeof *summary);
     if (!summary)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no memory", path);
     if (tape_reader_open(path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
+    tape_reader_on_extra(reader, take_extra, &marks);
     if (tape_summarize(reader, summary, &error) != TAPE_OK) {
         tape_error_add(&error, "%s", path);
         cli_die_error(&error);
     }
     if (summary->damaged_blocks)
         cli_warn("%s: %s; heaptape trace check tells all", path, error.message);
-    emit_tape(emit, path, reader, summary);
+    emit_tape(emit, path, reader, summary, &marks);
+    free_marks(&marks);
     tape_reader_close(reader);
     free(summary);
 }

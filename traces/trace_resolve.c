@@ -71,8 +71,10 @@ int trace_resolve(int argc, char **argv)
     struct tape_error error;
     unsigned shown = 0;
     struct symbolizer *symbolizer = symbolizer_new();
-    struct resolve_options how = {show_progress, &shown, symbolizer ? symbolizer_find : NULL,
-                                  symbolizer};
+    struct resolve_options how = {.progress = show_progress,
+                                  .progress_context = &shown,
+                                  .find_symbol = symbolizer ? symbolizer_find : NULL,
+                                  .symbol_context = symbolizer};
     if (tape_resolve(argv[optind], path, &how, &stats, &error) != TAPE_OK)
         cli_die_error(&error);
     symbolizer_free(symbolizer);

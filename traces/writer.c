@@ -9,7 +9,7 @@
 #include "traces/meta.h"
 #include "traces/reader.h"
 
-enum { SAMPLES_BUFFERED = 256 };
+enum { SAMPLES_BUFFERED = 256, MARKS_BYTES = 65536 };
 
 struct tape_writer {
     struct block_output output;
@@ -20,6 +20,8 @@ struct tape_writer {
     uint64_t last_index; /* offset of the latest INDEX block, 0 = none */
     uint32_t peak_object, lanes;
     uint32_t buffered, samples, index_entries;
+    size_t mark_bytes;
+    unsigned char marks[MARKS_BYTES];
     struct tape_event event[FORMAT_BLOCK_EVENTS_MAX];
     struct tape_sample sample[SAMPLES_BUFFERED];
     struct {
@@ -78,7 +80,7 @@ static enum tape_status flush_samples(struct tape_writer *writer, struct tape_er
         return TAPE_OK;
     size_t bytes = writer->samples * sizeof *writer->sample;
     struct format_block_header header = {.kind = FORMAT_SAMPLES,
-                                         .encoding = 1,
+                                         .encoding = FORMAT_SAMPLES_ENCODING,
                                          .count = writer->samples,
                                          .first_event = writer->sample[0].event,
                                          .unpacked_bytes = (uint32_t)bytes};
@@ -168,6 +170,35 @@ enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tap
     return TAPE_OK;
 }
 
+uint64_t tape_writer_events(const struct tape_writer *writer)
+{
+    return writer->events + writer->buffered;
+}
+
+static enum tape_status flush_marks(struct tape_writer *writer, struct tape_error *error)
+{
+    size_t bytes = writer->mark_bytes;
+    struct format_block_header header = {
+        .kind = FORMAT_MARKS, .encoding = 1, .unpacked_bytes = (uint32_t)bytes};
+    writer->mark_bytes = 0;
+    return bytes ? block_append(&writer->output, header, writer->marks, bytes, error) : TAPE_OK;
+}
+
+enum tape_status tape_writer_mark(struct tape_writer *writer, uint64_t time_ns, uint32_t lane,
+                                  const char *text, size_t bytes, struct tape_error *error)
+{
+    struct format_mark head = {writer->events + writer->buffered, time_ns, lane, (uint32_t)bytes};
+    enum tape_status status = TAPE_OK;
+    if (bytes > MARKS_BYTES / 2)
+        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "a mark of %zu bytes", bytes);
+    if (writer->mark_bytes + sizeof head + bytes > MARKS_BYTES)
+        status = flush_marks(writer, error);
+    memcpy(writer->marks + writer->mark_bytes, &head, sizeof head);
+    memcpy(writer->marks + writer->mark_bytes + sizeof head, text, bytes);
+    writer->mark_bytes += sizeof head + bytes;
+    return status;
+}
+
 enum tape_status tape_writer_extra(struct tape_writer *writer, const struct tape_extra *extra,
                                    struct tape_error *error)
 {
@@ -227,6 +258,8 @@ enum tape_status tape_writer_close(struct tape_writer *writer, bool complete,
     enum tape_status status = flush_events(writer, error);
     if (status == TAPE_OK)
         status = flush_samples(writer, error);
+    if (status == TAPE_OK)
+        status = flush_marks(writer, error);
     if (status == TAPE_OK)
         status = flush_index(writer, error);
     if (status == TAPE_OK)

@@ -29,10 +29,15 @@ enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_e
                                  struct tape_error *error);
 enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tape_sample *sample,
                                     struct tape_error *error);
+/* A mark of the program's, between the events before and after this call. */
+enum tape_status tape_writer_mark(struct tape_writer *writer, uint64_t time_ns, uint32_t lane,
+                                  const char *text, size_t bytes, struct tape_error *error);
 /* A block of call sites or marks as another tape has it. */
 struct tape_extra;
 enum tape_status tape_writer_extra(struct tape_writer *writer, const struct tape_extra *extra,
                                    struct tape_error *error);
+/* Events put so far. */
+uint64_t tape_writer_events(const struct tape_writer *writer);
 /* A part of the call sites' text (FORMAT.md, "Call sites"), whole lines, at most 16 MiB. */
 enum tape_status tape_writer_sites(struct tape_writer *writer, const char *text, size_t bytes,
                                    struct tape_error *error);

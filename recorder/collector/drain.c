@@ -157,6 +157,8 @@ static void put_range(struct recorded *process, uint32_t number, const uint64_t 
     uint64_t at = tail & (RING_WORDS - 1), count = head - tail;
     uint64_t first = RING_WORDS - at < count ? RING_WORDS - at : count;
     struct tape_error error;
+    if (process->has_limit)
+        raw_words_tally(&process->tally, ring + at, first, ring, count - first);
     if (process->writer && raw_writer_put_words(process->writer, number, ring + at, first, ring,
                                                 count - first, &error) != TAPE_OK)
         recorded_cut(process, error.message);
@@ -314,6 +316,38 @@ static void sample(struct recorded *process)
 /* ---- the round -------------------------------------------------------------------------------
  */
 
+static bool is_reached(const struct recorded *process, struct window_limit limit, uint64_t now)
+{
+    switch (limit.unit) {
+    case WINDOW_EVENTS:
+        return process->tally.events >= limit.value;
+    case WINDOW_BYTES:
+        return process->tally.bytes >= limit.value;
+    case WINDOW_NS:
+        return now - process->started_ns >= limit.value;
+    default:
+        return false;
+    }
+}
+
+/* The exact end is found when the raw tape is resolved. */
+static void heed_limit(struct recorded *process, struct window_limit limit, uint64_t now)
+{
+    if (process->stopped || !is_reached(process, limit, now))
+        return;
+    process->stopped = true;
+    for (uint32_t c = 0; c < process->chunk_count; c++)
+        atomic_store(&process->chunks[c].shared->stop, 1);
+}
+
+bool drain_has_stopped(const struct drain *drain)
+{
+    for (const struct recorded *process = drain->list->first; process; process = process->next)
+        if (!process->closed && process->end == RECORDED_LIVES && !process->stopped)
+            return false;
+    return true;
+}
+
 static void close_process(struct drain *drain, struct recorded *process)
 {
     put_sample(process, now_ns()); /* as last seen; its time is the end */
@@ -336,7 +370,9 @@ struct drain_round drain_round(struct drain *drain)
     for (struct recorded *process = drain->list->first; process; process = process->next) {
         if (process->closed)
             continue;
+        process->has_limit = drain->stop.unit != WINDOW_NEVER;
         drain_process(process, &round);
+        heed_limit(process, drain->stop, now);
         if (process->pass_tsc)
             end_pass(process, now);
         if (process->end == RECORDED_LIVES)

@@ -5,6 +5,7 @@
 #define HEAPTAPE_RECORDER_DRAIN_H
 
 #include "recorder/collector/recorded.h"
+#include "traces/window.h"
 
 struct drain {
     struct session *session;
@@ -12,6 +13,7 @@ struct drain {
     pid_t root;                 /* the program itself: our child */
     bool root_ended;            /* has been waited for */
     int root_wait_status;       /* then */
+    struct window_limit stop;   /* of each process's recording */
     uint32_t seen[RING_CHUNKS]; /* 1: this chunk is some process's already */
 };
 
@@ -25,6 +27,8 @@ struct drain_round {
  * are looked for first, so that whatever such a process published is there to be drained.
  */
 struct drain_round drain_round(struct drain *drain);
+/* All processes that live have come to the limit, and record no more. */
+bool drain_has_stopped(const struct drain *drain);
 /* Ends the recording of all that still live: they run on, unrecorded. */
 void drain_detach(struct drain *drain);
 

@@ -26,7 +26,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t thread;
-    bool started, ending, keep_raw, with_sites;
+    bool started, ending;
+    struct finish_options options;
     struct symbolizer *symbolizer; /* of the thread; made when first needed */
     struct job *first, **last;
     uint32_t waiting;
@@ -44,8 +45,13 @@ static void show_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
 static enum tape_status resolve_to(const struct job *job, const char *tape_path,
                                    struct resolve_stats *ret_stats, struct tape_error *error)
 {
-    struct resolve_options how = {.progress = show_progress};
-    if (finish.with_sites && !finish.symbolizer)
+    const struct finish_options *asked = &finish.options;
+    struct resolve_options how = {.progress = show_progress,
+                                  .start = asked->start,
+                                  .stop = asked->stop,
+                                  .start_text = asked->start_text,
+                                  .stop_text = asked->stop_text};
+    if (asked->with_sites && !finish.symbolizer)
         finish.symbolizer = symbolizer_new();
     if (finish.symbolizer) {
         how.find_symbol = symbolizer_find;
@@ -86,13 +92,28 @@ static enum tape_status resolve_in_memory(const struct job *job, struct resolve_
     return status;
 }
 
+static void add_totals(const struct job *job, const struct resolve_stats *stats)
+{
+    struct finish_totals *totals = &finish.totals;
+    totals->tapes++;
+    totals->events += stats->written;
+    totals->live_twice += stats->live_twice;
+    totals->foreign_frees += stats->foreign_frees;
+    if (stats->peak_resident < totals->largest.peak_resident)
+        return;
+    totals->largest.peak_resident = stats->peak_resident;
+    totals->largest.peak_requested = stats->peak_requested;
+    totals->largest.window_begun = stats->window_begun;
+    snprintf(totals->largest.path, sizeof totals->largest.path, "%s", job->tape_path);
+}
+
 static void resolve(const struct job *job)
 {
     struct resolve_stats stats = {0};
     struct tape_error error;
     struct stat file;
     enum tape_status status = resolve_to(job, job->tape_path, &stats, &error);
-    if (status == TAPE_SYSTEM && !finish.keep_raw)
+    if (status == TAPE_SYSTEM && !finish.options.keep_raw)
         status = resolve_in_memory(job, &stats, &error);
     if (status != TAPE_OK) {
         finish.totals.failed++;
@@ -100,13 +121,10 @@ static void resolve(const struct job *job)
                  error.message, job->raw_path, job->raw_path);
         return;
     }
-    finish.totals.tapes++;
-    finish.totals.events += stats.events;
-    finish.totals.live_twice += stats.live_twice;
-    finish.totals.foreign_frees += stats.foreign_frees;
+    add_totals(job, &stats);
     if (stat(job->tape_path, &file) == 0)
         finish.totals.bytes += (uint64_t)file.st_size;
-    if (!finish.keep_raw)
+    if (!finish.options.keep_raw)
         unlink(job->raw_path);
 }
 
@@ -137,10 +155,9 @@ static void *work(void *unused)
     return NULL;
 }
 
-void finish_begin(bool keep_raw, bool with_sites)
+void finish_begin(struct finish_options options)
 {
-    finish.keep_raw = keep_raw;
-    finish.with_sites = with_sites;
+    finish.options = options;
     finish.last = &finish.first;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "recorder/collector/finish.h"
+#include "recorder/collector/samples.h"
 #include "traces/cli.h"
 
 void recorded_list_init(struct recorded_list *list, const char *output)
@@ -200,6 +201,7 @@ struct recorded *recorded_begin(struct recorded_list *list, struct session *sess
     process->parent_order = chunk->parent_order;
     process->by_exec = chunk->by_exec;
     process->site_depth = session->shared->site_depth;
+    process->pooled_python = samples_is_pooled_python(process->pid);
     process->started_ns = chunk->started_ns;
     process->pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
     choose_paths(list, process);

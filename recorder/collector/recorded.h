@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include "recorder/collector/call_sites.h"
 #include "recorder/collector/session.h"
+#include "traces/raw_words.h"
 #include "traces/raw_writer.h"
 
 /* What the collector knows of a lane in its present use. */
@@ -35,8 +36,12 @@ struct recorded {
     uint32_t pid, parent_pid, order, parent_order;
     bool by_exec; /* else forked */
     uint32_t site_depth;
-    bool closed; /* its raw tape is closed, its chunks given back */
-    int pidfd;   /* -1: none */
+    bool pooled_python;     /* python with its own pools for small objects */
+    bool has_limit;         /* count what is drained */
+    bool stopped;           /* was told to record no more, since the user wanted no more */
+    struct raw_tally tally; /* what was drained, where a limit is to be kept */
+    bool closed;            /* its raw tape is closed, its chunks given back */
+    int pidfd;              /* -1: none */
     enum recorded_end end;
     bool wait_known;
     int wait_status;

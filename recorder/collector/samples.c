@@ -99,3 +99,29 @@ bool samples_pidfd_status(int pidfd, int *ret_wait_status)
     *ret_wait_status = info.exit_code;
     return true;
 }
+
+/* The environment as it was at the start; values may be longer than what is read. */
+static bool has_variable(uint32_t pid, const char *name)
+{
+    char path[48], text[65536];
+    snprintf(path, sizeof path, "/proc/%u/environ", pid);
+    FILE *file = fopen(path, "re");
+    size_t bytes = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[bytes] = '\0';
+    for (const char *at = text; at < text + bytes; at += strlen(at) + 1)
+        if (!strncmp(at, name, strlen(name)) && at[strlen(name)] == '=')
+            return true;
+    return false;
+}
+
+bool samples_is_pooled_python(uint32_t pid)
+{
+    char path[48], program[512];
+    snprintf(path, sizeof path, "/proc/%u/exe", pid);
+    ssize_t bytes = readlink(path, program, sizeof program - 1);
+    program[bytes > 0 ? bytes : 0] = '\0';
+    const char *slash = strrchr(program, '/');
+    return slash && !strncmp(slash + 1, "python", 6) && !has_variable(pid, "PYTHONMALLOC");
+}

@@ -16,6 +16,8 @@ bool samples_resident(uint32_t pid, uint64_t *ret_bytes);
  * be told from other mappings. Reads /proc/PID/maps: tens of microseconds and more. 0: not known.
  */
 uint64_t samples_held(uint32_t pid);
+/* Is it a python whose small objects come from pools of its own (no PYTHONMALLOC)? */
+bool samples_is_pooled_python(uint32_t pid);
 /*
  * The wait status of a process that has ended and has not been waited for yet by its parent. False:
  * it is gone, or lives.

@@ -146,3 +146,21 @@ __attribute__((noinline, cold)) void lane_leave_slow(struct ring_lane *lane)
     signal_fence();
     self.ready = lane;
 }
+
+struct ring_lane *lane_mark(struct ring_lane *lane, const char *text, size_t bytes)
+{
+    if (!wiped.recording)
+        lane = lane_record_unready(lane);
+    if (!lane || !lane_look_up(lane))
+        return NULL;
+    uint64_t head = atomic_load_explicit(&lane->head, memory_order_relaxed);
+    lane_put(lane, head++, raw_word_tagged(RAW_MARK, bytes));
+    for (size_t at = 0; at < bytes; at += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        size_t left = bytes - at;
+        __builtin_memcpy(&word, text + at, left < sizeof word ? left : sizeof word);
+        lane_put(lane, head++, word);
+    }
+    atomic_store_explicit(&lane->head, head, memory_order_release);
+    return lane;
+}

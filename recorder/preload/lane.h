@@ -133,6 +133,9 @@ lane_record(struct ring_lane *lane, unsigned kind, const void *pointer, uint64_t
     return lane_record_from(lane, kind, pointer, value, align_log2, __builtin_return_address(0));
 }
 
+/* A mark of the user's, with a stamp of its own. Returns as lane_record(). */
+struct ring_lane *lane_mark(struct ring_lane *lane, const char *text, size_t bytes);
+
 /* Does this mode have a fast path? */
 static inline bool lane_mode_is_fast(uint32_t mode)
 {

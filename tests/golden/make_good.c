@@ -85,7 +85,7 @@ static void make_kinds(const char *folder)
         }
     }
     for (uint64_t i = 0; i < 2; i++) {
-        const struct tape_sample sample = {1000000 * i, 10 * i, 4096 * (i + 1), 8192};
+        const struct tape_sample sample = {1000000 * i, 10 * i, 4096 * (i + 1), 8192, 100 * i};
         must(tape_writer_sample(writer, &sample, &error));
     }
     end(writer, true);
