@@ -7,7 +7,6 @@ HEAPTAPE_STRESS=full (make stress-recorder) runs the long forms; survival() note
 """
 
 import collections
-import csv
 import json
 import os
 import pathlib
@@ -70,14 +69,21 @@ def tapes_beside(tape) -> dict:
     return {p.name: p for p in tape.parent.glob(tape.stem + ".*.tape")}
 
 
+# Counts in awk: a tape may have millions of events.
+COUNT_SIZES = """NR == 1 { for (i = 1; i <= NF; i++) { if ($i == "kind") kind = i; if ($i ~ /^size/) size = i }; next }
+/"/ { gsub(/"realloc.p,0."/, "realloc(p.0)") }
+{ count[$kind "," ($size == "" ? 0 : $size)]++ } END { for (key in count) print count[key] "," key }"""
+
+
 def sizes(tape) -> collections.Counter:
     """(kind, size) of the events of a tape, counted."""
-    done = run([TRACE, "dump", "--format=csv", tape])
-    assert done.returncode == 0, done.stderr
-    lines = csv.reader(done.stdout.decode().splitlines())
-    header = next(lines)
-    kind, size = header.index("kind"), next(i for i, h in enumerate(header) if h.startswith("size"))
-    return collections.Counter((line[kind], int(line[size] or 0)) for line in lines)
+    dump = subprocess.Popen([TRACE, "dump", "--format=csv", tape], stdout=subprocess.PIPE)
+    counted_by = subprocess.run(["awk", "-F,", COUNT_SIZES], stdin=dump.stdout,
+                                capture_output=True, text=True, check=True, timeout=120)
+    dump.stdout.close()
+    assert dump.wait() == 0
+    lines = (line.split(",") for line in counted_by.stdout.splitlines())
+    return collections.Counter({(kind.replace("p.0", "p,0"), int(size)): int(n) for n, kind, size in lines})
 
 
 def shell_status(done) -> int:

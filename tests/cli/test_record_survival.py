@@ -168,6 +168,9 @@ def test_collector_killed_the_program_goes_on(after, tmp_path):
     raws = list(tmp_path.glob("*.raw"))
     for raw in raws:
         done = run([TRACE, "resolve", "-o", tmp_path / "y.tape", raw])
+        if done.returncode == 3 and after < 0.01:  # killed before its first words were written
+            assert raw.stat().st_size < 4096, done.stderr
+            continue
         assert done.returncode == 1, done.stderr
         tape = info(tmp_path / "y.tape")
         assert tape["complete"] is False and tape["cut_reason"]

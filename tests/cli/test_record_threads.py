@@ -4,7 +4,7 @@
 import os
 
 import pytest
-from record_help import CASES, FULL, Count, accepted, blocks, calls_on, case, record, run, sizes, sound, survival
+from record_help import CASES, FULL, Count, accepted, blocks, calls_on, case, record, run, sizes, sound, survival, tapes_beside
 
 BUMP = dict(os.environ, LD_PRELOAD=str(CASES / "record_bump.so"))  # an allocator that may be left anywhere
 
@@ -69,6 +69,29 @@ def test_signal_handlers_that_allocate(options, tmp_path):
     # a call that a jump left may be on the tape or not: it completed, or it did not
     assert words["main"] <= found["malloc", 1031] <= words["asked"]
     assert sound(tmp_path / "x.tape")["complete"] is True
+
+
+@pytest.mark.parametrize("how", ["stay", "jump", pytest.param("fork", marks=pytest.mark.xfail(
+    reason="the child returns into a hook whose ring is gone", strict=False))])
+def test_handlers_inside_of_the_hooks(how, tmp_path):
+    """Over glibc's malloc, which bears handlers there: the fast path, left and entered anywhere."""
+    done = record(tmp_path / "x.tape", [case("midhook"), how], "-v")
+    assert done.returncode == 0, done.stderr
+    assert b"live twice 0, frees of unknown addresses 0" in done.stderr
+    words = words_of(done.stdout)
+    found = sizes(tmp_path / "x.tape")
+    assert found["malloc", 1047] == words["handler"] >= 900
+    assert words["made"] <= found["malloc", 1031] <= words["asked"]
+    tape = sound(tmp_path / "x.tape")
+    assert tape["by_kind"]["free"] in range(words["made"] + words["handler"] - (words["asked"] - words["made"]),
+                                            words["asked"] + words["handler"] + 1)
+    if how != "jump":
+        assert words["made"] == words["asked"]
+    children = tapes_beside(tmp_path / "x.tape").values()
+    assert words["children"] == len(children) == (20 if how == "fork" else 0)
+    for path in children:
+        assert blocks(path, 1063) == blocks(path, 1079) == 10
+        assert sound(path)["by_kind"]["free_foreign"] == 0
 
 
 def test_waits_are_interrupted_as_without_us_and_errno_stays(tmp_path):
