@@ -142,10 +142,16 @@ struct ring_sites {
     _Atomic uint32_t claimed; /* sites, some of them perhaps being written */
     _Atomic uint32_t lost;    /* found no room */
     _Atomic uint32_t objects_claimed, object_count;
+    _Atomic uint32_t stop; /* where ring_chunk has it, as all chunks are told to stop alike */
+    uint32_t reserved;
     struct ring_object object[RING_OBJECTS];
     struct ring_site_slot slot[RING_SITE_SLOTS];
     uint64_t stacks[]; /* count, frames; `depth` + 1 words each, number 1 first */
 };
+
+_Static_assert(__builtin_offsetof(struct ring_sites, stop) ==
+                   __builtin_offsetof(struct ring_chunk, stop),
+               "see there");
 
 static inline uint64_t *ring_sites_stack(struct ring_sites *sites, uint32_t depth, uint32_t number)
 {

@@ -1,6 +1,7 @@
 #include "recorder/collector/session.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <stdbool.h>
@@ -18,6 +19,7 @@
  */
 static uint32_t set_length(int memory)
 {
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN); /* ftruncate() raises it */
     struct rlimit before, lifted;
     bool limited = getrlimit(RLIMIT_FSIZE, &before) == 0 && before.rlim_cur != RLIM_INFINITY;
     if (limited) {
@@ -32,6 +34,7 @@ static uint32_t set_length(int memory)
         chunks /= 2;
     if (limited)
         setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
     return chunks;
 }
 

@@ -97,7 +97,7 @@ static bool wait_for_room(struct ring_lane *lane, uint64_t head)
  */
 __attribute__((noinline, cold)) bool lane_look_up(struct ring_lane *lane)
 {
-    if (!lane->words) { /* a ring of the parent's, covered in the child */
+    if (!lane->chunk) { /* a ring of the parent's, covered in the child */
         process_count_lost_event();
         if (self.lane == lane) { /* the next event begins anew */
             self.lane = self.lanes = NULL;
@@ -136,7 +136,7 @@ __attribute__((noinline, cold)) void lane_leave_slow(struct ring_lane *lane)
             self.state = THREAD_OFF;
         return;
     }
-    if (!lane->words) /* a handler forked, we are the child, and it has its own lane already */
+    if (!lane->chunk) /* a handler forked, we are the child, and it has its own lane already */
         return;
     self.ready = NULL;
     signal_fence();

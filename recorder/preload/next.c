@@ -30,13 +30,18 @@ static bool provider_is_libc;
 
 void *next_symbol(const char *name)
 {
+    /* For a name that nobody defines the loader would make a message in the program's heap, and
+     * drop the program's own pending one: calls that belong on no tape. */
+    void *defined = attach_definition(name);
+    if (!defined || attach_is_on())
+        return defined;
     uint64_t signals;
     raw_signals_block(&signals); /* a handler's calls are not our doing */
     struct thread_self before = self;
     self.ready = NULL;
     self.state = THREAD_STARTING; /* what the loader allocates now is */
-    void *found = attach_is_on() ? attach_definition(name) : dlsym(RTLD_NEXT, name);
-    if (!found && !attach_is_on()) {
+    void *found = dlsym(RTLD_NEXT, name);
+    if (!found) {
         (void)dlerror(); /* the message would be the program's next one */
         (void)dlerror(); /* and this gives its memory back */
     }

@@ -371,6 +371,20 @@ bool process_attach(int memory, uint32_t seen_pid)
 }
 
 /*
+ * A hook that already looked whether there was room writes to its ring once more; what it hits is
+ * private and nobody's. That `chunk` is NULL tells such lanes.
+ */
+static void cover_chunk(struct ring_chunk *chunk, uint64_t bytes)
+{
+    if (!raw_mmap(chunk, bytes, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0))
+        return;
+    uint64_t lanes = (bytes - RING_CHUNK_HEADER_BYTES) / RING_BYTES;
+    for (uint32_t i = 0; i < lanes; i++)
+        chunk->lane[i].words = ring_lane_words(chunk, i);
+}
+
+/*
  * In a child that fork made. The parent's rings are covered with private memory, so that a hook
  * which a handler interrupted with the fork, and which now goes on in the child, hits nothing.
  */
@@ -379,8 +393,7 @@ static bool begin_child(void)
     if (!process.session) /* the parent was still setting up */
         return false;
     for (uint32_t i = 0; i < process.chunks; i++)
-        raw_mmap(process.chunk[i], process.mapped_bytes[i], PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        cover_chunk(process.chunk[i], process.mapped_bytes[i]);
     uint32_t parent_order = process.order;
     find_pid();
     process.chunks = 0;

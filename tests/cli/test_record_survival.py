@@ -229,7 +229,6 @@ def test_file_size_limit(tmp_path):
     survival("RLIMIT_FSIZE of the collector", 1, verdict=CUT)
 
 
-@pytest.mark.xfail(reason="the collector dies of SIGXFSZ before the start", strict=False)
 def test_a_hard_file_size_limit(tmp_path):
     """Too low for our memory: said before the program starts (or lifted, where one may)."""
     done = run(["bash", "-c", f"ulimit -f 256; exec {RECORD} -o {tmp_path}/x.tape -- {case('churn')} 2 1000000 10"])
