@@ -20,7 +20,7 @@ RECORD_LINE = b"heaptape record: "
 
 @dataclasses.dataclass
 class Row:
-    """What is printed of an entry. result: same, refused (as it should be), differs, skipped."""
+    """What is printed of an entry. result: same, refused or breaks (as it should), differs, skipped."""
 
     name: str
     kind: str
@@ -225,6 +225,9 @@ def _verdict(tools, place, ports, row, plain, again) -> list:
     if program.refused:
         row.result, row.detail = "refused", under.stderr.decode(errors="replace").strip()
         return under.trouble + refusal_troubles(program, under)
+    if tools.under in program.breaks_on:
+        row.result, row.detail = "breaks", f"as expected: {program.breaks_on[tools.under]}"
+        return [] if under.status > 128 else [f"ends with status {under.status}, though the list says that it crashes"]
     troubles = list(under.trouble)
     if tools.under == "record":
         troubles += unexpected_words(program, split_said(under))

@@ -36,6 +36,7 @@ class Program:
     normalise: tuple = ()
     says: str = ""  # a regular expression: the line in which the recorder says what it cannot see
     refused: str = ""  # a regular expression: the one line, with exit status 4, and nothing is run
+    breaks_on: dict = dataclasses.field(default_factory=dict)  # allocators by name: why it crashes on them
     user: str = ""  # where root runs the list, the program is run as this user instead
     seconds: int = 30  # plain; under a recorder or an allocator three times as long
     note: str = ""  # what makes it worth having

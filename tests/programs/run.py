@@ -79,6 +79,7 @@ def print_list(programs, form):
         words = [p.note] if p.note else []
         words += [f"the recorder says: `{p.says}`"] if p.says else []
         words += [f"refused, exit 4: `{p.refused}`"] if p.refused else []
+        words += [f"crashes on {', '.join(p.breaks_on)}: {next(iter(p.breaks_on.values()))}"] if p.breaks_on else []
         words += [f"not compared: {name} ({why})" for name, why in p.ignore.items()]
         words += [f"normalised: {rule.where} ({rule.reason})" for rule in p.normalise]
         print(f"| {p.name} | {p.kind} | {p.packages} | {'; '.join(words).replace('|', chr(92) + '|')} |")
@@ -138,7 +139,7 @@ def table_line(row: Row) -> str:
 
 
 def summary(rows) -> str:
-    count = {result: sum(r.result == result for r in rows) for result in ("same", "refused", "differs", "skipped")}
+    count = {result: sum(r.result == result for r in rows) for result in ("same", "refused", "breaks", "differs", "skipped")}
     events, tapes = sum(r.events for r in rows), sum(r.tapes for r in rows)
     text = ", ".join(f"{n} {result}" for result, n in count.items() if n)
     if tapes:

@@ -137,7 +137,7 @@ PROGRAMS = [
     Program("povray", "media", "povray", "povray +Iin.pov +Oout.ppm +FP +W160 +H120 +WT3 +A0.3 -D -GA >/dev/null 2>&1 </dev/null", sees="povray", files={"in.pov": POVRAY}, note="boost threads; a pool of its own",
             normalise=(Normalise("out.ppm", "# Render Date: .*", "", "the time stands in the picture"),)),
     Program("gnuplot", "document", "gnuplot-nox", "gnuplot run.gp 2>&1 | tail -n 12", sees="gnuplot", files={"run.gp": GNUPLOT, "orders.csv": lambda: inputs.csv_text().replace(",", " ")}),
-    Program("graphviz", "document", "graphviz", "dot -Tsvg -o dot.svg in.dot; neato -Tplain in.dot | cksum; fdp -Txdot in.dot | cksum; gvpr 'N[outdegree > 4]{print($.name)}' in.dot", sees="dot gvpr", files={"in.dot": inputs.dot_graph}, note="plug-ins by dlopen"),
+    Program("graphviz", "document", "graphviz", "dot -Tsvg -o dot.svg in.dot; neato -Tplain in.dot | cksum; twopi -Txdot in.dot | cksum; gvpr 'N[outdegree > 4]{print($.name)}' in.dot", sees="dot gvpr", files={"in.dot": inputs.dot_graph}, note="plug-ins by dlopen"),
     Program("groff", "document", "groff-base", "groff -t -e -man -Tutf8 in.1 | tail -n 60; groff -t -man -Tps in.1 | grep -v '^%%' | cksum", sees="troff tbl grotty",
             files={"in.1": lambda: GROFF.format(text=inputs.text(300))}, note="C++, a pipe of five programs"),
     Program("pandoc", "document", "pandoc", "pandoc -t html -o out.html in.md; pandoc -t rst in.md | cksum; pandoc -f html -t man out.html | tail -n 5", sees="pandoc", files={"in.md": inputs.markdown},
