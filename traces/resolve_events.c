@@ -79,6 +79,8 @@ static enum tape_status put(struct resolver *resolver, struct lane *lane, unsign
     resolver->stats.events++;
     if (!count_requested(resolver, &event))
         return resolver_no_memory(resolver);
+    if (resolver->window.is_all)
+        return tape_writer_put(resolver->writer, &event, resolver->error);
     return window_put(&resolver->window, &event, resolver->error);
 }
 

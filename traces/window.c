@@ -12,6 +12,7 @@ void window_begin(struct window *window, struct window_limit start, struct windo
     *window = (struct window){.start = start, .stop = stop, .writer = writer};
     window->begun = start.unit == WINDOW_NEVER;
     window->tracking = !window->begun;
+    window->is_all = window->begun && stop.unit == WINDOW_NEVER;
     tape_track_init(&window->track);
 }
 
