@@ -144,20 +144,8 @@ def resolved_soundly(raw) -> bool:
     return done.returncode == 0
 
 
-def accepted(folder, command, *options, env=None, plain_env=None, library="count", foreign=0, same=None, sound_order=True,
-             lookups=0, unseen=None):
-    """Runs COMMAND plainly and recorded, with the count behind, and holds the two against each other.
-
-    foreign: frees of unknown blocks that there have to be, None where that is chance; same: makes outputs comparable (pids); library: what counts,
-    None for nothing; plain_env: where the plain run differs; lookups: names that the recorder looks up in vain while
-    the program runs, whose messages the loader may allocate past the tape; unseen: calls by kind that end in the recorder. Returns done, path, tape, tapes (by path),
-    calls (by pid), count.
-    """
-    same = same or (lambda output: output)
-    plain = run(command, env=env if plain_env is None else plain_env)
-    count = Count(folder, library, env) if library else None
-    path = pathlib.Path(folder) / "x.tape"
-    done = record(path, command, "-q", "--keep-raw", *options, env=count.environment if count else env)
+def check_tapes(path, done, plain, same, foreign, sound_order):
+    """A recording's program did what it did plainly, and its tapes are sound. Returns them and their calls by pid."""
     assert done.returncode == shell_status(plain), done.stderr
     assert same(done.stdout) == same(plain.stdout), f"{plain.stdout} became {done.stdout}"
     assert same(done.stderr) == same(plain.stderr), f"{plain.stderr} became {done.stderr}"
@@ -169,17 +157,48 @@ def accepted(folder, command, *options, env=None, plain_env=None, library="count
         assert tape["complete"] is True and tape["damaged_blocks"] == 0
         assert not sound_order or resolved_soundly(f"{p}.raw"), p
         calls[tape["pid"]].update(calls_on(tape))
-    if count:
-        counts = count.by_pid()
-        surplus = counts[tapes[path]["pid"]]["realloc"] - calls[tapes[path]["pid"]]["realloc"]
-        if 0 < surplus <= lookups:
-            counts[tapes[path]["pid"]].subtract(malloc=3 * surplus, free=3 * surplus, realloc=surplus, free_null=surplus)
-        counts[tapes[path]["pid"]].update(unseen or {})
-        if not sound_order:  # the resolver frees what is live twice
-            assert calls[tapes[path]["pid"]]["free"] >= counts[tapes[path]["pid"]]["free"]
-            counts[tapes[path]["pid"]]["free"] = calls[tapes[path]["pid"]]["free"]
-        assert calls == counts, f"on the tapes: {dict(calls)}; counted: {dict(counts)}"
+    return tapes, calls
+
+
+def accepted(folder, command, env=None, plain_env=None, library="count", foreign=0, same=None, sound_order=True,
+             lookups=0, unseen=None, steady=True):
+    """Runs COMMAND plainly and recorded, with an independent count behind the recorder, and holds the two against each
+    other; then once more with nothing behind, because over glibc's own malloc the recorder has another, faster way.
+
+    foreign: frees of unknown blocks that there have to be, None where that is chance; same: makes outputs comparable
+    (pids); library: what counts; plain_env: where the plain run differs; lookups: names that the recorder looks up in
+    vain while the program runs, whose messages the loader may allocate past the tape; unseen: calls by kind that end in
+    the recorder; steady: the program makes the same calls each time. Returns done, path, tape, tapes (by path), calls
+    (by pid), of the run with nothing behind where it is steady, else of the counted one.
+    """
+    same = same or (lambda output: output)
+    plain = run(command, env=env if plain_env is None else plain_env)
+    count = Count(folder, library, env)
+    path = pathlib.Path(folder) / "counted.tape"
+    done = record(path, command, "-q", "--keep-raw", env=count.environment)
+    tapes, calls = check_tapes(path, done, plain, same, foreign, sound_order)
+    counts, own = count.by_pid(), tapes[path]["pid"]
+    surplus = counts[own]["realloc"] - calls[own]["realloc"]
+    if 0 < surplus <= lookups:
+        counts[own].subtract(malloc=3 * surplus, free=3 * surplus, realloc=surplus, free_null=surplus)
+    counts[own].update(unseen or {})
+    if not sound_order:  # the resolver frees what is live twice
+        assert calls[own]["free"] >= counts[own]["free"]
+        counts[own]["free"] = calls[own]["free"]
+    assert calls == counts, f"on the tapes: {dict(calls)}; counted: {dict(counts)}"
+    if plain_env is None:
+        counted_calls, fast = calls, pathlib.Path(folder) / "x.tape"
+        fast_done = record(fast, command, "-q", "--keep-raw", env=env)
+        fast_tapes, fast_calls = check_tapes(fast, fast_done, plain, same, foreign, sound_order)
+        if steady:
+            done, path, tapes, calls = fast_done, fast, fast_tapes, fast_calls
+            assert by_size(calls) == by_size(counted_calls), f"{dict(calls)} and with a count {dict(counted_calls)}"
     return types.SimpleNamespace(done=done, path=path, tape=tapes[path], tapes=tapes, calls=calls, count=count)
+
+
+def by_size(calls) -> list:
+    """The calls of all processes in an order that does not hang on their pids."""
+    return sorted(sorted(counter.items()) for counter in calls.values())
 
 
 def blocks(path, size, kind="malloc") -> int:

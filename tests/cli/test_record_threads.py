@@ -31,7 +31,7 @@ def test_a_race_of_eight_threads_keeps_every_address_in_order(tmp_path):
 
 
 def test_a_race_is_counted_to_the_last_call(tmp_path):
-    accepted(tmp_path, [case("race"), 5000])
+    accepted(tmp_path, [case("race"), 5000], steady=False)
 
 
 # ---- threads that come and go ----------------------------------------------------------------------------------
@@ -39,14 +39,14 @@ def test_a_race_is_counted_to_the_last_call(tmp_path):
 
 def test_thousands_of_short_threads(tmp_path):
     """On stacks of PTHREAD_STACK_MIN, half of them detached, each with a key's destructor; blocks stay behind."""
-    done = accepted(tmp_path, [case("threads"), 3000])
+    done = accepted(tmp_path, [case("threads"), 3000], steady=False)
     assert blocks(done.path, 1031) == 3000 * 11
     assert done.tape["lanes"] >= 3000
     assert done.tape["live_at_end_blocks"] >= 3000
 
 
 def test_thread_local_objects_and_keys_that_allocate_to_the_end(tmp_path):
-    done = accepted(tmp_path, [case("tls"), 300])
+    done = accepted(tmp_path, [case("tls"), 300], steady=False)
     found = sizes(done.path)
     # std::string takes one byte more than its text
     assert found["malloc", 1048] == 600 and found["malloc", 1063] == found["malloc", 1095] == 300
@@ -103,7 +103,7 @@ def test_waits_are_interrupted_as_without_us_and_errno_stays(tmp_path):
 
 
 def test_no_call_is_a_cancellation_point(tmp_path):
-    done = accepted(tmp_path, [case("cancel"), 50])
+    done = accepted(tmp_path, [case("cancel"), 50], steady=False)
     words = words_of(done.done.stdout)
     assert blocks(done.path, 1031) == words["made"] == words["asked"] == 50 * 500
     assert blocks(done.path, 1047) == words["cleaned"] == 100
