@@ -48,11 +48,11 @@ enum record_mode {
 };
 
 struct wiped_state {
-    _Atomic uint32_t mode;   /* enum record_mode */
-    uint32_t recording;      /* 1: this process records */
-    uint32_t many;           /* 1: it has had a second lane */
-    uint32_t sites;          /* 1: with call sites */
-    _Atomic uint32_t locked; /* the process's slow paths (process.c) */
+    _Atomic uint32_t mode;      /* enum record_mode */
+    _Atomic uint32_t recording; /* 1: this process records */
+    _Atomic uint32_t many;      /* 1: it has had a second lane */
+    uint32_t sites;             /* 1: with call sites */
+    _Atomic uint32_t locked;    /* the process's slow paths (process.c) */
     _Alignas(64) _Atomic uint16_t owner[1 << ORDER_BITS];
 };
 extern union wiped_pages {
