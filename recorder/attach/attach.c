@@ -423,8 +423,8 @@ static bool work(struct attachment *at, const struct session *session, const cha
     return joined;
 }
 
-bool attach_process(pid_t pid, const struct session *session, const char *preload,
-                    struct attach_report *ret_report, struct tape_error *error)
+bool attach_from_here(pid_t pid, const struct session *session, const char *preload,
+                      struct attach_report *ret_report, struct tape_error *error)
 {
     struct attachment at = {
         .pid = pid, .remote_session = -1, .remote_library = -1, .report = ret_report};
@@ -446,6 +446,9 @@ bool attach_process(pid_t pid, const struct session *session, const char *preloa
     tracer_end(&at.tracer);
     if (at.memory >= 0)
         close(at.memory);
+    char state = procfs_thread_state(pid, pid);
+    if (!attached && (!state || state == 'Z' || state == 'X'))
+        fail(&at, error, "it ended while it was attached to");
     ret_report->all_ms = now_ms() - begin;
     return attached;
 }

@@ -16,8 +16,15 @@ struct attach_report {
     double all_ms;
 };
 
-/* `preload`: path of the library. The session's chunks hold the process when this returns true. */
+/*
+ * `preload`: path of the library. The session's chunks hold the process when this returns true.
+ * attach_process() leaves the work to a child of ours, so that a recorder that is killed in the
+ * middle does not leave the process with a thread that stands on a borrowed stack.
+ */
 bool attach_process(pid_t pid, const struct session *session, const char *preload,
                     struct attach_report *ret_report, struct tape_error *error);
+/* The work itself, by this process. */
+bool attach_from_here(pid_t pid, const struct session *session, const char *preload,
+                      struct attach_report *ret_report, struct tape_error *error);
 
 #endif

@@ -39,7 +39,7 @@ static bool is_there(pid_t pid, struct tape_error *error)
     if (group != (uint64_t)pid)
         return refuse(error, pid, "is a thread of process %llu; give --pid=%llu",
                       (unsigned long long)group, (unsigned long long)group);
-    if (pid == getpid())
+    if (pid == getpid() || pid == getppid()) /* we are a child of the recorder's */
         return refuse(error, pid, "is this recorder itself; give another process");
     return true;
 }
@@ -47,13 +47,15 @@ static bool is_there(pid_t pid, struct tape_error *error)
 static bool is_alive(pid_t pid, struct tape_error *error)
 {
     uint64_t kernel_thread = 0, bytes;
-    char state = procfs_thread_state(pid, pid);
+    bool has_memory = procfs_status_number(pid, "VmSize", 10, &bytes);
+    char state =
+        procfs_thread_state(pid, pid); /* after that: one that ends loses its memory first */
     procfs_status_number(pid, "Kthread", 10, &kernel_thread);
     if (state == 'Z' || state == 'X')
         return refuse(error, pid,
                       "has ended already and only waits to be noticed by its parent; there is "
                       "nothing to record");
-    if (kernel_thread || !procfs_status_number(pid, "VmSize", 10, &bytes))
+    if (kernel_thread || !has_memory)
         return refuse(error, pid, "is a thread of the kernel, which has no heap of this kind");
     if (state == 'T')
         return refuse(error, pid, "is stopped; let it go on first: kill -CONT %d", (int)pid);

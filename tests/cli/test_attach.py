@@ -379,6 +379,29 @@ def test_the_program_killed(tmp_path):
     assert sound(tmp_path / "x.tape")["events"] > 1000
 
 
+def test_the_recorder_killed_in_the_middle_of_attaching(tmp_path):
+    chance = random.Random(5)
+    for i in range(20):
+        with Target("attach_churn", 3, 1000) as target:
+            recorder = subprocess.Popen([RECORD, "-q", "-o", tmp_path / "x.tape", f"--pid={target.pid}"])
+            time.sleep(chance.random() * 0.03)
+            recorder.kill()
+            recorder.wait()
+            assert target.go() == ("blocks 3000 spoilt 0\n", 5), i
+
+
+def test_the_program_killed_in_the_middle_of_attaching(tmp_path):
+    chance = random.Random(6)
+    for _ in range(20):
+        with Target("attach_churn", 3, 1000) as target:
+            recorder = subprocess.Popen([RECORD, "-q", "-o", tmp_path / "x.tape", f"--pid={target.pid}"], stderr=subprocess.PIPE)
+            time.sleep(chance.random() * 0.03)
+            target.process.kill()
+            target.process.wait()
+            _, err = recorder.communicate(timeout=30)
+            assert recorder.returncode == 0 or (recorder.returncode == 4 and err.count(b"\n") == 1), err
+
+
 # ---- who cannot be attached to ---------------------------------------------------------------------------------
 
 
