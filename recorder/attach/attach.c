@@ -248,7 +248,7 @@ static bool call_patiently(struct attachment *at, bool begun, uint64_t function,
         bool done = begun
                         ? remote_call_again(&at->remote, CALL_MS, ret_result, error)
                         : remote_call(&at->remote, function, arguments, CALL_MS, ret_result, error);
-        if (done || errno != ETIMEDOUT)
+        if (done || errno != ETIMEDOUT || procfs_thread_state(at->pid, at->remote.tid) == 'Z')
             return done;
         if (!warned)
             cli_warn("process %d (%s): its loader is busy; waiting for it", (int)at->pid,

@@ -47,11 +47,10 @@ static bool is_there(pid_t pid, struct tape_error *error)
 static bool is_alive(pid_t pid, struct tape_error *error)
 {
     uint64_t kernel_thread = 0, bytes;
+    bool told = procfs_status_number(pid, "Kthread", 10, &kernel_thread); /* by newer kernels */
     bool has_memory = procfs_status_number(pid, "VmSize", 10, &bytes);
-    char state =
-        procfs_thread_state(pid, pid); /* after that: one that ends loses its memory first */
-    procfs_status_number(pid, "Kthread", 10, &kernel_thread);
-    if (state == 'Z' || state == 'X')
+    char state = procfs_thread_state(pid, pid); /* one that ends loses its memory before that */
+    if (state == 'Z' || state == 'X' || !state || (told && !kernel_thread && !has_memory))
         return refuse(error, pid,
                       "has ended already and only waits to be noticed by its parent; there is "
                       "nothing to record");

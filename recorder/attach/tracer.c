@@ -201,10 +201,9 @@ void tracer_end(struct tracer *tracer)
         left = false;
         for (size_t i = 0; i < tracer->count; i++) {
             struct tracer_thread *thread = &tracer->threads[i];
-            if (thread->held) {
-                ptrace(PTRACE_DETACH, thread->tid, NULL, 0);
+            if (thread->held) { /* else killed meanwhile, and is still to be waited for */
+                thread->gone = ptrace(PTRACE_DETACH, thread->tid, NULL, 0) == 0;
                 thread->held = false;
-                thread->gone = true;
             }
             left |= !thread->gone;
         }
@@ -221,9 +220,11 @@ bool tracer_wait(struct tracer *tracer, struct tracer_thread *thread, long timeo
             return true;
         for (size_t i = 0; i < tracer->count; i++) {
             struct tracer_thread *other = &tracer->threads[i];
-            if (other == thread || other->gone || other->held || !look(other, false))
+            bool held =
+                other->held; /* may have been killed; the first thread ends after all others */
+            if (other == thread || other->gone || !look(other, false))
                 continue;
-            if (other->held) { /* a stop of the whole process, or a trap left over from a hold */
+            if (other->held && !held) { /* the whole process stops, or a trap is left of a hold */
                 ptrace(other->by_job ? PTRACE_LISTEN : PTRACE_CONT, other->tid, NULL, 0);
                 other->held = false;
             }
