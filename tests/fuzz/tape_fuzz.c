@@ -18,7 +18,9 @@
 #include "traces/convert/convert.h"
 #include "traces/crc32c.h"
 #include "traces/raw_writer.h"
+#include "traces/marks.h"
 #include "traces/resolve.h"
+#include "traces/sites.h"
 
 enum { BYTES_MAX = 1 << 16 };
 static const char out_path[] = "fuzz.out.tape", raw_path[] = "fuzz.raw";
@@ -70,13 +72,20 @@ static void seal(uint8_t *data, size_t bytes)
         size_t left = bytes - at - sizeof block;
         if (block.payload_bytes > left)
             block.payload_bytes = (uint32_t)left;
-        block.kind = block.kind < 12 ? block.kind : block.kind % 12;
+        block.kind = block.kind < 14 ? block.kind : block.kind % 14;
         block.sequence = sequence++;
         block.payload_crc = crc32c(data + at + sizeof block, block.payload_bytes);
         block.crc = crc32c(&block, offsetof(struct format_block_header, crc));
         memcpy(data + at, &block, sizeof block);
         at += sizeof block + block.payload_bytes;
     }
+}
+
+static void read_tape(const char *path);
+static void ignore_mark(const struct tape_mark *mark, void *context)
+{
+    (void)mark;
+    (void)context;
 }
 
 static void read_file(const uint8_t *data, size_t bytes)
@@ -94,6 +103,7 @@ static void read_file(const uint8_t *data, size_t bytes)
         (tape_check(out_path, NULL, NULL, &check, &error) != TAPE_OK || check.damage ||
          check.nonsense))
         abort(); /* whatever comes in, what the resolver writes is sound */
+    read_tape(path);
     close(fd);
 }
 
@@ -122,6 +132,73 @@ static void resolve_records(const uint8_t *data, size_t bytes)
         abort();
 }
 
+/* Call sites and marks, whatever they say, and every event. */
+static void read_extra(const struct tape_extra *extra, void *sites)
+{
+    tape_sites_take(sites, extra);
+    tape_marks_each(extra, ignore_mark, NULL);
+}
+
+static void read_tape(const char *path)
+{
+    struct tape_reader *reader;
+    struct tape_error error;
+    const struct tape_event *events;
+    const uint32_t *frames;
+    size_t count;
+    enum tape_status status;
+    struct tape_sites *sites = tape_sites_new();
+    if (tape_reader_open(path, &reader, &error) == TAPE_OK) {
+        tape_reader_on_extra(reader, read_extra, sites);
+        while ((status = tape_reader_next(reader, &events, &count, &error)) == TAPE_OK ||
+               status == TAPE_DAMAGED)
+            ;
+        tape_reader_close(reader);
+    }
+    for (uint32_t site = 0; site <= tape_sites_highest(sites); site++)
+        for (size_t left = tape_sites_frames(sites, site, &frames); left--;)
+            tape_sites_frame(sites, frames[left]);
+    tape_sites_free(sites);
+}
+
+/*
+ * Words as a ring has them, of any kind; between them call sites, objects and passes. The first
+ * bytes are the window.
+ */
+static void resolve_words(const uint8_t *data, size_t bytes)
+{
+    struct raw_writer *writer;
+    struct tape_error error;
+    struct tape_check check;
+    uint64_t words[64];
+    if (bytes < 4 || raw_writer_open(raw_path, NULL, 0, &writer, &error) != TAPE_OK)
+        return;
+    struct resolve_options how = {.start = {data[0] % 4, data[1]}, .stop = {data[2] % 4, data[3]}};
+    for (data += 4, bytes -= 4; bytes >= 8;) {
+        size_t count = data[0] % 64, most = (bytes - 8) / 8;
+        unsigned what = data[1] % 8, lane = data[2] % 4;
+        count = count < most ? count : most;
+        memcpy(words, data + 8, 8 * count);
+        if (what == 0)
+            raw_writer_sites(writer, data[3], data[4], words, count, &error);
+        else if (what == 1)
+            raw_writer_object(writer, (const char *)data + 8, 8 * count, &error);
+        else if (what == 2)
+            raw_writer_pass(writer, data[3], &error);
+        else
+            raw_writer_put_words(writer, lane, words, count / 2, words + count / 2,
+                                 count - count / 2, &error);
+        data += 8 + 8 * count;
+        bytes -= 8 + 8 * count;
+    }
+    raw_writer_close(writer, true, NULL, 0, &error);
+    if (tape_resolve(raw_path, out_path, &how, NULL, &error) != TAPE_OK)
+        return; /* a realloc in flight too many, a size that cannot be */
+    if (tape_check(out_path, NULL, NULL, &check, &error) != TAPE_OK || check.damage)
+        abort();
+    read_tape(out_path);
+}
+
 static void convert_text(const uint8_t *data, size_t bytes)
 {
     struct tape_error error;
@@ -138,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
     if (bytes < 2 || bytes > BYTES_MAX)
         return 0;
     memcpy(copy, data + 1, bytes - 1);
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
     case 0:
         decode(copy, bytes - 1);
         break;
@@ -151,6 +228,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
         break;
     case 3:
         resolve_records(copy, bytes - 1);
+        break;
+    case 5:
+        resolve_words(copy, bytes - 1);
         break;
     default:
         convert_text(copy, bytes - 1);
