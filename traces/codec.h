@@ -41,18 +41,20 @@ enum tape_status decoder_next(struct decoder *decoder, struct tape_event *events
 struct encoder;
 
 #define CODEC_LEVEL_DEFAULT 6
+#define CODEC_EVENTS_ALWAYS 65536
 
 /* NULL: no memory. level 0 = default. */
 struct encoder *encoder_new(int level);
 void encoder_free(struct encoder *encoder);
 /*
  * Encodes `count` (1..FORMAT_BLOCK_EVENTS_MAX) events into the encoder's own buffer, which holds
- * until the next call; *ret_encoding is what its block's header says. The encoder remembers the
- * highest id seen and which kind of reference paid off lately; both are hints. Fields that a kind
- * does not have are left out. 0 bytes: libzstd failed.
+ * until the next call; the encoding is FORMAT_EVENTS_ENCODING. The encoder remembers the highest id
+ * seen and which kind of reference paid off lately; both are hints. Fields that a kind does not
+ * have are left out. 0 bytes: libzstd failed, or the payload is beyond FORMAT_PAYLOAD_MAX, which
+ * cannot be for up to CODEC_EVENTS_ALWAYS events.
  */
 size_t encoder_block(struct encoder *encoder, const struct tape_event *events, uint32_t count,
-                     const unsigned char **ret_payload, uint16_t *ret_encoding);
+                     const unsigned char **ret_payload);
 
 /* Which fields a kind has. */
 static inline bool codec_has_size(unsigned kind)
@@ -71,17 +73,46 @@ static inline bool codec_has_site(unsigned kind)
 }
 
 /*
- * A call site is predicted from the site before it in the block and the event's token: what
- * followed them last. Encoder and decoder keep the same table.
+ * What encoder and decoder both know of the call sites in a block so far; an event's site is told
+ * as one of the guesses that follow from it, or else apart.
  */
 struct codec_sites {
-    uint32_t before;
-    uint32_t next[4096];
+    uint32_t before, highest; /* the site before; so far: they are numbered as they appear */
+    uint32_t by_token[FORMAT_SHAPES_MAX];
+    uint32_t next[16384][2]; /* what followed a site and token last, and before that */
 };
-static inline uint32_t *codec_predicted_site(struct codec_sites *sites, uint8_t token)
+enum {
+    CODEC_SITE_NEXT,
+    CODEC_SITE_OTHER,
+    CODEC_SITE_NEW,
+    CODEC_SITE_TOKEN,
+    CODEC_SITE_GUESSES,
+    CODEC_SITE_MISS = CODEC_SITE_GUESSES
+};
+
+static inline uint32_t *codec_guess_site(struct codec_sites *sites, uint8_t token,
+                                         uint32_t guesses[CODEC_SITE_GUESSES])
 {
     uint32_t context = sites->before * UINT32_C(0x9e3779b1) + token * UINT32_C(0x85ebca6b);
-    return &sites->next[context >> 20];
+    uint32_t *next = sites->next[context >> 18];
+    guesses[CODEC_SITE_NEXT] = next[0];
+    guesses[CODEC_SITE_OTHER] = next[1];
+    guesses[CODEC_SITE_NEW] = sites->highest + 1;
+    guesses[CODEC_SITE_TOKEN] = sites->by_token[token];
+    return next;
+}
+
+/* `next` is what codec_guess_site() gave. */
+static inline void codec_learn_site(struct codec_sites *sites, uint32_t *next, uint8_t token,
+                                    uint32_t site)
+{
+    if (next[0] != site) {
+        next[1] = next[0];
+        next[0] = site;
+    }
+    sites->before = sites->by_token[token] = site;
+    if (site > sites->highest)
+        sites->highest = site;
 }
 
 #endif

@@ -11,10 +11,11 @@ enum does { DOES_ALLOCATE, DOES_USE, DOES_FREE, DOES_NOTHING };
 
 struct shape {
     uint64_t size, size_mask; /* mask: all ones where the size stands in its column */
-    uint32_t reference;
+    uint32_t reference;       /* FORMAT_BY_TOUCH: what is added, see named_by_touch() */
     uint8_t kind, align_log2, does;
     uint8_t has_size, has_reference; /* 1: in its column */
-    uint8_t reserved[7];
+    uint8_t how;                     /* 0, FORMAT_SHAPE_FAR or FORMAT_SHAPE_STEP */
+    uint8_t reserved[6];
 };
 static_assert(sizeof(struct shape) == 32, "indexed by a shift");
 
@@ -27,7 +28,8 @@ struct decoder {
     uint32_t point;        /* the clock point to come */
     uint64_t time_ns;
     uint32_t size_at, reference_at, new_at, foreign_at, site_at; /* cursors */
-    uint32_t freed, touched;                                     /* how many are in these arrays */
+    uint32_t site_miss_at, step_at, place, far;
+    uint32_t freed, touched; /* how many are in these arrays */
     enum format_reference reference;
     bool bad;
     struct shape shapes[FORMAT_SHAPES_MAX];
@@ -35,11 +37,11 @@ struct decoder {
     uint32_t shape_references[FORMAT_SHAPES_MAX];
     uint8_t shape_kinds[FORMAT_SHAPES_MAX], shape_aligns[FORMAT_SHAPES_MAX];
     /* Columns; one value more than the most, so that a cursor at the end may still be read. */
-    uint8_t tokens[EVENTS_MAX + 1];
+    uint8_t tokens[EVENTS_MAX + 1], site_ranks[EVENTS_MAX + 1];
     uint64_t sizes[EVENTS_MAX + 1];
     uint32_t references[EVENTS_MAX + 1], new_ids[EVENTS_MAX + 1], foreign_ids[EVENTS_MAX + 1];
     uint32_t lanes[EVENTS_MAX + 1], lane_runs[EVENTS_MAX + 1];
-    uint32_t site_misses[EVENTS_MAX + 1];
+    uint32_t steps[EVENTS_MAX + 1], site_misses[EVENTS_MAX + 1];
     struct codec_sites sites;
     uint32_t clock_events[EVENTS_MAX + 1]; /* event index of the point, once begun */
     uint64_t clock_steps[EVENTS_MAX + 1];  /* time of the point, once begun */
@@ -71,7 +73,9 @@ static const struct place places[FORMAT_COLUMN_IDS] = {
     [FORMAT_LANE_RUNS] = PLACE(lane_runs, 4, EVENTS_MAX),
     [FORMAT_CLOCK_EVENTS] = PLACE(clock_events, 4, EVENTS_MAX),
     [FORMAT_CLOCK_STEPS] = PLACE(clock_steps, 8, EVENTS_MAX),
+    [FORMAT_SITE_RANKS] = PLACE(site_ranks, 1, EVENTS_MAX),
     [FORMAT_SITE_MISSES] = PLACE(site_misses, 4, EVENTS_MAX),
+    [FORMAT_STEPS] = PLACE(steps, 4, EVENTS_MAX),
 };
 
 static size_t round_up(size_t bytes)
@@ -239,13 +243,25 @@ static bool decode_columns(struct decoder *decoder, unsigned ids, unsigned colum
 /* ---- taking a block in -------------------------------------------------------------------------
  */
 
-static bool make_shapes(struct decoder *decoder, unsigned count)
+static uint32_t undo_zigzag(uint32_t value)
+{
+    return value >> 1 ^ (0 - (value & 1));
+}
+
+static bool make_shapes(struct decoder *decoder, unsigned count, enum format_reference reference)
 {
     if (decoder->counts[FORMAT_SHAPE_KINDS] != count)
         return false;
     const uint32_t *counts = decoder->counts;
     for (unsigned i = 0; i < count; i++) {
         unsigned flags = decoder->shape_kinds[i], kind = flags & FORMAT_SHAPE_KIND;
+        unsigned how = flags & (FORMAT_SHAPE_FAR | FORMAT_SHAPE_STEP);
+        uint32_t value = i < counts[FORMAT_SHAPE_REFERENCES] ? decoder->shape_references[i] : 0;
+        if (how && (reference != FORMAT_BY_TOUCH || !codec_refers(kind) ||
+                    how == (FORMAT_SHAPE_FAR | FORMAT_SHAPE_STEP)))
+            return false;
+        if (reference == FORMAT_BY_TOUCH && codec_refers(kind))
+            value = how ? undo_zigzag(value) : 0 - value;
         if (kind == 0 || kind >= TAPE_EVENT_KIND_LIMIT)
             return false;
         bool has_size = flags & FORMAT_SHAPE_SIZE, has_reference = flags & FORMAT_SHAPE_REFERENCE;
@@ -255,7 +271,7 @@ static bool make_shapes(struct decoder *decoder, unsigned count)
         decoder->shapes[i] = (struct shape){
             .size = i < counts[FORMAT_SHAPE_SIZES] && !has_size ? decoder->shape_sizes[i] : 0,
             .size_mask = has_size ? ~UINT64_C(0) : 0,
-            .reference = i < counts[FORMAT_SHAPE_REFERENCES] ? decoder->shape_references[i] : 0,
+            .reference = value,
             .kind = (uint8_t)kind,
             .align_log2 = i < counts[FORMAT_SHAPE_ALIGNS] ? decoder->shape_aligns[i] & 63 : 0,
             .does = allocates               ? DOES_ALLOCATE
@@ -264,15 +280,26 @@ static bool make_shapes(struct decoder *decoder, unsigned count)
                                             : DOES_NOTHING,
             .has_size = has_size,
             .has_reference = has_reference,
+            .how = (uint8_t)how,
         };
     }
     return true;
 }
 
+/* Of `sites` events that may have a call site: all do or none does. */
+static bool sites_fit(const struct decoder *decoder, uint32_t sites)
+{
+    uint32_t ranks = decoder->counts[FORMAT_SITE_RANKS], misses = 0;
+    for (uint32_t i = 0; i < ranks; i++)
+        misses += decoder->site_ranks[i] >= CODEC_SITE_MISS;
+    return (ranks == 0 || ranks == sites) && misses == decoder->counts[FORMAT_SITE_MISSES];
+}
+
 /* Counts what the tokens will take from the columns, so that the loop over events need not look. */
 static bool tokens_fit(const struct decoder *decoder, unsigned shapes)
 {
-    uint32_t uses[2][256] = {{0}}, sizes = 0, references = 0, new_ids = 0, sites = 0;
+    uint32_t uses[2][256] = {{0}}, sizes = 0, new_ids = 0, sites = 0;
+    uint32_t references = 0, steps = 0, far = 0;
     if (decoder->counts[FORMAT_TOKENS] != decoder->count)
         return false;
     for (uint32_t i = 0; i < decoder->count; i++)
@@ -286,14 +313,16 @@ static bool tokens_fit(const struct decoder *decoder, unsigned shapes)
             return false;
         sizes += shape->has_size ? used : 0;
         sites += codec_has_site(shape->kind) ? used : 0;
-        if (shape->does == DOES_ALLOCATE)
-            new_ids += shape->has_reference ? used : 0;
-        else
-            references += shape->has_reference ? used : 0;
+        if (!shape->has_reference)
+            continue;
+        *(shape->does == DOES_ALLOCATE      ? &new_ids
+          : shape->how == FORMAT_SHAPE_STEP ? &steps
+          : shape->how == FORMAT_SHAPE_FAR  ? &far
+                                            : &references) += used;
     }
-    uint32_t site_count = decoder->counts[FORMAT_SITE_MISSES];
-    return sizes == decoder->counts[FORMAT_SIZES] && (!site_count || site_count == sites) &&
+    return sizes == decoder->counts[FORMAT_SIZES] && sites_fit(decoder, sites) &&
            references == decoder->counts[FORMAT_REFERENCES] &&
+           steps == decoder->counts[FORMAT_STEPS] && far <= decoder->counts[FORMAT_FOREIGN_IDS] &&
            new_ids == decoder->counts[FORMAT_NEW_IDS];
 }
 
@@ -339,14 +368,16 @@ enum tape_status decoder_begin(struct decoder *decoder, unsigned encoding,
     if (!at || count == 0 || count > EVENTS_MAX)
         return inconsistent("its length", error);
     memcpy(&head, at, sizeof head);
-    if (head.reference > FORMAT_BY_AGE || head.shapes == 0 || head.shapes > FORMAT_SHAPES_MAX)
+    bool old = encoding == FORMAT_EVENTS_ENCODING_1;
+    if (head.reference > (old ? FORMAT_BY_AGE : FORMAT_BY_TOUCH) || head.shapes == 0 ||
+        head.shapes > FORMAT_SHAPES_MAX)
         return inconsistent("its head", error);
-    unsigned ids = encoding == FORMAT_EVENTS_WITH_SITES ? FORMAT_COLUMN_IDS : FORMAT_SITE_MISSES;
-    if (!decode_columns(decoder, ids, head.columns, rest))
+    if (!decode_columns(decoder, old ? FORMAT_SITE_RANKS : FORMAT_COLUMN_IDS, head.columns, rest))
         return inconsistent("a column", error);
     decoder->count = count;
-    bool fits = make_shapes(decoder, head.shapes) && tokens_fit(decoder, head.shapes) &&
-                runs_fit(decoder) && make_clock(decoder, head.time_ns, head.time_unit);
+    bool fits = make_shapes(decoder, head.shapes, head.reference) &&
+                tokens_fit(decoder, head.shapes) && runs_fit(decoder) &&
+                make_clock(decoder, head.time_ns, head.time_unit);
     if (!fits) {
         decoder->count = 0;
         return inconsistent("its columns do not fit together", error);
@@ -358,8 +389,8 @@ enum tape_status decoder_begin(struct decoder *decoder, unsigned encoding,
     decoder->size_at = decoder->reference_at = decoder->new_at = decoder->foreign_at = 0;
     decoder->run_end = decoder->lane_runs[0] + 1;
     decoder->bad = false;
-    decoder->site_at = 0;
-    if (decoder->counts[FORMAT_SITE_MISSES])
+    decoder->site_at = decoder->site_miss_at = decoder->step_at = decoder->place = decoder->far = 0;
+    if (decoder->counts[FORMAT_SITE_RANKS])
         memset(&decoder->sites, 0, sizeof decoder->sites);
     return TAPE_OK;
 }
@@ -382,9 +413,38 @@ static inline uint32_t new_id(struct decoder *decoder, const struct shape *shape
     return id;
 }
 
+/* What a shape adds: to the number of touches where it says an age, to the place of the touch whose
+ * object was named last, or to the id of the far object that was. */
+static inline uint32_t named_by_touch(struct decoder *decoder, const struct shape *shape)
+{
+    if (shape->how == FORMAT_SHAPE_FAR) {
+        uint32_t id = decoder->far + shape->reference;
+        if (shape->has_reference)
+            id = decoder->foreign_ids[decoder->foreign_at++];
+        return decoder->far = id;
+    }
+    uint32_t base = decoder->touched, more = shape->reference;
+    if (shape->how == FORMAT_SHAPE_STEP) {
+        base = decoder->place;
+        if (shape->has_reference)
+            more = undo_zigzag(decoder->steps[decoder->step_at++]);
+    } else if (shape->has_reference) {
+        more = 0 - decoder->references[decoder->reference_at++];
+    }
+    uint32_t place = base + more;
+    if (place < decoder->touched) {
+        decoder->place = place;
+        return decoder->touched_ids[place];
+    }
+    decoder->bad = true;
+    return TAPE_NO_OBJECT;
+}
+
 static inline uint32_t referred_id(struct decoder *decoder, const struct shape *shape,
                                    enum format_reference how)
 {
+    if (how == FORMAT_BY_TOUCH)
+        return named_by_touch(decoder, shape);
     uint32_t value = shape->reference;
     if (shape->has_reference)
         value = decoder->references[decoder->reference_at++];
@@ -398,7 +458,7 @@ static inline uint32_t referred_id(struct decoder *decoder, const struct shape *
     return TAPE_NO_OBJECT;
 }
 
-/* A stretch of events of one lane and one time. Inlined twice, once for each kind of reference. */
+/* A stretch of events of one lane and one time. Inlined for each kind of reference. */
 static inline __attribute__((always_inline)) void decode_stretch(struct decoder *decoder,
                                                                  struct tape_event *events,
                                                                  uint32_t count,
@@ -446,18 +506,26 @@ decode_stretch_by_id(struct decoder *decoder, struct tape_event *events, uint32_
     decode_stretch(decoder, events, count, FORMAT_BY_ID);
 }
 
+static __attribute__((noinline)) void
+decode_stretch_by_touch(struct decoder *decoder, struct tape_event *events, uint32_t count)
+{
+    decode_stretch(decoder, events, count, FORMAT_BY_TOUCH);
+}
+
 /* Apart from the rest, since few tapes have them. */
 static void decode_sites(struct decoder *decoder, struct tape_event *events, size_t count)
 {
+    struct codec_sites *sites = &decoder->sites;
     const uint8_t *tokens = decoder->tokens + decoder->done - count;
     for (size_t i = 0; i < count; i++) {
         if (!codec_has_site(events[i].kind))
             continue;
-        uint32_t *predicted = codec_predicted_site(&decoder->sites, tokens[i]);
-        uint32_t miss = decoder->site_misses[decoder->site_at++];
-        if (miss)
-            *predicted = miss - 1;
-        decoder->sites.before = events[i].site = *predicted;
+        uint32_t guesses[CODEC_SITE_GUESSES];
+        uint32_t *next = codec_guess_site(sites, tokens[i], guesses);
+        uint8_t rank = decoder->site_ranks[decoder->site_at++];
+        events[i].site = rank < CODEC_SITE_GUESSES ? guesses[rank]
+                                                   : decoder->site_misses[decoder->site_miss_at++];
+        codec_learn_site(sites, next, tokens[i], events[i].site);
     }
 }
 
@@ -476,14 +544,16 @@ enum tape_status decoder_next(struct decoder *decoder, struct tape_event *events
         uint32_t count = until - decoder->done;
         if (count > capacity - given)
             count = (uint32_t)(capacity - given);
-        if (decoder->reference == FORMAT_BY_AGE)
+        if (decoder->reference == FORMAT_BY_TOUCH)
+            decode_stretch_by_touch(decoder, events + given, count);
+        else if (decoder->reference == FORMAT_BY_AGE)
             decode_stretch_by_age(decoder, events + given, count);
         else
             decode_stretch_by_id(decoder, events + given, count);
         given += count;
     }
     *ret_count = given;
-    if (decoder->counts[FORMAT_SITE_MISSES])
+    if (decoder->counts[FORMAT_SITE_RANKS])
         decode_sites(decoder, events, given);
     if (decoder->bad) {
         *ret_count = 0;

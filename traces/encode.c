@@ -2,49 +2,46 @@
 #include "traces/codec.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <string.h>
 #include <zstd.h>
 
+#include "traces/referrer.h"
 #include "traces/shapes.h"
 
 enum {
     EVENTS_MAX = FORMAT_BLOCK_EVENTS_MAX,
-    /* Both kinds of reference are tried on every so manieth block, the better one is used until
-       then. */
+    /* Where references do not repeat much, both kinds are tried on every so manieth block; the
+       better one is used until then. */
     TRY_EVERY = 8,
+    /* Tokens are most of a real program's tape: they get a little more effort than the rest. */
+    TOKENS_LEVEL_MORE = 3,
+    /* From so many events in its first block on the encoder's memory is worth huge pages: touching
+     * it for the first time took longer than encoding. */
+    EVENTS_MANY = 65536,
 };
 
 /* Columns as values, before they are stored. */
 struct columns {
-    uint8_t tokens[EVENTS_MAX];
+    uint8_t tokens[EVENTS_MAX], site_ranks[EVENTS_MAX];
     uint64_t sizes[EVENTS_MAX];
     uint32_t references[EVENTS_MAX], new_ids[EVENTS_MAX], foreign_ids[EVENTS_MAX];
     uint32_t lanes[EVENTS_MAX], lane_runs[EVENTS_MAX];
     uint32_t clock_events[EVENTS_MAX];
     uint64_t clock_steps[EVENTS_MAX];
-    uint32_t site_misses[EVENTS_MAX];
+    uint32_t steps[EVENTS_MAX], site_misses[EVENTS_MAX];
     uint32_t counts[FORMAT_COLUMN_IDS];
 };
 
-/* The event index, plus one, of the latest touch of an id in this block: open addressing, by epoch.
- */
-struct touch {
-    uint32_t id, epoch, ordinal;
-};
-enum { TOUCHES = 2 * EVENTS_MAX };
-
 struct encoder {
-    ZSTD_CCtx *zstd, *quick; /* at the level asked for; at the quickest */
-    uint32_t next_id;        /* the highest id so far, plus one */
-    uint32_t epoch;
+    ZSTD_CCtx *zstd, *quick, *tokens; /* at the level asked for, at the quickest, at a higher one */
+    uint32_t next_id;                 /* the highest id so far, plus one */
     uint64_t blocks;
     enum format_reference reference; /* the better one when both were tried last */
+    struct referrer referrer;
     struct shape_counter shapes;
     struct shape_key keys[EVENTS_MAX]; /* what each event is */
-    uint32_t foreign[EVENTS_MAX];      /* the id of a reference that was never touched here */
     uint32_t freed_ids[EVENTS_MAX];
-    struct touch touches[TOUCHES];
     struct columns columns;
     struct codec_sites sites;
     uint8_t planes[8][EVENTS_MAX];
@@ -70,14 +67,17 @@ static ZSTD_CCtx *new_context(int level)
 
 struct encoder *encoder_new(int level)
 {
-    struct encoder *encoder = calloc(1, sizeof *encoder);
-    if (!encoder)
+    struct encoder *encoder = mmap(NULL, sizeof *encoder, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (encoder == MAP_FAILED)
         return NULL;
-    encoder->zstd = new_context(level ? level : CODEC_LEVEL_DEFAULT);
+    level = level ? level : CODEC_LEVEL_DEFAULT;
+    encoder->zstd = new_context(level);
+    encoder->tokens = new_context(level + TOKENS_LEVEL_MORE);
     encoder->quick = new_context(1);
     encoder->next_id = 1;
-    encoder->reference = FORMAT_BY_AGE;
-    if (!encoder->zstd || !encoder->quick) {
+    encoder->reference = FORMAT_BY_TOUCH;
+    if (!encoder->zstd || !encoder->quick || !encoder->tokens) {
         encoder_free(encoder);
         return NULL;
     }
@@ -86,11 +86,12 @@ struct encoder *encoder_new(int level)
 
 void encoder_free(struct encoder *encoder)
 {
-    if (encoder) {
-        ZSTD_freeCCtx(encoder->zstd);
-        ZSTD_freeCCtx(encoder->quick);
-    }
-    free(encoder);
+    if (!encoder)
+        return;
+    ZSTD_freeCCtx(encoder->zstd);
+    ZSTD_freeCCtx(encoder->quick);
+    ZSTD_freeCCtx(encoder->tokens);
+    munmap(encoder, sizeof *encoder);
 }
 
 /* ---- from values to bytes ----------------------------------------------------------------------
@@ -138,8 +139,8 @@ static size_t compress(ZSTD_CCtx *zstd, const uint8_t *plane, uint32_t count, st
 }
 
 /* Stores one plane in the shortest of the three ways; returns its plane word. */
-static uint32_t put_plane(struct encoder *encoder, const uint8_t *plane, uint32_t count,
-                          struct sink *sink)
+static uint32_t put_plane(struct encoder *encoder, ZSTD_CCtx *zstd, const uint8_t *plane,
+                          uint32_t count, struct sink *sink)
 {
     if (!memcmp(plane, plane + 1, count - 1)) {
         put(sink, plane, 1);
@@ -152,9 +153,9 @@ static uint32_t put_plane(struct encoder *encoder, const uint8_t *plane, uint32_
         double entropy = entropy_bytes(plane, count);
         bytes = compress(encoder->quick, plane, count, sink);
         if ((double)(bytes ? bytes : count) < 0.97 * entropy)
-            bytes = compress(encoder->zstd, plane, count, sink);
+            bytes = compress(zstd, plane, count, sink);
     } else {
-        bytes = compress(encoder->zstd, plane, count, sink);
+        bytes = compress(zstd, plane, count, sink);
     }
     if (bytes) {
         sink->used += bytes;
@@ -169,24 +170,22 @@ static unsigned width_of(uint64_t all_bits)
     return all_bits ? (unsigned)(64 - __builtin_clzll(all_bits) + 7) / 8 : 0;
 }
 
-static uint64_t zigzag(uint64_t difference, unsigned bits)
+static uint64_t zigzag_64(uint64_t difference)
 {
-    uint64_t sign = 0 - (difference >> (bits - 1) & 1);
-    uint64_t mask = bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
-    return (difference << 1 ^ sign) & mask;
+    return difference << 1 ^ (0 - (difference >> 63));
 }
 
 static void as_delta_32(uint32_t *out, const uint32_t *values, uint32_t count)
 {
     for (uint32_t i = 0, before = 0; i < count; before = values[i++])
-        out[i] = (uint32_t)zigzag(values[i] - before, 32);
+        out[i] = zigzag_32(values[i] - before);
 }
 
 static void as_delta_64(uint64_t *out, const uint64_t *values, uint32_t count)
 {
     uint64_t before = 0;
     for (uint32_t i = 0; i < count; before = values[i++])
-        out[i] = zigzag(values[i] - before, 64);
+        out[i] = zigzag_64(values[i] - before);
 }
 
 /* Splits a column of 4 or 8 byte values in planes; returns their number. */
@@ -227,11 +226,12 @@ static void store_as(struct encoder *encoder, const void *values, unsigned bytes
         values = encoder->differences;
     if (bytes == 1) { /* is its own plane */
         stored->head.width = 1;
-        stored->words[0] = put_plane(encoder, values, count, sink);
+        stored->words[0] = put_plane(encoder, encoder->tokens, values, count, sink);
     } else {
         stored->head.width = (uint8_t)split(encoder, values, bytes, count);
         for (unsigned plane = 0; plane < stored->head.width; plane++)
-            stored->words[plane] = put_plane(encoder, encoder->planes[plane], count, sink);
+            stored->words[plane] =
+                put_plane(encoder, encoder->zstd, encoder->planes[plane], count, sink);
     }
     stored->data_bytes = sink->used - stored->data;
 }
@@ -259,19 +259,6 @@ static void store(struct encoder *encoder, enum format_column_id id, const void 
 /* ---- what each event is ------------------------------------------------------------------------
  */
 
-static struct touch *touch_of(struct encoder *encoder, uint32_t id)
-{
-    uint32_t slot = (uint32_t)((id * UINT64_C(0x9e3779b97f4a7c15)) >> 47);
-    while (encoder->touches[slot].epoch == encoder->epoch && encoder->touches[slot].id != id)
-        slot = (slot + 1) % TOUCHES;
-    return &encoder->touches[slot];
-}
-
-static void touch(struct encoder *encoder, uint32_t id, uint32_t ordinal)
-{
-    *touch_of(encoder, id) = (struct touch){id, encoder->epoch, ordinal};
-}
-
 static void key_allocation(uint32_t id, struct encoder *encoder, uint32_t *freed, uint32_t *next_id,
                            struct shape_key *key)
 {
@@ -284,24 +271,13 @@ static void key_allocation(uint32_t id, struct encoder *encoder, uint32_t *freed
         *next_id = id + 1;
 }
 
-static void key_reference(struct encoder *encoder, enum format_reference how, uint32_t id,
-                          uint32_t touched, uint32_t index, struct shape_key *key)
-{
-    key->reference = id;
-    if (how == FORMAT_BY_ID)
-        return;
-    const struct touch *latest = touch_of(encoder, id);
-    bool here = latest->epoch == encoder->epoch && latest->id == id;
-    key->reference = here ? touched - latest->ordinal + 1 : 0;
-    encoder->foreign[index] = here ? 0 : id;
-}
-
-/* Fills encoder->keys; mirrors what the decoder will know at each event. */
-static uint32_t make_keys(struct encoder *encoder, const struct tape_event *events, uint32_t count,
+/* Fills encoder->keys, but for what is chosen once all is known; mirrors what the decoder will know
+ * at each event. */
+static uint32_t note_keys(struct encoder *encoder, const struct tape_event *events, uint32_t count,
                           enum format_reference how)
 {
-    uint32_t freed = 0, touched = 0, next_id = encoder->next_id;
-    encoder->epoch++;
+    uint32_t freed = 0, next_id = encoder->next_id;
+    bool by_touch = how == FORMAT_BY_TOUCH;
     for (uint32_t i = 0; i < count; i++) {
         const struct tape_event *event = &events[i];
         struct shape_key *key = &encoder->keys[i];
@@ -310,14 +286,29 @@ static uint32_t make_keys(struct encoder *encoder, const struct tape_event *even
         key->align_log2 = event->kind == TAPE_ALIGNED ? event->align_log2 & 63 : 0;
         if (tape_kind_allocates(event->kind))
             key_allocation(event->object, encoder, &freed, &next_id, key);
-        else if (codec_refers(event->kind))
-            key_reference(encoder, how, event->object, touched, i, key);
-        else
+        else if (!codec_refers(event->kind))
             continue;
+        else if (by_touch)
+            referrer_note(&encoder->referrer, i, event->object);
+        else
+            key->reference = event->object;
         if (tape_kind_frees(event->kind))
             encoder->freed_ids[freed++] = event->object;
-        else
-            touch(encoder, event->object, ++touched);
+        else if (by_touch)
+            referrer_touch(&encoder->referrer, event->object);
+    }
+    return next_id;
+}
+
+static uint32_t make_keys(struct encoder *encoder, const struct tape_event *events, uint32_t count,
+                          enum format_reference how)
+{
+    if (how == FORMAT_BY_TOUCH)
+        referrer_begin(&encoder->referrer);
+    uint32_t next_id = note_keys(encoder, events, count, how);
+    for (uint32_t i = 0; how == FORMAT_BY_TOUCH && i < count; i++) {
+        if (codec_refers(events[i].kind))
+            referrer_choose(&encoder->referrer, i, &encoder->keys[i]);
     }
     return next_id;
 }
@@ -325,45 +316,60 @@ static uint32_t make_keys(struct encoder *encoder, const struct tape_event *even
 /* ---- columns -----------------------------------------------------------------------------------
  */
 
-static void make_value_columns(struct encoder *encoder, uint32_t count, enum format_reference how)
+/* What an event's shape leaves to the columns of references. */
+static void put_reference(struct encoder *encoder, uint32_t event, uint32_t object)
 {
     struct columns *columns = &encoder->columns;
-    uint32_t sizes = 0, references = 0, new_ids = 0, foreign = 0;
+    const struct shape_key *key = &encoder->keys[event];
+    if (tape_kind_allocates(key->kind))
+        columns->new_ids[columns->counts[FORMAT_NEW_IDS]++] = key->reference;
+    else if (key->how == FORMAT_SHAPE_STEP)
+        columns->steps[columns->counts[FORMAT_STEPS]++] = key->reference;
+    else if (key->how == FORMAT_SHAPE_FAR)
+        columns->foreign_ids[columns->counts[FORMAT_FOREIGN_IDS]++] = object;
+    else
+        columns->references[columns->counts[FORMAT_REFERENCES]++] = key->reference;
+}
+
+static void make_value_columns(struct encoder *encoder, const struct tape_event *events,
+                               uint32_t count)
+{
+    struct columns *columns = &encoder->columns;
+    memset(columns->counts, 0, sizeof columns->counts);
     for (uint32_t i = 0; i < count; i++) {
-        const struct shape_key *key = &encoder->keys[i];
         uint8_t flags = encoder->shapes.flags[columns->tokens[i]];
         if (flags & FORMAT_SHAPE_SIZE)
-            columns->sizes[sizes++] = key->size;
-        if (flags & FORMAT_SHAPE_REFERENCE && tape_kind_allocates(key->kind))
-            columns->new_ids[new_ids++] = key->reference;
-        else if (flags & FORMAT_SHAPE_REFERENCE)
-            columns->references[references++] = key->reference;
-        if (how == FORMAT_BY_AGE && codec_refers(key->kind) && key->reference == 0)
-            columns->foreign_ids[foreign++] = encoder->foreign[i];
+            columns->sizes[columns->counts[FORMAT_SIZES]++] = encoder->keys[i].size;
+        if (flags & FORMAT_SHAPE_REFERENCE)
+            put_reference(encoder, i, events[i].object);
     }
     columns->counts[FORMAT_TOKENS] = count;
-    columns->counts[FORMAT_SIZES] = sizes;
-    columns->counts[FORMAT_REFERENCES] = references;
-    columns->counts[FORMAT_NEW_IDS] = new_ids;
-    columns->counts[FORMAT_FOREIGN_IDS] = foreign;
 }
 
 /* None where no event has a call site. */
-static void make_site_column(struct encoder *encoder, const struct tape_event *events,
-                             uint32_t count)
+static void make_site_columns(struct encoder *encoder, const struct tape_event *events,
+                              uint32_t count)
 {
     struct columns *columns = &encoder->columns;
-    uint32_t misses = 0, all = 0;
-    memset(&encoder->sites, 0, sizeof encoder->sites);
+    struct codec_sites *sites = &encoder->sites;
+    uint32_t ranks = 0, misses = 0, all = 0;
+    memset(sites, 0, sizeof *sites);
     for (uint32_t i = 0; i < count; i++) {
         if (!codec_has_site(events[i].kind))
             continue;
         uint32_t site = events[i].site < UINT32_MAX ? events[i].site : 0;
-        uint32_t *predicted = codec_predicted_site(&encoder->sites, columns->tokens[i]);
-        columns->site_misses[misses++] = site == *predicted ? 0 : site + 1;
-        encoder->sites.before = *predicted = site;
+        uint32_t guesses[CODEC_SITE_GUESSES];
+        uint32_t *next = codec_guess_site(sites, columns->tokens[i], guesses);
+        uint8_t rank = 0;
+        while (rank < CODEC_SITE_GUESSES && guesses[rank] != site)
+            rank++;
+        columns->site_ranks[ranks++] = rank;
+        if (rank == CODEC_SITE_MISS)
+            columns->site_misses[misses++] = site;
+        codec_learn_site(sites, next, columns->tokens[i], site);
         all |= site;
     }
+    columns->counts[FORMAT_SITE_RANKS] = all ? ranks : 0;
     columns->counts[FORMAT_SITE_MISSES] = all ? misses : 0;
 }
 
@@ -425,8 +431,10 @@ static size_t assemble(struct encoder *encoder, struct format_events head, unsig
                                  columns->counts[FORMAT_CLOCK_EVENTS]},
         [FORMAT_CLOCK_STEPS] = {columns->clock_steps, 8, false,
                                 columns->counts[FORMAT_CLOCK_STEPS]},
+        [FORMAT_SITE_RANKS] = {columns->site_ranks, 1, false, columns->counts[FORMAT_SITE_RANKS]},
         [FORMAT_SITE_MISSES] = {columns->site_misses, 4, false,
                                 columns->counts[FORMAT_SITE_MISSES]},
+        [FORMAT_STEPS] = {columns->steps, 4, false, columns->counts[FORMAT_STEPS]},
     };
     struct stored_column stored[FORMAT_COLUMN_IDS];
     unsigned kept = 0;
@@ -460,23 +468,34 @@ static size_t encode_as(struct encoder *encoder, const struct tape_event *events
 {
     *ret_next_id = make_keys(encoder, events, count, how);
     shapes_choose(&encoder->shapes, encoder->keys, count, encoder->columns.tokens);
-    make_value_columns(encoder, count, how);
-    make_site_column(encoder, events, count);
+    make_value_columns(encoder, events, count);
+    make_site_columns(encoder, events, count);
     struct format_events head = {
         .next_id = encoder->next_id, .reference = (uint8_t)how, .time_ns = events[0].time_ns};
     head.time_unit = make_run_columns(&encoder->columns, events, count);
     return assemble(encoder, head, payload);
 }
 
+/* Whether most references are told one by one, as where the program picks its objects at random:
+ * then plain ids may be shorter. */
+static bool references_scatter(const struct encoder *encoder, uint32_t events)
+{
+    const uint32_t *counts = encoder->columns.counts;
+    return counts[FORMAT_REFERENCES] + counts[FORMAT_STEPS] + counts[FORMAT_FOREIGN_IDS] >
+           events / 8;
+}
+
 size_t encoder_block(struct encoder *encoder, const struct tape_event *events, uint32_t count,
-                     const unsigned char **ret_payload, uint16_t *ret_encoding)
+                     const unsigned char **ret_payload)
 {
     uint32_t next_id;
     enum format_reference how = encoder->reference;
+    if (!encoder->blocks && count >= EVENTS_MANY)
+        madvise(encoder, sizeof *encoder, MADV_HUGEPAGE);
     size_t bytes = encode_as(encoder, events, count, how, &next_id, encoder->payloads[0]);
     *ret_payload = encoder->payloads[0];
-    if (bytes && encoder->blocks++ % TRY_EVERY == 0) {
-        enum format_reference other = how == FORMAT_BY_ID ? FORMAT_BY_AGE : FORMAT_BY_ID;
+    if (bytes && encoder->blocks++ % TRY_EVERY == 0 && references_scatter(encoder, count)) {
+        enum format_reference other = how == FORMAT_BY_ID ? FORMAT_BY_TOUCH : FORMAT_BY_ID;
         size_t tried = encode_as(encoder, events, count, other, &next_id, encoder->payloads[1]);
         if (tried && tried < bytes) {
             encoder->reference = other;
@@ -484,8 +503,7 @@ size_t encoder_block(struct encoder *encoder, const struct tape_event *events, u
             bytes = tried;
         }
     }
-    encoder->next_id = next_id;
-    *ret_encoding = encoder->columns.counts[FORMAT_SITE_MISSES] ? FORMAT_EVENTS_WITH_SITES
-                                                                : FORMAT_EVENTS_ENCODING;
+    if (bytes)
+        encoder->next_id = next_id;
     return bytes;
 }

@@ -66,7 +66,7 @@ static_assert(sizeof(struct format_block_header) == 64, "on disk");
 
 /* Bounds, checked before use. A longer payload is damage whatever its checksum says. */
 #define FORMAT_PAYLOAD_MAX      (UINT32_C(4) << 20)
-#define FORMAT_BLOCK_EVENTS_MAX UINT32_C(65536)
+#define FORMAT_BLOCK_EVENTS_MAX UINT32_C(262144)
 /* RAW_RECORDS: words of 8 bytes (raw_record.h); encoding 1 had struct raw_record instead. */
 /* SITES: text, as one zstd frame that unpacks to so many bytes at most. */
 #define FORMAT_TEXT_ZSTD    2
@@ -127,12 +127,12 @@ struct format_raw_sample {
 };
 static_assert(sizeof(struct format_raw_sample) == 32, "on disk");
 
-/* ---- the payload of an EVENTS block, encoding 1 ------------------------------------------------
+/* ---- the payload of an EVENTS block ------------------------------------------------
  */
 
-#define FORMAT_EVENTS_ENCODING 1
-/* The same with FORMAT_SITE_MISSES. */
-#define FORMAT_EVENTS_WITH_SITES 2
+#define FORMAT_EVENTS_ENCODING 2
+/* Is read and no longer written: had neither FORMAT_BY_TOUCH nor call sites. */
+#define FORMAT_EVENTS_ENCODING_1 1
 
 /*
  * A block begins with this, then `columns` times struct format_column, then for each column in that
@@ -151,9 +151,10 @@ static_assert(sizeof(struct format_events) == 24, "on disk");
 
 /* What a reference to an object that is there already (free, realloc, ...) says. */
 enum format_reference {
-    FORMAT_BY_ID = 0,  /* its id */
-    FORMAT_BY_AGE = 1, /* 1 + how many other touches in this block lie between; 0: never touched
-                          here, id apart */
+    FORMAT_BY_ID = 0,    /* its id */
+    FORMAT_BY_AGE = 1,   /* 1 + how many other touches in this block lie between; 0: never touched
+                            here, id apart. Encoding 1 alone */
+    FORMAT_BY_TOUCH = 2, /* that age, or FORMAT_SHAPE_STEP, or FORMAT_SHAPE_FAR. From encoding 2 */
 };
 
 enum format_column_id {
@@ -161,23 +162,31 @@ enum format_column_id {
     FORMAT_SHAPE_ALIGNS = 1,
     FORMAT_SHAPE_SIZES = 2,
     FORMAT_SHAPE_REFERENCES = 3,
-    FORMAT_TOKENS = 4,        /* one an event: index into the dictionary */
-    FORMAT_SIZES = 5,         /* of events whose shape says so */
-    FORMAT_REFERENCES = 6,    /* likewise */
-    FORMAT_NEW_IDS = 7,       /* ids of allocations that are not as predicted */
-    FORMAT_FOREIGN_IDS = 8,   /* FORMAT_BY_AGE: ids of objects not touched in this block before */
-    FORMAT_LANES = 9,         /* runs: whose */
-    FORMAT_LANE_RUNS = 10,    /* runs: how many events, less one */
+    FORMAT_TOKENS = 4,      /* one an event: index into the dictionary */
+    FORMAT_SIZES = 5,       /* of events whose shape says so */
+    FORMAT_REFERENCES = 6,  /* likewise */
+    FORMAT_NEW_IDS = 7,     /* ids of allocations that are not as predicted */
+    FORMAT_FOREIGN_IDS = 8, /* not FORMAT_BY_ID: ids of objects not touched in this block before */
+    FORMAT_LANES = 9,       /* runs: whose */
+    FORMAT_LANE_RUNS = 10,  /* runs: how many events, less one */
     FORMAT_CLOCK_EVENTS = 11, /* clock points: events since the one before */
     FORMAT_CLOCK_STEPS = 12,  /* time since then, in units */
-    FORMAT_SITE_MISSES = 13,  /* call sites that are not as predicted, see codec.h */
-    FORMAT_COLUMN_IDS = 14
+    FORMAT_SITE_RANKS = 13,   /* call sites: which guess is right, see codec.h */
+    FORMAT_STEPS = 14,        /* FORMAT_BY_TOUCH: of events whose shape says so, zigzag */
+    FORMAT_SITE_MISSES = 15,  /* call sites that none was right of */
+    FORMAT_COLUMN_IDS = 16
 };
 
-#define FORMAT_SHAPE_KIND 0x1f
+#define FORMAT_SHAPE_KIND 0x0f
+/* FORMAT_BY_TOUCH: the object was not touched in this block; the reference is what its id is more
+ * than that of the one named so before, zigzag. */
+#define FORMAT_SHAPE_FAR  0x10
 #define FORMAT_SHAPE_SIZE 0x20 /* the size stands in FORMAT_SIZES */
 #define FORMAT_SHAPE_REFERENCE                                                                     \
     0x40 /* the reference in FORMAT_REFERENCES, a new id in FORMAT_NEW_IDS */
+/* FORMAT_BY_TOUCH: the reference is how many touches lie between the object's latest and that of
+ * the object named last, zigzag; apart in FORMAT_STEPS. */
+#define FORMAT_SHAPE_STEP 0x80
 #define FORMAT_SHAPES_MAX 256
 
 struct format_column {

@@ -178,8 +178,7 @@ static enum tape_status block_damaged(struct tape_reader *reader, uint64_t offse
 static enum tape_status take_events(struct tape_reader *reader, const struct block *block,
                                     struct tape_error *error)
 {
-    if (block->header.encoding != FORMAT_EVENTS_ENCODING &&
-        block->header.encoding != FORMAT_EVENTS_WITH_SITES)
+    if (block->header.encoding == 0 || block->header.encoding > FORMAT_EVENTS_ENCODING)
         return tape_error_set(error, TAPE_DAMAGED, block->offset,
                               "byte %" PRIu64 ": events in encoding %u, which this heaptape does "
                               "not know; take a newer one",

@@ -7,6 +7,8 @@
 
 /* A shape must stand for so many events to be worth its entry, and for so large a share of them. */
 enum { LEAST_EVENTS = 4, LEAST_SHARE = 2048, REFERENCE_MAX = 256 };
+/* As many keys can have the share that is least: it is rounded down, from LEAST_EVENTS on. */
+enum { CANDIDATES_MAX = LEAST_SHARE + LEAST_SHARE / LEAST_EVENTS };
 
 /* In place of a token: there is none; a plain one will be needed. */
 enum { NO_TOKEN = -1, MARKED = -2 };
@@ -14,7 +16,8 @@ enum { NO_TOKEN = -1, MARKED = -2 };
 static bool is_candidate(const struct shape_key *key)
 {
     /* An id that was not predicted is a one-off; so is nearly every far reference. */
-    return !(tape_kind_allocates(key->kind) && key->reference) && key->reference < REFERENCE_MAX;
+    uint32_t most = key->how ? 2 * REFERENCE_MAX : REFERENCE_MAX; /* with a sign */
+    return !(tape_kind_allocates(key->kind) && key->reference) && key->reference < most;
 }
 
 static uint32_t hash(const struct shape_key *key)
@@ -23,7 +26,7 @@ static uint32_t hash(const struct shape_key *key)
     memcpy(words, key, sizeof words);
     uint64_t mixed = (words[0] * UINT64_C(0x9e3779b97f4a7c15)) ^
                      ((words[1] + 0x7f4a7c15) * UINT64_C(0xd6e8feb86659fd93));
-    return (uint32_t)((mixed ^ mixed >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 47);
+    return (uint32_t)((mixed ^ mixed >> 29) * UINT64_C(0x9e3779b97f4a7c15) >> 40);
 }
 
 static bool same(const struct shape_key *a, const struct shape_key *b)
@@ -41,15 +44,18 @@ static uint32_t find(const struct shape_counter *shapes, const struct shape_key 
 
 static int16_t *plain_of(struct shape_counter *shapes, const struct shape_key *key)
 {
-    bool apart = tape_kind_allocates(key->kind) && key->reference;
-    return key->kind == TAPE_ALIGNED ? &shapes->plain_aligned[key->align_log2][apart]
-                                     : &shapes->plain[key->kind][apart];
+    unsigned which = tape_kind_allocates(key->kind)  ? key->reference != 0
+                     : key->how == FORMAT_SHAPE_STEP ? 1
+                     : key->how == FORMAT_SHAPE_FAR  ? 2
+                                                     : 0;
+    return key->kind == TAPE_ALIGNED ? &shapes->plain_aligned[key->align_log2][which]
+                                     : &shapes->plain[key->kind][which];
 }
 
 static void add_shape(struct shape_counter *shapes, uint8_t flags, const struct shape_key *key)
 {
     uint32_t token = shapes->count++;
-    shapes->flags[token] = flags;
+    shapes->flags[token] = flags | key->how;
     shapes->aligns[token] = key->align_log2;
     shapes->sizes[token] = flags & FORMAT_SHAPE_SIZE ? 0 : key->size;
     shapes->references[token] = flags & FORMAT_SHAPE_REFERENCE ? 0 : key->reference;
@@ -99,8 +105,14 @@ static uint32_t count_keys(struct shape_counter *shapes, const struct shape_key 
         }
         uint32_t at = shapes->slot_of[i] = find(shapes, &keys[i]);
         struct shape_slot *slot = &shapes->slots[at];
-        if (slot->epoch != shapes->epoch)
+        if (slot->epoch != shapes->epoch) {
+            if (shapes->used == SHAPE_SLOTS_USED) {
+                shapes->slot_of[i] = SHAPE_SLOTS;
+                continue;
+            }
+            shapes->used++;
             *slot = (struct shape_slot){keys[i], shapes->epoch, 0, NO_TOKEN, i};
+        }
         if (++slot->count == least)
             candidates[found++].first = slot->first;
     }
@@ -116,7 +128,7 @@ static void begin(struct shape_counter *shapes)
         memset(shapes->slots, 0, sizeof shapes->slots);
         shapes->epoch = 1;
     }
-    shapes->count = 0;
+    shapes->count = shapes->used = 0;
     memset(shapes->plain, 0xff, sizeof shapes->plain);
     memset(shapes->plain_aligned, 0xff, sizeof shapes->plain_aligned);
 }
@@ -124,8 +136,7 @@ static void begin(struct shape_counter *shapes)
 void shapes_choose(struct shape_counter *shapes, const struct shape_key *keys, uint32_t count,
                    uint8_t *tokens)
 {
-    /* At most one candidate for every LEAST_EVENTS events. */
-    struct candidate candidates[FORMAT_BLOCK_EVENTS_MAX / LEAST_EVENTS];
+    struct candidate candidates[CANDIDATES_MAX];
     uint32_t plain_found;
     begin(shapes);
     uint32_t found = count_keys(shapes, keys, count, candidates, &plain_found);

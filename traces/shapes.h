@@ -17,7 +17,8 @@ struct shape_key {
     uint32_t reference; /* an allocation: 0 = the predicted id, else the id; others: as the block
                            refers */
     uint8_t kind, align_log2;
-    uint8_t reserved[2];
+    uint8_t how; /* 0, FORMAT_SHAPE_FAR or FORMAT_SHAPE_STEP */
+    uint8_t reserved;
 };
 _Static_assert(sizeof(struct shape_key) == 16, "compared as two words");
 
@@ -28,18 +29,19 @@ struct shape_slot {
     int32_t token;  /* -1: not in the dictionary */
     uint32_t first; /* event that had it first */
 };
-#define SHAPE_SLOTS (2 * FORMAT_BLOCK_EVENTS_MAX)
+/* Few, for the cache's sake: a key that is frequent is met before they are full. */
+enum { SHAPE_SLOTS = 65536, SHAPE_SLOTS_USED = 49152 };
 
 struct shape_counter {
     uint32_t epoch;
+    uint32_t used;  /* slots */
     uint32_t count; /* shapes chosen */
     /* The dictionary, as its columns. */
     uint8_t flags[FORMAT_SHAPES_MAX], aligns[FORMAT_SHAPES_MAX];
     uint64_t sizes[FORMAT_SHAPES_MAX];
     uint32_t references[FORMAT_SHAPES_MAX];
-    /* Plain shapes: negative, or the token. [kind][1: allocation with its id apart], aligned ones
-     * by alignment. */
-    int16_t plain[TAPE_EVENT_KIND_LIMIT][2], plain_aligned[64][2];
+    /* Plain shapes: negative, or the token. [kind][which of them], aligned ones by alignment. */
+    int16_t plain[TAPE_EVENT_KIND_LIMIT][3], plain_aligned[64][3];
     uint32_t slot_of[FORMAT_BLOCK_EVENTS_MAX];
     struct shape_slot slots[SHAPE_SLOTS];
 };

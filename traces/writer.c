@@ -20,6 +20,7 @@ struct tape_writer {
     uint64_t last_index; /* offset of the latest INDEX block, 0 = none */
     uint32_t peak_object, lanes;
     uint32_t buffered, samples, index_entries;
+    uint32_t block_events; /* at most */
     size_t mark_bytes;
     unsigned char marks[MARKS_BYTES];
     struct tape_event event[FORMAT_BLOCK_EVENTS_MAX];
@@ -51,6 +52,9 @@ enum tape_status tape_writer_open(const char *path, const struct tape_meta *meta
                               path);
     }
     writer->encoder = encoder;
+    writer->block_events = options ? options->block_events : 0;
+    if (!writer->block_events || writer->block_events > FORMAT_BLOCK_EVENTS_MAX)
+        writer->block_events = FORMAT_BLOCK_EVENTS_MAX;
     writer->meta = (struct meta){writer->meta_text, 0, sizeof writer->meta_text};
     set_meta(&writer->meta, meta, meta_count);
     enum tape_status status = block_output_open(&writer->output, path, FORMAT_TAPE, error);
@@ -103,32 +107,42 @@ static enum tape_status flush_index(struct tape_writer *writer, struct tape_erro
     return block_append(&writer->output, header, &writer->index, bytes, error);
 }
 
-static enum tape_status flush_events(struct tape_writer *writer, struct tape_error *error)
+/* One block; two where what cannot be compressed would be too long for one. */
+static enum tape_status write_events(struct tape_writer *writer, const struct tape_event *events,
+                                     uint32_t count, struct tape_error *error)
 {
-    if (!writer->buffered)
-        return TAPE_OK;
     const unsigned char *payload;
-    uint16_t encoding;
-    size_t bytes =
-        encoder_block(writer->encoder, writer->event, writer->buffered, &payload, &encoding);
+    size_t bytes = encoder_block(writer->encoder, events, count, &payload);
+    if (!bytes && count > CODEC_EVENTS_ALWAYS) {
+        enum tape_status status = write_events(writer, events, count / 2, error);
+        return status != TAPE_OK
+                   ? status
+                   : write_events(writer, events + count / 2, count - count / 2, error);
+    }
     if (!bytes)
         return tape_error_set(error, TAPE_NO_MEMORY, writer->output.offset,
                               "%s: libzstd could not compress a block", writer->output.path);
     struct format_block_header header = {
         .kind = FORMAT_EVENTS,
-        .encoding = encoding,
-        .count = writer->buffered,
+        .encoding = FORMAT_EVENTS_ENCODING,
+        .count = count,
         .first_event = writer->events,
-        .unpacked_bytes = (uint32_t)(writer->buffered * sizeof *writer->event),
+        .unpacked_bytes = (uint32_t)(count * sizeof *events),
     };
-    writer->index.entry[writer->index_entries++] = (struct format_index_entry){
-        writer->output.offset, writer->events, writer->event[0].time_ns};
-    writer->events += writer->buffered;
-    writer->buffered = 0;
+    writer->index.entry[writer->index_entries++] =
+        (struct format_index_entry){writer->output.offset, writer->events, events[0].time_ns};
+    writer->events += count;
     enum tape_status status = block_append(&writer->output, header, payload, bytes, error);
     if (status == TAPE_OK && writer->index_entries == FORMAT_INDEX_MAX)
         status = flush_index(writer, error);
     return status;
+}
+
+static enum tape_status flush_events(struct tape_writer *writer, struct tape_error *error)
+{
+    uint32_t count = writer->buffered;
+    writer->buffered = 0;
+    return count ? write_events(writer, writer->event, count, error) : TAPE_OK;
 }
 
 /* ---- events ------------------------------------------------------------------------------------
@@ -154,7 +168,7 @@ enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_e
         writer->peak_object = slot->object;
     if (slot->lane >= writer->lanes)
         writer->lanes = slot->lane + 1;
-    if (writer->buffered == FORMAT_BLOCK_EVENTS_MAX)
+    if (writer->buffered == writer->block_events)
         return flush_events(writer, error);
     if (writer->output.error.status != TAPE_OK && error)
         *error = writer->output.error;

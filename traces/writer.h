@@ -1,7 +1,8 @@
 /*
  * Writes a resolved tape (.tape). Events are buffered to whole blocks, encoded, compressed and
  * appended; a write error is kept and returned by every later call, and what was written before
- * stays readable. One writer belongs to one thread. Memory: a few MiB, independent of length.
+ * stays readable. One writer belongs to one thread. Memory: up to some
+ * 60 MiB for long tapes, however long they are, and a few for short ones.
  */
 #ifndef HEAPTAPE_TRACES_WRITER_H
 #define HEAPTAPE_TRACES_WRITER_H
@@ -19,6 +20,8 @@ struct tape_meta {
 
 struct tape_writer_options {
     int compression_level; /* zstd's; 0 = the default of the format */
+    uint32_t block_events; /* in a block at most; 0 = the most that the format allows. Fewer cost
+                              length and save what damage costs */
 };
 
 /* Creates (or truncates) PATH. `meta` is written at once. On failure *ret_writer is untouched. */

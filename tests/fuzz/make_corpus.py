@@ -14,12 +14,12 @@ from tape_bytes import blocks  # noqa: E402
 GOOD = HERE.parent / "golden" / "good"
 CORPUS = HERE / "corpus"
 
-for name in ("tiny.tape", "kinds.tape", "tiny.raw", "empty.tape"):
+for name in ("tiny.tape", "kinds.tape", "tiny.raw", "empty.tape", "sites.tape"):
     data = (GOOD / name).read_bytes()
     (CORPUS / f"file-{name}").write_bytes(b"\x01" + data)
     (CORPUS / f"sealed-{name}").write_bytes(b"\x02" + data)
     for _, head, payload in blocks(data):
-        if head["kind"] == 2:
+        if head["kind"] == 2 and head["sequence"] < 2:
             (CORPUS / f"payload-{name}").write_bytes(b"\x00" + struct.pack("<I", head["count"] | head["encoding"] - 1 << 24) + payload)
 records = bytes(range(1, 250)) + bytes([5, 1, 0, 0, 9, 30, 0, 1, 6, 2, 0, 0, 9, 30, 0, 1]) * 4
 (CORPUS / "records").write_bytes(b"\x03" + records)

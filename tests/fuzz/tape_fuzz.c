@@ -40,9 +40,8 @@ static void decode(const uint8_t *data, size_t bytes)
         decoder = decoder_init(aligned_alloc(4096, (decoder_bytes() + 4095) / 4096 * 4096));
     memcpy(&claimed, data, sizeof claimed);
     /* The upper bits choose the encoding. */
-    if (decoder_begin(decoder, 1 + (claimed >> 24) % FORMAT_EVENTS_WITH_SITES,
-                      data + sizeof claimed, bytes - sizeof claimed, (claimed & 0xffffff) % 70000,
-                      &error) != TAPE_OK)
+    if (decoder_begin(decoder, 1 + (claimed >> 24) % FORMAT_EVENTS_ENCODING, data + sizeof claimed,
+                      bytes - sizeof claimed, (claimed & 0xffffff) % 300000, &error) != TAPE_OK)
         return;
     while (decoder_next(decoder, events, 4096, &count, &error) == TAPE_OK && count) {
         for (size_t i = 0; i < count; i++)

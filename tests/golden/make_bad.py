@@ -89,9 +89,35 @@ def main():
     write("column_unknown.tape", poked(tiny, 24, b"\x63"), 0, 1, "column")
     write("column_too_wide.tape", poked(tiny, 25, b"\x09"), 0, 1, "column")
     write("column_too_long.tape", poked(tiny, 28, struct.pack("<I", 2**31)), 0, 1, "column")
+    sites = (GOOD / "sites.tape").read_bytes()
+    write("encoding_1_with_sites.tape", replaced(sites, 1, lambda h, p: resealed(h, p, encoding=1)), 0, 1, "makes no sense")
+    write("reference_unknown_2.tape", poked(sites, 4, b"\x03"), 0, 1, "head")
+    write("site_ranks_missing.tape", replaced(sites, 1, without_column(13)), 0, 1, "fit together")
+    write("steps_missing.tape", replaced(sites, 1, without_column(14)), 0, 1, "fit together")
     write("claims_too_much.tape", claims(tiny, 0, 6), 0, 1, "claims 6 events")
     write("claims_many_objects.tape", claims(tiny, 8, 2**60), 0, 1, "claims objects up to")
     (BAD / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
+
+
+def without_column(column):
+    """Of a payload of events all that belongs to one column."""
+    def make(head, payload):
+        heads = [payload[24 + 8 * i:32 + 8 * i] for i in range(payload[5])]
+        at = 24 + 8 * len(heads)
+        words = [payload[at + 4 * i:at + 4 * i + 4] for i in range(sum(h[1] for h in heads))]
+        at += 4 * len(words)
+        front, kept_words, data = b"", b"", b""
+        for one in heads:
+            for word in [words.pop(0) for _ in range(one[1])]:
+                size = int.from_bytes(word[:3], "little")
+                if one[0] != column:
+                    kept_words += word
+                    data += payload[at:at + size]
+                at += size
+            front += one if one[0] != column else b""
+        assert len(front) == 8 * (len(heads) - 1)
+        return resealed(head, payload[:5] + bytes([len(heads) - 1]) + payload[6:24] + front + kept_words + data)
+    return make
 
 
 def claims(data, offset, value):

@@ -1,7 +1,7 @@
 /*
- * Made tests/golden/good: make_good FOLDER. The files in the tree are kept for ever as version 1
- * wrote them: run this only to add new ones. (Another libzstd may give other bytes for the same
- * events.)
+ * Made tests/golden/good: make_good FOLDER. The files in the tree are kept for ever as the version
+ * of their day wrote them: run this only to add new ones. (Another libzstd may give other bytes for
+ * the same events.)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +91,37 @@ static void make_kinds(const char *folder)
     end(writer, true);
 }
 
+/* A site for each size class and phase, so that most follow from what came before. */
+static bool put_with_site(void *context, const struct tape_event *event)
+{
+    static uint32_t events;
+    struct tape_event with = *event;
+    events++;
+    if (tape_kind_allocates(event->kind) || event->kind == TAPE_REALLOC)
+        with.site = 1 + (uint32_t)(event->size / 64) % 16 + events / 1800 * 16;
+    if (events % 100 == 0 && with.site)
+        with.site = UINT32_MAX - 1;
+    return tape_writer_put(context, &with, &error) == TAPE_OK;
+}
+
+/* Encoding 2: call sites; objects named by age, by step and from afar, in three blocks. */
+static void make_sites(const char *folder)
+{
+    struct tape_writer *writer;
+    const struct tape_meta meta[] = {{"program", "golden"}, {"site_depth", "1"}};
+    const struct tape_writer_options small = {.block_events = 1800};
+    struct synth_options options = synth_defaults();
+    must(tape_writer_open(in(folder, "sites.tape"), meta, 2, &small, &writer, &error));
+    options.events = 5400;
+    options.live = 300;
+    options.realloc_share = 0.1;
+    options.sizes = SYNTH_CLASSES;
+    options.lifetimes = SYNTH_MIXED;
+    if (!synth_run(&options, put_with_site, writer))
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "sites.tape: no events");
+    end(writer, true);
+}
+
 static bool put(void *context, const struct tape_event *event)
 {
     return tape_writer_put(context, event, &error) == TAPE_OK;
@@ -160,6 +191,7 @@ int main(int argc, char **argv)
     make_tiny(argv[1]);
     make_kinds(argv[1]);
     make_synths(argv[1]);
+    make_sites(argv[1]);
     make_raw(argv[1]);
     return 0;
 }

@@ -49,7 +49,8 @@ static void make_tape(void)
     struct synth_options options = synth_defaults();
     options.events = 300000;
     options.lanes = 2;
-    CHECK_EQ_INT(tape_writer_open(path, NULL, 0, NULL, &writer, &error), TAPE_OK);
+    const struct tape_writer_options small = {.block_events = 65536};
+    CHECK_EQ_INT(tape_writer_open(path, NULL, 0, &small, &writer, &error), TAPE_OK);
     CHECK(synth_run(&options, put, writer));
     CHECK_EQ_INT(tape_writer_close(writer, true, NULL, 0, &error), TAPE_OK);
 }

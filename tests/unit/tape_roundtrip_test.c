@@ -194,13 +194,13 @@ static void test_styles(void)
     static const struct style styles[] = {
         {"empty", 0, 1, 1, 1, true, false, false, false, 0},
         {"one", 1, 1, 1, 100, true, false, false, false, 0},
-        {"churn", 200000, 10000, 1, 1008, true, false, false, true, 0},
-        {"every kind", 300000, 500, 3, 5000, true, false, true, true, 0},
-        {"ids never used again", 100000, 5000, 2, 100, false, false, true, true, 0},
-        {"wild ids", 70000, 300, 70000, UINT64_C(1) << 40, false, true, true, true, 0},
+        {"churn", 600000, 10000, 1, 1008, true, false, false, true, 0},
+        {"every kind", 700000, 500, 3, 5000, true, false, true, true, 0},
+        {"ids never used again", 300000, 5000, 2, 100, false, false, true, true, 0},
+        {"wild ids", 600000, 300, 70000, UINT64_C(1) << 40, false, true, true, true, 0},
         {"a whole block", FORMAT_BLOCK_EVENTS_MAX, 100, 1, 64, true, false, false, false, 0},
         {"one more", FORMAT_BLOCK_EVENTS_MAX + 1, 100, 2, 64, true, false, true, false, 0},
-        {"few sites", 200000, 500, 3, 5000, true, false, true, true, 20},
+        {"few sites", 400000, 500, 3, 5000, true, false, true, true, 20},
         {"any sites", 100000, 500, 1, 100, true, false, true, false, UINT32_MAX},
     };
     for (size_t i = 0; i < sizeof styles / sizeof *styles; i++)
