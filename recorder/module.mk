@@ -1,6 +1,6 @@
 # The preload and its collector.
 PRELOAD_OBJECTS := $(patsubst %,$(OBJ)/recorder/preload/%.pic.o,\
-	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment sites unwind unwind_rule mark)
+	interpose interpose_cxx exec lane process next bootstrap vfork attach loaded environment judge sites unwind unwind_rule mark)
 COLLECTOR_OBJECTS := $(patsubst %,$(OBJ)/recorder/%.o,\
 	record_main record_options record_report $(addprefix collector/,session drain recorded samples call_sites finish launch) \
 	$(addprefix attach/,attach helper eligible survey safepoint remote tracer image procfs))

@@ -1,10 +1,10 @@
 /*
  * Programs that a recorded one starts and that cannot be recorded (static, setuid, another C
- * library, 32 bit) would be missing without a word, so the calls that start programs look at the
- * file first and count those in the session. The environment that they give to the program is
- * changed where recording goes on only so, or where our library would be in the program's way
- * (environment.h). And calls that end the process leave its exit status in the session, which a
- * parent that waits quickly takes away from everybody else.
+ * library, 32 bit, a sanitizer's) would be missing without a word, so the calls that start programs
+ * look at the file first and count those in the session. The environment that they give to the
+ * program is changed where recording goes on only so, or where our library would be in the
+ * program's way (environment.h). And calls that end the process leave its exit status in the
+ * session, which a parent that waits quickly takes away from everybody else.
  *
  * system() and popen() start their shell past these hooks: in a program whose environment has lost
  * our variables that shell is not recorded.
@@ -12,118 +12,23 @@
  * These hooks run in vfork children too: little stack, no memory of their own, no libc state.
  */
 #include <dlfcn.h>
-#include <elf.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "recorder/preload/environment.h"
+#include "recorder/preload/judge.h"
 #include "recorder/preload/next.h"
 #include "recorder/preload/process.h"
 #include "recorder/preload/syscalls.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* ---- judging a file --------------------------------------------------------------------------
+/* ---- before ---------------------------------------------------------------------------------
  */
-
-enum verdict { NOT_THERE, RECORDABLE, STATIC, FOREIGN };
-
-/* Program headers within `bytes` of the file's beginning are looked at; they nearly always are. */
-static enum verdict judge_elf(const char *file, long bytes)
-{
-    const Elf64_Ehdr *elf = (const Elf64_Ehdr *)file;
-    if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != EM_X86_64)
-        return FOREIGN;
-    enum verdict verdict = STATIC;
-    for (unsigned i = 0; i < elf->e_phnum; i++) {
-        uint64_t at = elf->e_phoff + i * sizeof(Elf64_Phdr);
-        if (at + sizeof(Elf64_Phdr) > (uint64_t)bytes)
-            return RECORDABLE; /* cannot tell */
-        const Elf64_Phdr *header = (const Elf64_Phdr *)(file + at);
-        if (header->p_type != PT_INTERP)
-            continue;
-        uint64_t end = header->p_offset + header->p_filesz;
-        bool musl = end < (uint64_t)bytes &&
-                    memmem(file + header->p_offset, header->p_filesz, "ld-musl", 7);
-        verdict = musl ? FOREIGN : RECORDABLE;
-    }
-    return verdict;
-}
-
-/* "#!interpreter argument": the interpreter's path in place; "": there is none. */
-static const char *interpreter_of(char *file, long bytes)
-{
-    char *path = file + 2, *end = file + (bytes < 256 ? bytes : 256) - 1;
-    *end = '\0';
-    path += strspn(path, " \t");
-    path[strcspn(path, " \t\n")] = '\0';
-    return path;
-}
-
-/* One file. *ret_interpreter: of a script, in `file`; else NULL. */
-static enum verdict judge_file(const char *path, char *file, size_t capacity,
-                               const char **ret_interpreter)
-{
-    struct stat status;
-    *ret_interpreter = NULL;
-    long fd = raw_open(path, O_RDONLY);
-    if (raw_failed(fd)) /* not readable may still be executable; nothing is known then */
-        return NOT_THERE;
-    long bytes = raw_read(fd, file, capacity);
-    long stated = raw_call(SYS_fstat, fd, (long)&status, 0, 0, 0, 0);
-    raw_close(fd);
-    if (raw_failed(stated) || !S_ISREG(status.st_mode) || !(status.st_mode & 0111))
-        return NOT_THERE;
-    if (bytes > 2 && file[0] == '#' && file[1] == '!')
-        *ret_interpreter = interpreter_of(file, bytes);
-    if (raw_failed(bytes) || bytes < (long)sizeof(Elf64_Ehdr) || memcmp(file, ELFMAG, SELFMAG) != 0)
-        return RECORDABLE;
-    if ((status.st_mode & S_ISUID && status.st_uid != geteuid()) ||
-        (status.st_mode & S_ISGID && status.st_gid != getegid()))
-        return FOREIGN;
-    return judge_elf(file, bytes);
-}
-
-/* A script's interpreter is what runs; as deep as the kernel goes. */
-static enum verdict judge(const char *path)
-{
-    _Alignas(8) char file[1024];
-    const char *interpreter;
-    enum verdict verdict = judge_file(path, file, sizeof file, &interpreter);
-    for (int depth = 0; depth < 4 && verdict == RECORDABLE && interpreter; depth++) {
-        char script[256];
-        strcpy(script, interpreter);
-        verdict = judge_file(script, file, sizeof file, &interpreter);
-    }
-    return verdict;
-}
-
-/* As execvp() searches: the first file that is there, into `found`. */
-static enum verdict search(const char *name, char *found, size_t capacity)
-{
-    const char *folders = getenv("PATH");
-    if (!folders)
-        folders = "/bin:/usr/bin"; /* as glibc has it */
-    size_t name_bytes = strlen(name) + 1;
-    while (*folders) {
-        size_t bytes = strcspn(folders, ":");
-        if (bytes && bytes + 1 + name_bytes <= capacity) {
-            memcpy(found, folders, bytes);
-            found[bytes] = '/';
-            memcpy(found + bytes + 1, name, name_bytes);
-            enum verdict verdict = judge(found);
-            if (verdict != NOT_THERE)
-                return verdict;
-        }
-        folders += bytes + (folders[bytes] == ':');
-    }
-    return NOT_THERE;
-}
 
 /*
  * What becomes of the environment of a program that is about to be started. Counts it where it
@@ -134,10 +39,12 @@ static enum environment_change look_for(const char *name, bool by_path)
     char found[1024];
     if (!next_exec.execve)
         (void)process_ready(); /* a constructor that came before ours starts a program */
-    if (!name || !process_follows_exec())
+    if (!process_follows_exec())
+        return ENVIRONMENT_DROP; /* it is none of ours, and is not to notice us */
+    if (!name)
         return ENVIRONMENT_KEEP;
     bool searched = by_path && !strchr(name, '/');
-    enum verdict verdict = searched ? search(name, found, sizeof found) : judge(name);
+    enum verdict verdict = searched ? judge_search(name, found, sizeof found) : judge(name);
     if (verdict == NOT_THERE)
         return ENVIRONMENT_KEEP;
     if (verdict == RECORDABLE && environment_reachable())

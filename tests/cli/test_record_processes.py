@@ -195,6 +195,26 @@ def test_what_cannot_be_recorded(name, tmp_path):
         assert re.search(rb"not recorded.*[1-9]\d* (static|other)", told), told
         assert str(program).encode() in told or str(script).encode() in told
     sound(tmp_path / "x.tape")
+    unfollowed = record(tmp_path / "y.tape", shell, "-q", "--follow=none")
+    assert (unfollowed.returncode, unfollowed.stdout, unfollowed.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_a_program_whose_sanitizer_must_come_first(sanitizer, tmp_path):
+    """As a child it is left alone: its runtime ends the program where another library comes before it."""
+    (tmp_path / "hello.c").write_text(HELLO)
+    program = tmp_path / "hello"
+    if not shutil.which("gcc") or run(["gcc", f"-fsanitize={sanitizer}", tmp_path / "hello.c", "-o", program]).returncode:
+        pytest.skip("no compiler with sanitizers")
+    shell = ["sh", "-c", f"{program}; echo $?; exec env -i {program}"]
+    plain = run(shell)
+    assert plain.stdout == b"here\n3\nhere\n", plain.stderr
+    for follow in ("exec", "children"):
+        done = record(tmp_path / "x.tape", shell, f"--follow={follow}")
+        assert (done.returncode, done.stdout) == (plain.returncode, plain.stdout), done.stderr
+        assert (b"not recorded" in done.stderr) == (follow == "exec")
+        assert str(program).encode() in done.stderr or follow != "exec"
+        sound(tmp_path / "x.tape")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to change the root")
