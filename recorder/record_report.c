@@ -62,13 +62,14 @@ static void hint(const struct record_options *options, const struct recorded_lis
 {
     for (const struct recorded *process = list->first; process; process = process->next) {
         hint_python(process);
-        if (!strcmp(process->tape_path, options->output) && process->words < 2)
+        if (!options->pid && !strcmp(process->tape_path, options->output) && process->words < 2)
             fprintf(stderr,
                     "heaptape record: hint: %s made no call: it may bring an allocator inside its "
                     "own file, which cannot be seen from outside\n",
                     options->program[0]);
     }
-    hint_other_memory(&totals->largest);
+    if (!options->pid) /* what was asked for before is not known */
+        hint_other_memory(&totals->largest);
     if (options->start.unit != WINDOW_NEVER && !totals->largest.window_begun)
         cli_warn("%s: the recording ended before --start-after=%s was reached", options->output,
                  options->start_text);
@@ -85,10 +86,9 @@ void report_summary(const struct record_options *options, const struct recorded_
             cli_format_bytes(totals->bytes, size), options->output,
             totals->tapes > 1 ? " and beside it" : "");
     if (options->verbose)
-        fprintf(stderr,
-                "heaptape record: CPU seconds: program %.3f, collector %.3f, resolver %.3f\n",
-                cpu_seconds(RUSAGE_CHILDREN), cpu_seconds(RUSAGE_SELF) - totals->cpu_seconds,
-                totals->cpu_seconds);
+        fprintf(stderr, "heaptape record: CPU seconds: %s %.3f, collector %.3f, resolver %.3f\n",
+                options->pid ? "attaching" : "program", cpu_seconds(RUSAGE_CHILDREN),
+                cpu_seconds(RUSAGE_SELF) - totals->cpu_seconds, totals->cpu_seconds);
     hint(options, list, totals);
     if (options->verbose || totals->live_twice)
         fprintf(stderr,

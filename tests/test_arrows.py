@@ -13,6 +13,7 @@ ALLOWED = {
     "recorder/preload": ["traces/raw_record.h", "recorder/ring.h"],
     "recorder": ["traces/", "recorder/ring.h", "recorder/collector/"],
     "recorder/collector": ["traces/", "recorder/ring.h"],
+    "recorder/attach": ["traces/", "recorder/ring.h", "recorder/collector/", "recorder/preload/attach.h"],
     "allocator": [],
     "replayer/engine": ["traces/"],
     "replayer/driver": ["traces/", "replayer/engine/result.h"],

@@ -471,6 +471,15 @@ def test_another_users(tmp_path):
     with Target("attach_churn", 1, 1) as target:
         refuses(open_to_all, target.pid, "belongs to the user root", user=nobody.pw_uid, group=nobody.pw_gid)
         assert target.go() == ("blocks 1 spoilt 0\n", 5)
+    with Target("attach_churn", 2, 500, user=nobody.pw_uid, group=nobody.pw_gid) as target:  # their own they may
+        recorder = Recorder(open_to_all / "x.tape", target.pid, user=nobody.pw_uid, group=nobody.pw_gid)
+        assert target.go() == ("blocks 1000 spoilt 0\n", 5)
+        if recorder.attached:
+            recorder.end()
+            assert ours(open_to_all / "x.tape") == 1000
+        else:
+            recorder.process.communicate()
+            assert "ptrace_scope" in recorder.said[-1]
     # and root attaches to theirs, which could not open root's files itself
     with Target("attach_churn", 2, 500, user=nobody.pw_uid, group=nobody.pw_gid) as target:
         recorder = attach(tmp_path / "x.tape", target)
