@@ -124,8 +124,7 @@ def test_follow_and_lineage(follow, recorded, tmp_path):
     a, b, c = by_blocks[21], by_blocks[22], by_blocks[23]
     assert a["parent_pid"] == b["parent_pid"] == program["pid"] and c["parent_pid"] == a["pid"]
     assert program["start_order"] < a["start_order"] < c["start_order"] < b["start_order"]
-    if "parent_order" in program:
-        assert (a["parent_order"], b["parent_order"], c["parent_order"]) == (0, 0, a["start_order"])
+    assert (a["parent_order"], b["parent_order"], c["parent_order"]) == (0, 0, a["start_order"])
     if follow == "exec":
         d, after_a, after = by_blocks[24], by_blocks[31], by_blocks[30]
         assert after_a["pid"] == a["pid"] and after["pid"] == program["pid"] and d["parent_pid"] == b["pid"]

@@ -71,18 +71,18 @@ def test_signal_handlers_that_allocate(options, tmp_path):
     assert sound(tmp_path / "x.tape")["complete"] is True
 
 
-@pytest.mark.parametrize("how", ["stay", "jump", pytest.param("fork", marks=pytest.mark.xfail(
-    reason="the child returns into a hook whose ring is gone", strict=False))])
+@pytest.mark.parametrize("how", ["stay", "jump", "fork"])
 def test_handlers_inside_of_the_hooks(how, tmp_path):
     """Over glibc's malloc, which bears handlers there: the fast path, left and entered anywhere."""
     done = record(tmp_path / "x.tape", [case("midhook"), how], "-v")
     assert done.returncode == 0, done.stderr
-    assert b"live twice 0, frees of unknown addresses 0" in done.stderr
+    assert b"live twice 0" in done.stderr
     words = words_of(done.stdout)
     found = sizes(tmp_path / "x.tape")
     assert found["malloc", 1047] == words["handler"] >= 900
     assert words["made"] <= found["malloc", 1031] <= words["asked"]
     tape = sound(tmp_path / "x.tape")
+    assert tape["by_kind"]["free_foreign"] == 0
     assert tape["by_kind"]["free"] in range(words["made"] + words["handler"] - (words["asked"] - words["made"]),
                                             words["asked"] + words["handler"] + 1)
     if how != "jump":
@@ -91,7 +91,7 @@ def test_handlers_inside_of_the_hooks(how, tmp_path):
     assert words["children"] == len(children) == (20 if how == "fork" else 0)
     for path in children:
         assert blocks(path, 1063) == blocks(path, 1079) == 10
-        assert sound(path)["by_kind"]["free_foreign"] == 0
+        assert sound(path)["by_kind"]["free_foreign"] <= 1  # of the block that the parent had in hand
 
 
 def test_waits_are_interrupted_as_without_us_and_errno_stays(tmp_path):

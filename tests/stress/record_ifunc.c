@@ -39,7 +39,7 @@ static void *counted_malloc(size_t size)
     return counted(MALLOC, __libc_malloc(size));
 }
 
-static void *(*choose_malloc(void))(size_t)
+__attribute__((used)) static void *(*choose_malloc(void))(size_t)
 {
     void *block = NULL;
     if (early_count) /* asked for once more */
