@@ -19,6 +19,10 @@ struct shape {
 };
 static_assert(sizeof(struct shape) == 32, "indexed by a shift");
 
+struct touch {
+    uint32_t id, next, before;
+};
+
 struct decoder {
     ZSTD_DCtx *zstd;
     uint32_t count, done; /* events of the block */
@@ -28,8 +32,10 @@ struct decoder {
     uint32_t point;        /* the clock point to come */
     uint64_t time_ns;
     uint32_t size_at, reference_at, new_at, foreign_at, site_at; /* cursors */
-    uint32_t site_miss_at, step_at, place, far;
-    uint32_t freed, touched; /* how many are in these arrays */
+    uint32_t site_miss_at, step_at;
+    uint32_t place, before, far; /* the touch whose object was named last, what stood before it in
+                                 the row; the far object named last */
+    uint32_t freed, touched;     /* how many are in these arrays */
     enum format_reference reference;
     bool bad;
     struct shape shapes[FORMAT_SHAPES_MAX];
@@ -45,7 +51,9 @@ struct decoder {
     struct codec_sites sites;
     uint32_t clock_events[EVENTS_MAX + 1]; /* event index of the point, once begun */
     uint64_t clock_steps[EVENTS_MAX + 1];  /* time of the point, once begun */
-    uint32_t freed_ids[EVENTS_MAX], touched_ids[EVENTS_MAX];
+    uint32_t freed_ids[EVENTS_MAX];
+    /* By touch, counted from 1: its object, and the row of those that live; [0]: the row's ends. */
+    struct touch touches[EVENTS_MAX + 1];
     uint8_t planes[8][EVENTS_MAX];
 };
 
@@ -261,7 +269,7 @@ static bool make_shapes(struct decoder *decoder, unsigned count, enum format_ref
                     how == (FORMAT_SHAPE_FAR | FORMAT_SHAPE_STEP)))
             return false;
         if (reference == FORMAT_BY_TOUCH && codec_refers(kind))
-            value = how ? undo_zigzag(value) : 0 - value;
+            value = how ? undo_zigzag(value) : value;
         if (kind == 0 || kind >= TAPE_EVENT_KIND_LIMIT)
             return false;
         bool has_size = flags & FORMAT_SHAPE_SIZE, has_reference = flags & FORMAT_SHAPE_REFERENCE;
@@ -389,7 +397,9 @@ enum tape_status decoder_begin(struct decoder *decoder, unsigned encoding,
     decoder->size_at = decoder->reference_at = decoder->new_at = decoder->foreign_at = 0;
     decoder->run_end = decoder->lane_runs[0] + 1;
     decoder->bad = false;
-    decoder->site_at = decoder->site_miss_at = decoder->step_at = decoder->place = decoder->far = 0;
+    decoder->site_at = decoder->site_miss_at = decoder->step_at = 0;
+    decoder->place = decoder->before = decoder->far = 0;
+    decoder->touches[0] = (struct touch){0};
     if (decoder->counts[FORMAT_SITE_RANKS])
         memset(&decoder->sites, 0, sizeof decoder->sites);
     return TAPE_OK;
@@ -413,31 +423,76 @@ static inline uint32_t new_id(struct decoder *decoder, const struct shape *shape
     return id;
 }
 
-/* What a shape adds: to the number of touches where it says an age, to the place of the touch whose
- * object was named last, or to the id of the far object that was. */
+/* Puts an object at the end of the row. */
+static inline void append(struct decoder *decoder, uint32_t id)
+{
+    uint32_t touch = ++decoder->touched, last = decoder->touches[0].before;
+    decoder->touches[touch] = (struct touch){id, 0, last};
+    decoder->touches[last].next = decoder->touches[0].before = touch;
+}
+
+/* Counts along the row. It ends nowhere: 0 follows its end, and its beginning follows 0. */
+static inline uint32_t ahead(const struct decoder *decoder, uint32_t touch, uint32_t count)
+{
+    while (--count)
+        touch = decoder->touches[touch].next;
+    return touch;
+}
+static inline uint32_t back(const struct decoder *decoder, uint32_t touch, uint32_t count)
+{
+    while (--count)
+        touch = decoder->touches[touch].before;
+    return touch;
+}
+
+static inline uint32_t stepped_touch(const struct decoder *decoder, uint32_t step)
+{
+    if (step - 1 < FORMAT_ROW_MAX)
+        return ahead(decoder, decoder->touches[decoder->before].next, step);
+    if (0 - step - 1 < FORMAT_ROW_MAX)
+        return back(decoder, decoder->before, 0 - step);
+    return decoder->place + step;
+}
+
+static inline uint32_t aged_touch(const struct decoder *decoder, uint32_t age)
+{
+    if (age - 1 < FORMAT_ROW_MAX)
+        return back(decoder, decoder->touches[0].before, age);
+    return decoder->touched + 1 - age;
+}
+
+/*
+ * The object that a shape names by touch; it leaves the row. Whatever nonsense a payload makes of
+ * the row, its links are touches that there have been.
+ */
 static inline uint32_t named_by_touch(struct decoder *decoder, const struct shape *shape)
 {
+    uint32_t value = shape->reference, touch;
     if (shape->how == FORMAT_SHAPE_FAR) {
-        uint32_t id = decoder->far + shape->reference;
+        value += decoder->far;
         if (shape->has_reference)
-            id = decoder->foreign_ids[decoder->foreign_at++];
-        return decoder->far = id;
+            value = decoder->foreign_ids[decoder->foreign_at++];
+        return decoder->far = value;
     }
-    uint32_t base = decoder->touched, more = shape->reference;
     if (shape->how == FORMAT_SHAPE_STEP) {
-        base = decoder->place;
         if (shape->has_reference)
-            more = undo_zigzag(decoder->steps[decoder->step_at++]);
-    } else if (shape->has_reference) {
-        more = 0 - decoder->references[decoder->reference_at++];
+            value = undo_zigzag(decoder->steps[decoder->step_at++]);
+        touch = stepped_touch(decoder, value);
+    } else {
+        if (shape->has_reference)
+            value = decoder->references[decoder->reference_at++];
+        touch = aged_touch(decoder, value);
     }
-    uint32_t place = base + more;
-    if (place < decoder->touched) {
-        decoder->place = place;
-        return decoder->touched_ids[place];
+    if (touch - 1 >= decoder->touched) {
+        decoder->bad = true;
+        return TAPE_NO_OBJECT;
     }
-    decoder->bad = true;
-    return TAPE_NO_OBJECT;
+    const struct touch named = decoder->touches[touch];
+    decoder->touches[named.before].next = named.next;
+    decoder->touches[named.next].before = named.before;
+    decoder->place = touch;
+    decoder->before = named.before;
+    return named.id;
 }
 
 static inline uint32_t referred_id(struct decoder *decoder, const struct shape *shape,
@@ -451,11 +506,19 @@ static inline uint32_t referred_id(struct decoder *decoder, const struct shape *
     if (how == FORMAT_BY_ID)
         return value;
     if (value && value <= decoder->touched)
-        return decoder->touched_ids[decoder->touched - value];
+        return decoder->touches[decoder->touched - value + 1].id;
     if (value == 0 && decoder->foreign_at < decoder->counts[FORMAT_FOREIGN_IDS])
         return decoder->foreign_ids[decoder->foreign_at++];
     decoder->bad = true;
     return TAPE_NO_OBJECT;
+}
+
+static inline void note_touch(struct decoder *decoder, uint32_t id, enum format_reference how)
+{
+    if (how == FORMAT_BY_TOUCH)
+        append(decoder, id);
+    else if (how == FORMAT_BY_AGE)
+        decoder->touches[++decoder->touched].id = id;
 }
 
 /* A stretch of events of one lane and one time. Inlined for each kind of reference. */
@@ -472,7 +535,7 @@ static inline __attribute__((always_inline)) void decode_stretch(struct decoder 
         uint32_t id = TAPE_NO_OBJECT;
         if (shape->does == DOES_ALLOCATE) {
             id = new_id(decoder, shape);
-            decoder->touched_ids[decoder->touched++] = id;
+            note_touch(decoder, id, how);
         } else if (shape->does == DOES_FREE) {
             id = referred_id(decoder, shape, how);
             decoder->bad |= id == 0;
@@ -480,7 +543,7 @@ static inline __attribute__((always_inline)) void decode_stretch(struct decoder 
         } else if (shape->does == DOES_USE) {
             id = referred_id(decoder, shape, how);
             decoder->bad |= id == 0 && shape->kind == TAPE_REALLOC;
-            decoder->touched_ids[decoder->touched++] = id;
+            note_touch(decoder, id, how);
         }
         uint64_t size = shape->size | (decoder->sizes[decoder->size_at] & shape->size_mask);
         decoder->size_at += shape->has_size;

@@ -289,13 +289,13 @@ static uint32_t note_keys(struct encoder *encoder, const struct tape_event *even
         else if (!codec_refers(event->kind))
             continue;
         else if (by_touch)
-            referrer_note(&encoder->referrer, i, event->object);
+            referrer_name(&encoder->referrer, i, event->object, tape_kind_frees(event->kind));
         else
             key->reference = event->object;
         if (tape_kind_frees(event->kind))
             encoder->freed_ids[freed++] = event->object;
-        else if (by_touch)
-            referrer_touch(&encoder->referrer, event->object);
+        else if (by_touch && tape_kind_allocates(event->kind))
+            referrer_allocate(&encoder->referrer, event->object);
     }
     return next_id;
 }

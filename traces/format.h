@@ -154,7 +154,8 @@ enum format_reference {
     FORMAT_BY_ID = 0,    /* its id */
     FORMAT_BY_AGE = 1,   /* 1 + how many other touches in this block lie between; 0: never touched
                             here, id apart. Encoding 1 alone */
-    FORMAT_BY_TOUCH = 2, /* that age, or FORMAT_SHAPE_STEP, or FORMAT_SHAPE_FAR. From encoding 2 */
+    FORMAT_BY_TOUCH = 2, /* its place in the row (FORMAT.md), counted from the row's end, or as
+                            FORMAT_SHAPE_STEP or FORMAT_SHAPE_FAR say. From encoding 2 on */
 };
 
 enum format_column_id {
@@ -178,16 +179,18 @@ enum format_column_id {
 };
 
 #define FORMAT_SHAPE_KIND 0x0f
-/* FORMAT_BY_TOUCH: the object was not touched in this block; the reference is what its id is more
+/* FORMAT_BY_TOUCH: the object is not in the row; the reference is what its id is more
  * than that of the one named so before, zigzag. */
 #define FORMAT_SHAPE_FAR  0x10
 #define FORMAT_SHAPE_SIZE 0x20 /* the size stands in FORMAT_SIZES */
 #define FORMAT_SHAPE_REFERENCE                                                                     \
     0x40 /* the reference in FORMAT_REFERENCES, a new id in FORMAT_NEW_IDS */
-/* FORMAT_BY_TOUCH: the reference is how many touches lie between the object's latest and that of
- * the object named last, zigzag; apart in FORMAT_STEPS. */
+/* FORMAT_BY_TOUCH: the reference counts along the row from the place of the object named last,
+ * zigzag; apart in FORMAT_STEPS. */
 #define FORMAT_SHAPE_STEP 0x80
 #define FORMAT_SHAPES_MAX 256
+/* References up to this count along the row, those beyond it in touches. */
+#define FORMAT_ROW_MAX 16
 
 struct format_column {
     uint8_t id;

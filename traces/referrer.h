@@ -6,37 +6,50 @@
 #ifndef HEAPTAPE_TRACES_REFERRER_H
 #define HEAPTAPE_TRACES_REFERRER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "traces/format.h"
 #include "traces/shapes.h"
 
 /* The latest touch of an id in this block: open addressing, by epoch. */
 struct referrer_touch {
-    uint32_t id, epoch, ordinal;
+    uint32_t id, epoch;
+    uint32_t touch; /* counted from 1; 0: freed since */
 };
 enum {
     REFERRER_TOUCHES = 2 * FORMAT_BLOCK_EVENTS_MAX,
     REFERRER_COUNTED = 512, /* ages and steps below this are counted */
 };
 
+/*
+ * What one event could say: an age or a step (zigzag). Up to FORMAT_ROW_MAX they count along the
+ * row, beyond that in touches. Age 0: a far object, and the step is one of ids.
+ */
+struct referrer_way {
+    uint32_t age, step;
+};
+
 struct referrer {
     uint32_t epoch;
-    uint32_t touched;                     /* touches so far */
-    uint32_t place;                       /* of the touch whose object was named last */
-    uint32_t far;                         /* id that was named last of those not touched here */
-    uint32_t age_uses[REFERRER_COUNTED];  /* [0]: those beyond */
-    uint32_t step_uses[REFERRER_COUNTED]; /* by zigzag; [0]: likewise */
-    /* By event: 0 = not touched here; zigzag of the step. */
-    uint32_t ages[FORMAT_BLOCK_EVENTS_MAX], steps[FORMAT_BLOCK_EVENTS_MAX];
+    uint32_t touched; /* touches so far */
+    uint32_t place;   /* the touch whose object was named last */
+    uint32_t before;  /* what stood before it in the row */
+    uint32_t far;     /* id that was named last of those not in the row */
+    uint32_t age_uses[REFERRER_COUNTED], step_uses[REFERRER_COUNTED]; /* [0]: 0 */
+    struct referrer_way ways[FORMAT_BLOCK_EVENTS_MAX];                /* by event */
+    /* The row by touch: objects that live, in the order of their latest touch; [0]: its ends. */
+    struct {
+        uint32_t next, before;
+    } row[FORMAT_BLOCK_EVENTS_MAX + 1];
     struct referrer_touch touches[REFERRER_TOUCHES];
 };
 
 /* Begins a block. The referrer begins zeroed and is used again for each. */
 void referrer_begin(struct referrer *referrer);
-void referrer_touch(struct referrer *referrer, uint32_t id);
-/* Notes that an event names this object; before the event itself touches it. */
-void referrer_note(struct referrer *referrer, uint32_t event, uint32_t id);
-/* Once all are noted: fills in the event's key. */
+void referrer_allocate(struct referrer *referrer, uint32_t id);
+/* An event names this object; it touches it, or frees it. */
+void referrer_name(struct referrer *referrer, uint32_t event, uint32_t id, bool frees);
+/* Once all are named: fills in the event's key. */
 void referrer_choose(const struct referrer *referrer, uint32_t event, struct shape_key *key);
 
 static inline uint32_t zigzag_32(uint32_t difference)
