@@ -60,7 +60,8 @@ f -i out.avi -vf 'scale=96:72,hflip,drawbox=x=4:y=4:w=20:h=20' -map 0:v -flags +
 ffprobe -v error -show_entries stream=codec_name,width,nb_frames out.avi
 """
 
-GNUPLOT = """set terminal svg size 600,400 font "sans"
+GNUPLOT = """set fit nologfile
+set terminal svg size 600,400 font "sans"
 set output "out.svg"
 set multiplot layout 2,2
 plot "orders.csv" using 1:4 with points title "orders", 400 + 100 * sin(x / 90)
