@@ -29,6 +29,9 @@ struct block_input {
     uint64_t offset;            /* of window[begin] in the file */
     uint64_t next_sequence;     /* of the block to come */
     uint64_t damage;            /* pieces of damage met so far */
+    /* At the end of what is there: may more come? Waits if so. NULL: no. */
+    bool (*more)(void *context);
+    void *more_context;
 };
 
 struct block {

@@ -34,7 +34,7 @@ static enum tape_status fill(struct block_input *input, size_t needed, struct ta
                                   "cannot read at byte %" PRIu64 ": %s", input->offset,
                                   strerror(errno));
         input->end += (size_t)got;
-        input->ended = got == 0;
+        input->ended = got == 0 && !(input->more && input->more(input->more_context));
     }
     return TAPE_OK;
 }

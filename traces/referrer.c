@@ -14,10 +14,15 @@ void referrer_begin(struct referrer *referrer)
     memset(referrer->step_uses, 0, sizeof referrer->step_uses);
 }
 
-/* Ids are small and those of a moment lie close together: so do their slots. */
+/*
+ * Ids of a moment lie close together, and so do their slots, eight by eight. Longer stretches would
+ * lie in each other's way: a block may touch a hundred thousand ids in a row, and as many of
+ * another range.
+ */
 static struct referrer_touch *slot_of(struct referrer *referrer, uint32_t id)
 {
-    uint32_t slot = (id + (id / REFERRER_TOUCHES) * UINT32_C(0x9e3779b1)) % REFERRER_TOUCHES;
+    uint32_t group = (id >> 3) * UINT32_C(0x9e3779b1) >> 8;
+    uint32_t slot = (group << 3 | (id & 7)) % REFERRER_TOUCHES;
     while (referrer->touches[slot].epoch == referrer->epoch && referrer->touches[slot].id != id)
         slot = (slot + 1) % REFERRER_TOUCHES;
     return &referrer->touches[slot];

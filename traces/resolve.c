@@ -239,6 +239,8 @@ static enum tape_status open_both(struct resolver *resolver, const char *raw_pat
     enum tape_status status = block_input_open(&resolver->input, raw_path, window, resolver->error);
     if (status != TAPE_OK)
         return status;
+    resolver->input.more = resolver->options.more;
+    resolver->input.more_context = resolver->options.more_context;
     if (resolver->input.kind == FORMAT_TAPE || same_file(resolver, tape_path))
         status = tape_error_set(resolver->error, TAPE_BAD_INPUT, UINT64_MAX,
                                 resolver->input.kind == FORMAT_TAPE

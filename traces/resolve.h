@@ -32,6 +32,10 @@ struct resolve_options {
     /* Called with bytes read so far and in all. */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t all_bytes);
     void *progress_context;
+    /* The raw tape is still being written: called at the end of what is there; waits, and says
+     * whether to look again. NULL: it is whole. */
+    bool (*more)(void *context);
+    void *more_context;
     symbol_finder *find_symbol; /* names for call sites; NULL: they stay addresses */
     void *symbol_context;
     struct window_limit start, stop;    /* what part becomes the tape */

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "recorder/collector/finish.h"
 #include "recorder/collector/samples.h"
 
 /* A pass ends after so many records, or so much time. */
@@ -16,6 +17,9 @@
 /* Samples of a process are at least so far apart; see sample(). */
 #define SAMPLE_NS      UINT64_C(100000000)
 #define SAMPLE_SOON_NS UINT64_C(10000000)
+
+/* A raw tape with so many words is long enough to be resolved while it is written. */
+#define FOLLOW_WORDS (UINT64_C(4) << 20)
 
 static uint64_t now_ns(void)
 {
@@ -375,6 +379,9 @@ struct drain_round drain_round(struct drain *drain)
         heed_limit(process, drain->stop, now);
         if (process->pass_tsc)
             end_pass(process, now);
+        if (process->end == RECORDED_LIVES && process->words >= FOLLOW_WORDS &&
+            !process->follower && process->writer)
+            process->follower = finish_follow(process->raw_path);
         if (process->end == RECORDED_LIVES)
             sample(process);
         else

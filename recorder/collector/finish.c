@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,17 @@
 #include "traces/resolve.h"
 #include "traces/symbolize.h"
 
-struct job {
-    struct job *next;
+enum { FOLLOWED_MAX = 2, LOOK_AGAIN_NS = 20000000 };
+
+struct finish_job {
+    struct finish_job *next;
     char raw_path[PATH_MAX], tape_path[PATH_MAX];
+    struct symbolizer *symbolizer; /* of its thread; made when first needed */
+    /* Of a raw tape that is followed while it is written. */
+    bool followed, closed;                           /* closed: under the lock */
+    bool told;                                       /* its thread knows that it is closed */
+    char early_path[PATH_MAX], early_tape[PATH_MAX]; /* the names at the beginning */
+    pthread_t thread;
 };
 
 static struct {
@@ -28,8 +37,9 @@ static struct {
     pthread_t thread;
     bool started, ending;
     struct finish_options options;
-    struct symbolizer *symbolizer; /* of the thread; made when first needed */
-    struct job *first, **last;
+    struct symbolizer *symbolizer; /* of `thread`, between its jobs */
+    uint32_t followed;             /* jobs that have a thread of their own */
+    struct finish_job *first, **last;
     uint32_t waiting;
     uint64_t done_bytes, all_bytes; /* of the one at hand */
     struct finish_totals totals;
@@ -42,29 +52,46 @@ static void show_progress(void *context, uint64_t done_bytes, uint64_t all_bytes
     __atomic_store_n(&finish.all_bytes, all_bytes, __ATOMIC_RELAXED);
 }
 
-static enum tape_status resolve_to(const struct job *job, const char *tape_path,
-                                   struct resolve_stats *ret_stats, struct tape_error *error)
+/* More may come as long as the raw tape is not closed, and once more after that. */
+static bool wait_for_more(void *context)
+{
+    struct finish_job *job = context;
+    struct timespec pause = {0, LOOK_AGAIN_NS};
+    pthread_mutex_lock(&finish.lock);
+    bool closed = job->closed;
+    pthread_mutex_unlock(&finish.lock);
+    if (closed)
+        return job->told ? false : (job->told = true);
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+static enum tape_status resolve_to(struct finish_job *job, const char *raw_path,
+                                   const char *tape_path, struct resolve_stats *ret_stats,
+                                   struct tape_error *error)
 {
     const struct finish_options *asked = &finish.options;
     struct resolve_options how = {.progress = show_progress,
+                                  .more = job->followed ? wait_for_more : NULL,
+                                  .more_context = job,
                                   .start = asked->start,
                                   .stop = asked->stop,
                                   .start_text = asked->start_text,
                                   .stop_text = asked->stop_text};
-    if (asked->with_sites && !finish.symbolizer)
-        finish.symbolizer = symbolizer_new();
-    if (finish.symbolizer) {
+    if (asked->with_sites && !job->symbolizer)
+        job->symbolizer = symbolizer_new();
+    if (job->symbolizer) {
         how.find_symbol = symbolizer_find;
-        how.symbol_context = finish.symbolizer;
+        how.symbol_context = job->symbolizer;
     }
-    return tape_resolve(job->raw_path, tape_path, &how, ret_stats, error);
+    return tape_resolve(raw_path, tape_path, &how, ret_stats, error);
 }
 
 /*
  * On a full disk the raw tape itself is in the way. The tape, a tenth of its size, is made in
  * memory, and takes the raw tape's place.
  */
-static enum tape_status resolve_in_memory(const struct job *job, struct resolve_stats *ret_stats,
+static enum tape_status resolve_in_memory(struct finish_job *job, struct resolve_stats *ret_stats,
                                           struct tape_error *error)
 {
     char path[48], buffer[65536];
@@ -72,7 +99,7 @@ static enum tape_status resolve_in_memory(const struct job *job, struct resolve_
     if (memory < 0)
         return error->status;
     snprintf(path, sizeof path, "/proc/self/fd/%d", memory);
-    enum tape_status status = resolve_to(job, path, ret_stats, error);
+    enum tape_status status = resolve_to(job, job->raw_path, path, ret_stats, error);
     int out = -1;
     if (status == TAPE_OK && unlink(job->raw_path) == 0)
         out = open(job->tape_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -92,7 +119,7 @@ static enum tape_status resolve_in_memory(const struct job *job, struct resolve_
     return status;
 }
 
-static void add_totals(const struct job *job, const struct resolve_stats *stats)
+static void add_totals(const struct finish_job *job, const struct resolve_stats *stats)
 {
     struct finish_totals *totals = &finish.totals;
     totals->tapes++;
@@ -107,26 +134,49 @@ static void add_totals(const struct job *job, const struct resolve_stats *stats)
     snprintf(totals->largest.path, sizeof totals->largest.path, "%s", job->tape_path);
 }
 
-static void resolve(const struct job *job)
+/* What a job whose status is known leaves behind. */
+static void conclude(struct finish_job *job, enum tape_status status, struct resolve_stats *stats,
+                     struct tape_error *error)
 {
-    struct resolve_stats stats = {0};
-    struct tape_error error;
     struct stat file;
-    enum tape_status status = resolve_to(job, job->tape_path, &stats, &error);
     if (status == TAPE_SYSTEM && !finish.options.keep_raw)
-        status = resolve_in_memory(job, &stats, &error);
+        status = resolve_in_memory(job, stats, error);
     if (status != TAPE_OK) {
         finish.totals.failed++;
         cli_warn("%s; what was recorded is in %s: make room, then heaptape trace resolve %s",
-                 error.message, job->raw_path, job->raw_path);
+                 error->message, job->raw_path, job->raw_path);
         return;
     }
-    add_totals(job, &stats);
+    pthread_mutex_lock(&finish.lock);
+    add_totals(job, stats);
     if (stat(job->tape_path, &file) == 0)
         finish.totals.bytes += (uint64_t)file.st_size;
+    pthread_mutex_unlock(&finish.lock);
     if (!finish.options.keep_raw)
         unlink(job->raw_path);
 }
+
+static void resolve(struct finish_job *job)
+{
+    struct resolve_stats stats = {0};
+    struct tape_error error;
+    enum tape_status status = resolve_to(job, job->raw_path, job->tape_path, &stats, &error);
+    conclude(job, status, &stats, &error);
+}
+
+static void add_cpu_time(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_THREAD, &usage))
+        return;
+    pthread_mutex_lock(&finish.lock);
+    finish.totals.cpu_seconds += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    pthread_mutex_unlock(&finish.lock);
+}
+
+/* ---- one after the other -----------------------------------------------------------------------
+ */
 
 static void *work(void *unused)
 {
@@ -135,23 +185,23 @@ static void *work(void *unused)
     for (;;) {
         while (!finish.first && !finish.ending)
             pthread_cond_wait(&finish.changed, &finish.lock);
-        struct job *job = finish.first;
+        struct finish_job *job = finish.first;
         if (!job)
             break;
         finish.first = job->next;
         if (!finish.first)
             finish.last = &finish.first;
         pthread_mutex_unlock(&finish.lock);
+        job->symbolizer = finish.symbolizer; /* it knows the libraries already */
         resolve(job);
+        finish.symbolizer = job->symbolizer;
         free(job);
         pthread_mutex_lock(&finish.lock);
         finish.waiting--;
     }
     pthread_mutex_unlock(&finish.lock);
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0)
-        finish.totals.cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-                                    (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    symbolizer_free(finish.symbolizer);
+    add_cpu_time();
     return NULL;
 }
 
@@ -161,18 +211,19 @@ void finish_begin(struct finish_options options)
     finish.last = &finish.first;
 }
 
-static void start_thread(void)
+static bool start_thread(pthread_t *ret_thread, void *(*run)(void *), void *argument)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
-    finish.started = pthread_create(&finish.thread, NULL, work, NULL) == 0;
+    bool started = pthread_create(ret_thread, NULL, run, argument) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }
 
 void finish_add(const char *raw_path, const char *tape_path)
 {
-    struct job *job = calloc(1, sizeof *job);
+    struct finish_job *job = calloc(1, sizeof *job);
     if (!job) {
         cli_warn("%s: no memory; resolve it with heaptape trace resolve", raw_path);
         return;
@@ -184,8 +235,73 @@ void finish_add(const char *raw_path, const char *tape_path)
     finish.last = &job->next;
     finish.waiting++;
     if (!finish.started)
-        start_thread();
+        finish.started = start_thread(&finish.thread, work, NULL);
     pthread_cond_signal(&finish.changed);
+    pthread_mutex_unlock(&finish.lock);
+}
+
+/* ---- while it is being written -----------------------------------------------------------------
+ */
+
+/* The names at the end are those that count; whoever follows has the file open. */
+static void *follow(void *context)
+{
+    struct finish_job *job = context;
+    struct resolve_stats stats = {0};
+    struct tape_error error;
+    struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
+    enum tape_status status = resolve_to(job, job->early_path, job->early_tape, &stats, &error);
+    while (wait_for_more(job)) /* it may have failed before the end */
+        ;
+    sched_setscheduler(0, SCHED_OTHER, &none);
+    if (status == TAPE_OK && rename(job->early_tape, job->tape_path))
+        status = tape_error_set(&error, TAPE_SYSTEM, UINT64_MAX, "%s: %s", job->tape_path,
+                                strerror(errno));
+    if (status != TAPE_OK)
+        unlink(job->early_tape);
+    job->followed = false;
+    conclude(job, status, &stats, &error);
+    symbolizer_free(job->symbolizer);
+    add_cpu_time();
+    pthread_mutex_lock(&finish.lock);
+    finish.waiting--;
+    finish.followed--;
+    pthread_cond_broadcast(&finish.changed);
+    pthread_mutex_unlock(&finish.lock);
+    free(job);
+    return NULL;
+}
+
+struct finish_job *finish_follow(const char *raw_path)
+{
+    struct finish_job *job = NULL;
+    pthread_mutex_lock(&finish.lock);
+    if (finish.followed < FOLLOWED_MAX && (job = calloc(1, sizeof *job))) {
+        job->followed = true;
+        snprintf(job->early_path, sizeof job->early_path, "%s", raw_path);
+        snprintf(job->early_tape, sizeof job->early_tape, "%.*s.part", PATH_MAX - 6, raw_path);
+        if (start_thread(&job->thread, follow, job)) {
+            pthread_detach(job->thread);
+            finish.followed++;
+            finish.waiting++;
+        } else {
+            free(job);
+            job = NULL;
+        }
+    }
+    pthread_mutex_unlock(&finish.lock);
+    return job;
+}
+
+void finish_closed(struct finish_job *job, const char *raw_path, const char *tape_path)
+{
+    snprintf(job->raw_path, sizeof job->raw_path, "%s", raw_path);
+    snprintf(job->tape_path, sizeof job->tape_path, "%s", tape_path);
+    struct sched_param none = {0};
+    pthread_setschedparam(job->thread, SCHED_OTHER, &none); /* now somebody waits for it */
+    pthread_mutex_lock(&finish.lock);
+    job->closed = true;
     pthread_mutex_unlock(&finish.lock);
 }
 
@@ -226,5 +342,9 @@ struct finish_totals finish_end(bool progress)
         pthread_join(finish.thread, NULL);
     else if (finish.first) /* no thread could be had */
         work(NULL);
+    pthread_mutex_lock(&finish.lock);
+    while (finish.followed)
+        pthread_cond_wait(&finish.changed, &finish.lock);
+    pthread_mutex_unlock(&finish.lock);
     return finish.totals;
 }

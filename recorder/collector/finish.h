@@ -1,6 +1,6 @@
 /*
  * Turns raw tapes into tapes on a thread of its own, one after the other, so that recording goes on
- * meanwhile.
+ * meanwhile; long ones while they are being written.
  */
 #ifndef HEAPTAPE_RECORDER_FINISH_H
 #define HEAPTAPE_RECORDER_FINISH_H
@@ -32,6 +32,15 @@ struct finish_totals {
 };
 
 void finish_begin(struct finish_options options);
+/*
+ * Begins with a raw tape that is still being written, on a thread that takes only what time nobody
+ * else wants, so that little is left to do when the program ends. NULL: not this one; give it to
+ * finish_add() when it is closed.
+ */
+struct finish_job;
+struct finish_job *finish_follow(const char *raw_path);
+/* It is closed now, and these are its names; `job` is not the caller's any more. */
+void finish_closed(struct finish_job *job, const char *raw_path, const char *tape_path);
 /* Takes a closed raw tape. The paths are copied. */
 void finish_add(const char *raw_path, const char *tape_path);
 /* Raw tapes that wait or are being worked on. */

@@ -264,8 +264,11 @@ void recorded_close(struct recorded_list *list, struct session *session, struct 
         close_raw_tape(process);
     if (process->cut_reason[0])
         cli_warn("%s: recording stopped early; the program was not disturbed", process->cut_reason);
-    if (access(process->raw_path, F_OK) == 0)
+    if (process->follower)
+        finish_closed(process->follower, process->raw_path, process->tape_path);
+    else if (access(process->raw_path, F_OK) == 0)
         finish_add(process->raw_path, process->tape_path);
+    process->follower = NULL;
     bool gone = process->end == RECORDED_EXITED || process->end == RECORDED_EXECED;
     for (uint32_t i = 0; gone && i < process->chunk_count; i++)
         session_free_chunk(session, process->chunks[i].index);

@@ -50,6 +50,7 @@ struct recorded {
     uint32_t chunk_count, lane_count;
     struct call_sites sites;
     struct raw_writer *writer;                 /* NULL: none any more */
+    struct finish_job *follower;               /* resolves meanwhile; NULL: nobody does */
     uint64_t words, lost_events, lost_threads; /* drained; see ring.h */
     uint64_t pass_words, pass_ns;              /* since, and time of, the last pass's end */
     uint64_t pass_tsc;   /* this round ends a pass that began then; 0: it does not */
