@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "recorder/preload/environment.h"
@@ -29,6 +30,24 @@
 
 /* ---- before ---------------------------------------------------------------------------------
  */
+
+/*
+ * After setuid() the capabilities that may still open the session are gone with the exec, and only
+ * the collector's own user, to whom its folder in /proc belongs, can open it.
+ */
+static bool other_user(void)
+{
+    char folder[64];
+    struct stat status;
+    const char *session = environment_session();
+    const char *end = session ? strstr(session, "/fd/") : NULL;
+    if (!end || !geteuid() || (size_t)(end - session) >= sizeof folder)
+        return false;
+    memcpy(folder, session, (size_t)(end - session));
+    folder[end - session] = '\0';
+    return !raw_failed(raw_call(SYS_stat, (long)folder, (long)&status, 0, 0, 0, 0)) &&
+           status.st_uid != geteuid();
+}
 
 /*
  * What becomes of the environment of a program that is about to be started. Counts it where it
@@ -47,7 +66,7 @@ static enum environment_change look_for(const char *name, bool by_path)
     enum verdict verdict = searched ? judge_search(name, found, sizeof found) : judge(name);
     if (verdict == NOT_THERE)
         return ENVIRONMENT_KEEP;
-    if (verdict == RECORDABLE && environment_reachable())
+    if (verdict == RECORDABLE && environment_reachable() && !other_user())
         return ENVIRONMENT_CARRY;
     process_count_unrecordable(searched ? found : name, verdict == STATIC);
     return verdict == STATIC ? ENVIRONMENT_KEEP : ENVIRONMENT_DROP;

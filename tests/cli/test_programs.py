@@ -88,6 +88,17 @@ def test_unknown_names_are_a_usage_error():
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "no-such-entry" in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_what_is_started_as_another_user_is_said(tmp_path):
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "echo $LD_PRELOAD"]
+    tape = tmp_path / "x.tape"
+    done = subprocess.run(
+        [BUILD / "libexec/heaptape/heaptape-record", "-q", "-o", tape, "--", *command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "\n")
+    assert "0 static and 1 other programs" in done.stderr and "/sh the first" in done.stderr, done.stderr
+
+
 # ---- the runner: it must be able to fail -------------------------------------------------------------------------
 
 
