@@ -103,8 +103,13 @@ $(TESTS)/marks_case: tests/stress/marks_case.c recorder/heaptape.h
 	$(Q)$(CC) $(BASE_CFLAGS) $(RECORD_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -pthread -o $@
 
 # Sanitizers may not interpose in the preload, but its parts and the collector can be tested with them.
-TEST_PROGRAMS += $(TESTS)/recorder_test
-SANITIZE_PROGRAMS += $(TESTS)/recorder_test
+TEST_PROGRAMS += $(TESTS)/recorder_test $(TESTS)/drain_test
+SANITIZE_PROGRAMS += $(TESTS)/recorder_test $(TESTS)/drain_test
+
+$(TESTS)/drain_test: $(OBJ)/tests/unit/drain_test.o \
+		$(patsubst %,$(OBJ)/recorder/collector/%.o,drain recorded session finish call_sites samples) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 
 $(TESTS)/recorder_test: $(OBJ)/tests/unit/recorder_test.o $(OBJ)/recorder/preload/bootstrap.o \
 		$(patsubst %,$(OBJ)/recorder/collector/%.o,recorded session finish call_sites samples) $(SYMBOLIZE_OBJECTS) $(TAPE_LIB)

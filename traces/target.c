@@ -133,6 +133,49 @@ static enum target_class check_loader(struct target *target, const char *path, i
                   loader);
 }
 
+/* ---- what must be the first library
+ * --------------------------------------------------------------
+ */
+
+enum { DYNAMIC_MAX = 512, NEEDED_BYTES = 64 };
+
+/* Where in the file an address of the program lies; 0: nowhere. */
+static uint64_t offset_of(const Elf64_Phdr *headers, size_t count, uint64_t address)
+{
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].p_type == PT_LOAD && address - headers[i].p_vaddr < headers[i].p_filesz)
+            return address - headers[i].p_vaddr + headers[i].p_offset;
+    return 0;
+}
+
+static bool is_sanitizer(const char *library)
+{
+    return !strncmp(library, "libasan.so", 10) || !strncmp(library, "libtsan.so", 10) ||
+           !strncmp(library, "libhwasan.so", 12);
+}
+
+/* A runtime that refuses to start, or crashes, where another library comes before it. */
+static bool has_sanitizer(int fd, const Elf64_Phdr *headers, size_t count,
+                          const Elf64_Phdr *dynamic)
+{
+    Elf64_Dyn entry[DYNAMIC_MAX];
+    size_t bytes = dynamic->p_filesz < sizeof entry ? dynamic->p_filesz : sizeof entry;
+    ssize_t got = pread(fd, entry, bytes, (off_t)dynamic->p_offset);
+    size_t entries = got > 0 ? (size_t)got / sizeof *entry : 0;
+    uint64_t strings = 0;
+    for (size_t i = 0; i < entries; i++)
+        if (entry[i].d_tag == DT_STRTAB)
+            strings = offset_of(headers, count, entry[i].d_un.d_ptr);
+    for (size_t i = 0; strings && i < entries; i++) {
+        char name[NEEDED_BYTES] = "";
+        if (entry[i].d_tag == DT_NEEDED &&
+            pread(fd, name, sizeof name - 1, (off_t)(strings + entry[i].d_un.d_val)) > 0 &&
+            is_sanitizer(name))
+            return true;
+    }
+    return false;
+}
+
 static enum target_class check_elf(struct target *target, const char *path, int fd,
                                    const unsigned char *head, size_t head_bytes)
 {
@@ -152,6 +195,12 @@ static enum target_class check_elf(struct target *target, const char *path, int 
                       : -1;
     if (got < 0 || (size_t)got != count * sizeof headers[0])
         return refuse(target, TARGET_NOT_ELF, "%s: is a torn program file", path);
+    for (size_t i = 0; i < count; i++)
+        if (headers[i].p_type == PT_DYNAMIC && has_sanitizer(fd, headers, count, &headers[i]))
+            return refuse(target, TARGET_SANITIZED,
+                          "%s: is built with a sanitizer, whose runtime must be the first library; "
+                          "use a build without -fsanitize",
+                          path);
     for (size_t i = 0; i < count; i++)
         if (headers[i].p_type == PT_INTERP)
             return check_loader(target, path, fd, &headers[i]);
@@ -248,6 +297,7 @@ int target_exit_status(enum target_class class)
     case TARGET_STATIC:
     case TARGET_SETUID:
     case TARGET_FOREIGN_LIBC:
+    case TARGET_SANITIZED:
         return HEAPTAPE_EXIT_ENVIRONMENT;
     }
     return HEAPTAPE_EXIT_ENVIRONMENT;

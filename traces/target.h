@@ -20,6 +20,7 @@ enum target_class {
     TARGET_SETUID,         /* setuid, setgid or file capabilities: the loader ignores LD_PRELOAD */
     TARGET_FOREIGN_LIBC,   /* another C library's loader (musl), or another kind of machine (32 bit)
                             */
+    TARGET_SANITIZED,      /* its sanitizer wants to be the first library, and so do we */
     TARGET_NOT_ELF,        /* neither a program nor a script */
 };
 

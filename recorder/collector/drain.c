@@ -123,30 +123,71 @@ static void add_sites(struct drain *drain, uint32_t index)
     drain->seen[index] = process != NULL;
 }
 
+static bool is_new(const struct drain *drain, uint32_t index, enum ring_chunk_state wanted)
+{
+    const struct ring_session *shared = drain->session->shared;
+    uint64_t word = atomic_load_explicit(&shared->chunk[index], memory_order_acquire);
+    return !drain->seen[index] && RING_CHUNK_STATE(word) == wanted;
+}
+
+static uint32_t chunks_used(const struct drain *drain)
+{
+    uint32_t used = atomic_load(&drain->session->shared->chunks_used);
+    return used < drain->session->chunks_limit ? used : drain->session->chunks_limit;
+}
+
 static void look_for_chunks(struct drain *drain, enum ring_chunk_state wanted)
 {
     struct ring_session *shared = drain->session->shared;
-    uint32_t used = atomic_load(&shared->chunks_used);
-    for (uint32_t i = 0; i < used && i < drain->session->chunks_limit; i++) {
-        uint64_t word = atomic_load_explicit(&shared->chunk[i], memory_order_acquire);
-        unsigned state = RING_CHUNK_STATE(word);
-        if (drain->seen[i] || state != wanted)
+    for (uint32_t i = 0; i < chunks_used(drain); i++) {
+        if (!is_new(drain, i, wanted))
             continue;
-        if (state == RING_CHUNK_PROCESS)
-            begin_process(drain, i);
-        else if (state == RING_CHUNK_MORE)
+        uint64_t word = atomic_load_explicit(&shared->chunk[i], memory_order_acquire);
+        if (wanted == RING_CHUNK_MORE)
             add_chunk(drain, i);
-        else if (state == RING_CHUNK_SITES)
+        else if (wanted == RING_CHUNK_SITES)
             add_sites(drain, i);
-        else if (kill((pid_t)RING_CHUNK_PID(word), 0) && errno == ESRCH)
+        else if (kill((pid_t)RING_CHUNK_PID(word), 0) && errno == ESRCH && is_new(drain, i, wanted))
             session_free_chunk(drain->session, i); /* killed while it filled it in */
+    }
+}
+
+/* The chunk of the new process of the lowest order; UINT32_MAX: there is none. */
+static uint32_t find_first_process(struct drain *drain)
+{
+    uint32_t used = chunks_used(drain), first = UINT32_MAX, first_order = UINT32_MAX;
+    for (uint32_t i = 0; i < used; i++) {
+        if (!is_new(drain, i, RING_CHUNK_PROCESS))
+            continue;
+        struct ring_chunk *chunk = session_chunk(drain->session, i);
+        if (chunk && chunk->order <= first_order) {
+            first = i;
+            first_order = chunk->order;
+        }
+    }
+    return first;
+}
+
+/*
+ * In the order of their beginning, whatever chunks they got: of a process that has called exec
+ * since the last round both images are new, and the earlier one is the one that has ended. A
+ * second look finds the earlier image of whatever the first one found, since that was shown
+ * before the later one was given its order.
+ */
+static void look_for_processes(struct drain *drain)
+{
+    while (find_first_process(drain) != UINT32_MAX) {
+        uint32_t index = find_first_process(drain);
+        begin_process(drain, index);
+        if (!drain->seen[index]) /* no memory for it: tried again in the next round */
+            return;
     }
 }
 
 static void look_for_beginnings(struct drain *drain)
 {
     look_for_chunks(drain, RING_CHUNK_CLAIMED);
-    look_for_chunks(drain, RING_CHUNK_PROCESS); /* before those that belong to it */
+    look_for_processes(drain); /* before the chunks that belong to them */
     look_for_chunks(drain, RING_CHUNK_MORE);
     look_for_chunks(drain, RING_CHUNK_SITES);
 }

@@ -26,6 +26,7 @@ static void force_look_up(struct ring_lane *lane)
 static struct ring_lane *spare_lane(void)
 {
     self.lane->busy = 1;
+    force_look_up(self.lane); /* whatever comes on it after what we record has a later stamp */
     for (struct ring_lane *lane = self.lanes; lane; lane = lane->next)
         if (!lane->busy) {
             force_look_up(lane);
@@ -136,8 +137,10 @@ __attribute__((noinline, cold)) void lane_leave_slow(struct ring_lane *lane)
             self.state = THREAD_OFF;
         return;
     }
-    if (!lane->chunk) /* a handler forked, we are the child, and it has its own lane already */
+    if (!lane->chunk) { /* a handler forked, we are the child, and it has its own lane already */
+        self.ready = self.lane;
         return;
+    }
     self.ready = NULL;
     signal_fence();
     force_look_up(lane); /* a stamp first: what the handler recorded came before */

@@ -47,10 +47,10 @@ static inline __attribute__((always_inline)) struct ring_lane *lane_enter(void)
 static inline __attribute__((always_inline)) void lane_leave(struct ring_lane *lane)
 {
     signal_fence();
-    if (unlikely(!lane || self.ready))
+    self.ready = lane;
+    signal_fence();
+    if (unlikely(self.lane != lane)) /* a handler was here; it may have been just before this */
         lane_leave_slow(lane);
-    else
-        self.ready = lane;
 }
 
 static inline __attribute__((always_inline)) void lane_put(struct ring_lane *lane, uint64_t at,

@@ -184,6 +184,15 @@ def test_refusals_come_before_the_start(tmp_path):
     refuses(tmp_path, [setuid], 4, b"setuid")
 
 
+@pytest.mark.parametrize("sanitizer", ["address", "thread"])
+def test_programs_with_a_sanitizer_are_refused(sanitizer, tmp_path):
+    (tmp_path / "a.c").write_text("int main(void) { return 0; }")
+    built = subprocess.run(["gcc", f"-fsanitize={sanitizer}", tmp_path / "a.c", "-o", tmp_path / "a"], capture_output=True)
+    if built.returncode:
+        pytest.skip("gcc has no such runtime here")
+    refuses(tmp_path, [tmp_path / "a"], 4, b"sanitizer", b"-fsanitize")
+
+
 def test_bad_options_and_places(tmp_path):
     assert run([RECORD]).returncode == 2
     assert run([RECORD, "--follow=some", "--", "true"]).returncode == 2
