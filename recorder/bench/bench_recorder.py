@@ -3,7 +3,8 @@
 usage: bench_recorder.py BUILD [ROUNDS]
 
 Programs that are not installed are left out. The collector's and the resolver's CPU stand apart: they run
-beside the program and after it. "ns/event" is the program's added CPU over the events on its tape.
+beside the program and after it. "ns/event" is the program's added CPU over the events on its tape,
+"+sites=D ns" what call sites of D frames add to that.
 heaptrack and libmemusage (Debian packages heaptrack and libc-devtools) are measured in the same rounds.
 """
 
@@ -38,6 +39,7 @@ for i in range(600000):
 print(len(d))
 """
 JQ = 'map({id, t: (.tags | join("-"))}) | group_by(.t) | map(length)'
+DEPTHS = (1, 8)  # frames of call sites
 MEMUSAGE = "/usr/lib/x86_64-linux-gnu/libmemusage.so"
 
 
@@ -78,8 +80,8 @@ class Recorder:
     def __init__(self, build, folder):
         self.record, self.tape = build / "libexec/heaptape/heaptape-record", folder / "x.tape"
 
-    def measure(self, command, environment) -> dict:
-        _, said = run([str(self.record), "-v", "-o", str(self.tape), "--", *command], environment)
+    def measure(self, command, environment, *options) -> dict:
+        _, said = run([str(self.record), "-v", *options, "-o", str(self.tape), "--", *command], environment)
         cpu = [float(x) for x in re.search(r"program ([\d.]+), collector ([\d.]+), resolver ([\d.]+)", said).groups()]
         events = int(re.search(r"(\d+) events", said)[1])
         return dict(cpu=cpu[0], collector=cpu[1], resolver=cpu[2], events=events, bytes=self.tape.stat().st_size)
@@ -106,14 +108,18 @@ def main() -> None:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="heaptape-bench-"))
     recorder, tools = Recorder(build, folder), others(folder)
     print(f"recording, {rounds} interleaved rounds, medians; CPU of the program relative to without, lower is better")
-    columns = ["program", "CPU s", "recorded", "ns/event", "collector s", "resolver s", "B/event", *tools]
+    columns = ["program", "CPU s", "recorded", "ns/event", "collector s", "resolver s", "B/event",
+               *(f"+sites={d} ns" for d in DEPTHS), *tools]
     print(f"{columns[0]:33}" + "".join(f"{c:>12}" for c in columns[1:]))
     for name, command in programs(build, folder).items():
         environment = dict(os.environ, PYTHONMALLOC="malloc")
         plain, recorded, compared = [], [], {tool: [] for tool in tools}
+        sites = {depth: [] for depth in DEPTHS}
         for _ in range(rounds):
             plain.append(run(command, environment)[0])
             recorded.append(recorder.measure(command, environment))
+            for depth in DEPTHS:
+                sites[depth].append(recorder.measure(command, environment, f"--sites={depth}")["cpu"])
             for tool, (prefix, extra) in tools.items():
                 compared[tool].append(run([*prefix, *command], {**environment, **extra})[0])
         base = statistics.median(plain)
@@ -121,6 +127,7 @@ def main() -> None:
         added = (middle["cpu"] - base) / middle["events"] * 1e9
         cells = [f"{base:.3f}", f"{middle['cpu'] / base:.3f}", f"{added:.1f}", f"{middle['collector']:.3f}",
                  f"{middle['resolver']:.3f}", f"{middle['bytes'] / middle['events']:.2f}"]
+        cells += [f"{(statistics.median(sites[d]) - middle['cpu']) / middle['events'] * 1e9:.1f}" for d in DEPTHS]
         cells += [f"{statistics.median(values) / base:.2f}" for values in compared.values()]
         print(f"{name:33}" + "".join(f"{c:>12}" for c in cells), flush=True)
     shutil.rmtree(folder)
