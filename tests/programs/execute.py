@@ -183,7 +183,7 @@ def _watch(process, seconds) -> list:
             looked = now if now - looked > 0.25 else looked
             time.sleep(0.005)
             continue
-        _kill(descendants())
+        _kill([*descendants(), process.pid])
         process.wait()
         return [trouble]
     return []
