@@ -22,26 +22,37 @@ static bool is(const char *entry, const char *name, size_t length)
 }
 #define IS(entry, name) is(entry, name, LENGTH(name))
 
-void environment_remember(const char *file)
+/*
+ * The program's environment as it is; while the loader is still at work, before libc knows it (a
+ * resolver of an indirect function that allocates), as the kernel laid it on the stack behind argc
+ * and the arguments.
+ */
+static char **now(void)
 {
-    if (!file || strlen(file) >= sizeof own_file)
-        return;
-    for (char **entry = environ; entry && *entry; entry++)
-        if (IS(*entry, SESSION) && strlen(*entry) < sizeof session_entry) {
-            strcpy(session_entry, *entry);
-            strcpy(own_file, file);
-            return;
-        }
+    extern void *__libc_stack_end;
+    if (environ)
+        return environ;
+    const long *argc = __libc_stack_end;
+    return (char **)(uintptr_t)(argc + 1 + *argc + 1);
 }
 
 const char *environment_session(void)
 {
+    for (char **entry = now(); !session_entry[0] && entry && *entry; entry++)
+        if (IS(*entry, SESSION) && strlen(*entry) < sizeof session_entry)
+            strcpy(session_entry, *entry);
     return session_entry[0] ? session_entry + LENGTH(SESSION) : NULL;
+}
+
+void environment_remember(const char *file)
+{
+    if (file && strlen(file) < sizeof own_file && environment_session())
+        strcpy(own_file, file);
 }
 
 bool environment_reachable(void)
 {
-    if (!session_entry[0])
+    if (!own_file[0])
         return true; /* not known yet, and nothing will be changed */
     if (raw_failed(raw_call(SYS_access, (long)own_file, R_OK, 0, 0, 0, 0)))
         return false;
@@ -141,7 +152,7 @@ static struct found look(char *const envp[])
 
 size_t environment_room(char *const envp[], enum environment_change change)
 {
-    if (change == ENVIRONMENT_KEEP || !session_entry[0])
+    if (change == ENVIRONMENT_KEEP || !own_file[0])
         return 0;
     struct found found = look(envp);
     if (change == ENVIRONMENT_CARRY ? found.session && found.us : !found.us)

@@ -21,12 +21,13 @@ enum environment_change {
     ENVIRONMENT_DROP,  /* without ours; other libraries in LD_PRELOAD stay */
 };
 
-/* Once, at set-up: notes the session's path and, given next to us in memory, our own file's. */
+/* The session's path; NULL: none. Stays, whatever the program does to its environment afterwards.
+ */
+const char *environment_session(void);
+/* Once, in a constructor: the path of our own file. */
 void environment_remember(const char *own_file);
 /* Takes out what was added for this image. In a constructor: libc knows its environment by then. */
 void environment_hide(void);
-/* The session's path; NULL: none. Stays, whatever the program does to its environment. */
-const char *environment_session(void);
 /* Can a program started from here load us and open the session? No after chroot(), setuid(). */
 bool environment_reachable(void);
 

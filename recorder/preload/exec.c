@@ -177,8 +177,6 @@ EXPORT _Noreturn void _Exit(int status)
     _exit(status);
 }
 
-#pragma weak on_exit /* glibc's alone: see next.c */
-
 static void at_exit(int status, void *unused)
 {
     (void)unused;
@@ -187,7 +185,7 @@ static void at_exit(int status, void *unused)
 
 __attribute__((constructor)) static void watch_exit(void)
 {
-    if (process_ready() && on_exit)
+    if (process_ready())
         on_exit(at_exit, NULL);
     Dl_info own;
     if (dladdr(&next_exec, &own))

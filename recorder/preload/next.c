@@ -8,14 +8,6 @@
 #include "recorder/preload/state.h"
 #include "recorder/preload/syscalls.h"
 
-/*
- * Another C library than glibc lacks these. A program of such a one, should we be loaded into it
- * all the same (exec.c sees to it that we mostly are not), would die of it; this way it only is not
- * recorded.
- */
-#pragma weak dladdr1
-#pragma weak gnu_get_libc_version
-
 struct next_functions next;
 struct next_exec_functions next_exec;
 
@@ -107,8 +99,6 @@ bool next_find(void)
     FIND(pvalloc);
     FIND(malloc_usable_size);
     FIND(malloc); /* last: until it is there, everything comes from the bootstrap arena */
-    if (!gnu_get_libc_version || !dladdr1)
-        return false;
     find_object((const void *)(uintptr_t)next.malloc, &provider);
     find_object(&provider, &ours);
     provider_is_libc = next_contains((const void *)(uintptr_t)gnu_get_libc_version);

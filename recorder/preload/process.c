@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "recorder/preload/bootstrap.h"
+#include "recorder/preload/environment.h"
 #include "recorder/preload/next.h"
 #include "recorder/preload/sites.h"
 #include "recorder/preload/syscalls.h"
@@ -115,17 +116,9 @@ void process_stop(void)
 /* ---- mapping ---------------------------------------------------------------------------------
  */
 
-static const char *session_path(void)
-{
-    for (char **entry = environ; entry && *entry; entry++)
-        if (!strncmp(*entry, RING_ENV "=", sizeof RING_ENV))
-            return *entry + sizeof RING_ENV;
-    return NULL;
-}
-
 static void *map_file(uint64_t offset, uint64_t bytes)
 {
-    const char *path = session_path();
+    const char *path = environment_session();
     long fd = path ? raw_open(path, O_RDWR) : -1;
     if (raw_failed(fd))
         return NULL;

@@ -39,6 +39,16 @@ def test_calls_inside_of_dlsym(tmp_path):
     assert tape["by_kind"]["malloc"] - info(tmp_path / "y.tape")["by_kind"]["malloc"] == 13
 
 
+def test_calls_while_the_loader_is_still_at_work(tmp_path):
+    """Before libc knows its environment (so the count, which asks libc, has no file yet): recorded like all others."""
+    plain = run([case("early")])
+    done = record(tmp_path / "x.tape", [case("early")], "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+    tape = sound(tmp_path / "x.tape")
+    assert blocks(tmp_path / "x.tape", 1031) == blocks(tmp_path / "x.tape", 1047) == 10
+    assert tape["by_kind"]["free"] == 15 and tape["live_at_end_blocks"] == 5 + 1  # and stdout's buffer
+
+
 def test_an_allocator_that_is_not_ready_at_its_first_call(tmp_path):
     accepted(tmp_path, [case("calls")], library="lazy", plain_env=os.environ)
 
