@@ -200,11 +200,13 @@ def test_what_cannot_be_recorded(name, tmp_path):
 
 @pytest.mark.parametrize("sanitizer", ["address", "thread"])
 def test_a_program_whose_sanitizer_must_come_first(sanitizer, tmp_path):
-    """As a child it is left alone: its runtime ends the program where another library comes before it."""
+    """Its runtime ends the program where another library comes before it: refused, and as a child left alone."""
     (tmp_path / "hello.c").write_text(HELLO)
     program = tmp_path / "hello"
     if not shutil.which("gcc") or run(["gcc", f"-fsanitize={sanitizer}", tmp_path / "hello.c", "-o", program]).returncode:
         pytest.skip("no compiler with sanitizers")
+    refused = record(tmp_path / "x.tape", [program])
+    assert refused.returncode == 4 and refused.stdout == b"" and b"sanitizer" in refused.stderr, refused.stderr
     shell = ["sh", "-c", f"{program}; echo $?; exec env -i {program}"]
     plain = run(shell)
     assert plain.stdout == b"here\n3\nhere\n", plain.stderr
