@@ -8,6 +8,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ sys.path.insert(0, str(GOLDEN))
 sys.dont_write_bytecode = True
 
 import annotate  # noqa: E402  (tests/golden)
+import plain_decoder  # noqa: E402
 import tape_bytes  # noqa: E402
 
 
@@ -95,6 +97,17 @@ def test_good_files_stay_readable(trace, path):
     assert hashlib.sha256(listed.encode()).hexdigest() == expected["events_sha256"]
     figures = info(trace, path)
     assert {key: figures[key] for key in expected["info"]} == expected["info"]
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="the program zstd is not there")
+@pytest.mark.parametrize("name", ["tiny", "kinds", "churn", "sites"])
+def test_format_md_says_enough_to_decode_a_tape(trace, name):
+    path = GOLDEN / "good" / f"{name}.tape"
+    rows, events = dump(trace, path), list(plain_decoder.decode(path.read_bytes()))
+    assert len(rows) == len(events) > 0
+    for row, event in zip(rows, events):
+        assert {"event": row["event"], "site": "0", **row} == {
+            "event": row["event"], **{key: str(value) for key, value in event._asdict().items()}}
 
 
 def test_kinds_in_full(trace):
