@@ -7,7 +7,7 @@ import re
 import shutil
 
 import pytest
-from record_help import CASES, FULL, TRACE, accepted, blocks, calls_on, case, info, record, run, sizes, sound, survival, tapes_beside  # noqa: E501
+from record_help import CASES, FULL, accepted, blocks, case, info, record, run, sizes, sound, survival, tapes_beside
 
 
 def without_pids(output):

@@ -17,7 +17,10 @@ import subprocess
 import time
 
 import pytest
-from record_help import CASES, FULL, RECORD, TRACE, Count, accepted, blocks, calls_on, case, info, record, run, shell_status, sizes, sound, survival, tapes_beside  # noqa: E501
+from record_help import (
+    FULL, RECORD, TRACE, Count, accepted, blocks, calls_on, case, info,
+    record, run, shell_status, sizes, sound, survival, tapes_beside,
+)
 
 CUT = "program untouched, tape cut and marked"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a file system")
