@@ -24,9 +24,10 @@
 #include "traces/cli.h"
 
 enum {
-    FIND_MS = 5000,     /* to look for a safe point */
-    HELD_CALL_MS = 300, /* with all others held still: then one of them has a lock that we need */
-    CALL_MS = 3000,     /* then we say so, and wait on */
+    FIND_MS = 5000,    /* to look for a safe point */
+    HELD_CALL_MS = 10, /* for a call to return while the others are held */
+    FREE_CALL_MS = 3,  /* and while they are not, before they are held again: twice it, then more */
+    PATIENCE_MS = 3000,              /* for it to return at all; then we say so, and wait on */
     INTERNAL_MODE = (int)0x80000000, /* __RTLD_DLOPEN, for __libc_dlopen_mode */
 };
 
@@ -40,6 +41,7 @@ struct attachment {
     int remote_session, remote_library; /* descriptors in the process; -1: none */
     uint64_t entry;                     /* heaptape_attach() there */
     struct attach_report *report;
+    bool holding; /* all threads but the one that works are held */
     double held_since;
 };
 
@@ -59,12 +61,17 @@ static bool fail(const struct attachment *at, struct tape_error *error, const ch
 
 static bool hold(struct attachment *at, pid_t but, struct tape_error *error)
 {
-    at->held_since = now_ms();
+    if (!at->holding)
+        at->held_since = now_ms();
+    at->holding = true;
     return tracer_hold(&at->tracer, but) || fail(at, error, "it ended while it was attached to");
 }
 
 static void release(struct attachment *at, pid_t but)
 {
+    if (!at->holding)
+        return;
+    at->holding = false;
     tracer_release(&at->tracer, but);
     at->report->held_ms += now_ms() - at->held_since;
 }
@@ -72,7 +79,7 @@ static void release(struct attachment *at, pid_t but)
 /* ---- a safe point ----------------------------------------------------------------------------
  */
 
-/* One thread is held at a safe point afterwards, the others go on. 0: none was found. */
+/* All threads are held afterwards, this one at a safe point. 0: none was found. */
 static pid_t find_thread(struct attachment *at, struct tape_error *error)
 {
     double begin = now_ms();
@@ -81,9 +88,9 @@ static pid_t find_thread(struct attachment *at, struct tape_error *error)
             return 0;
         double waited = now_ms() - begin;
         pid_t tid = safepoint_find(&at->survey.safepoint, &at->tracer, (long)waited);
-        release(at, tid);
         if (tid)
             return tid;
+        release(at, 0);
         if (waited >= FIND_MS)
             break;
         nanosleep(&(struct timespec){0, 200000 + (long)(round % 7) * 350000}, NULL);
@@ -239,21 +246,32 @@ static bool path_will_do(const struct attachment *at, const char *path)
            ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-/* Waits for as long as it takes: a thread that is left inside a call would never come back. */
+/*
+ * With the others held it is done at once, unless one of them has a lock that it needs: then they
+ * go on for a moment. It is waited for as long as it takes: a thread that is left in a call never
+ * comes back.
+ */
 static bool call_patiently(struct attachment *at, bool begun, uint64_t function,
                            const uint64_t arguments[3], uint64_t *ret_result,
                            struct tape_error *error)
 {
+    double begin = now_ms();
+    struct tape_error ignored;
+    long free_ms = FREE_CALL_MS;
     for (bool warned = false;; begun = true) {
-        bool done = begun
-                        ? remote_call_again(&at->remote, CALL_MS, ret_result, error)
-                        : remote_call(&at->remote, function, arguments, CALL_MS, ret_result, error);
+        long limit = at->holding ? HELD_CALL_MS : (free_ms *= 2);
+        bool done = begun ? remote_call_again(&at->remote, limit, ret_result, error)
+                          : remote_call(&at->remote, function, arguments, limit, ret_result, error);
         if (done || errno != ETIMEDOUT || procfs_thread_state(at->pid, at->remote.tid) == 'Z')
             return done;
-        if (!warned)
+        if (at->holding)
+            release(at, at->remote.tid);
+        else
+            (void)hold(at, at->remote.tid, &ignored);
+        if (!warned && now_ms() - begin > PATIENCE_MS)
             cli_warn("process %d (%s): its loader is busy; waiting for it", (int)at->pid,
                      at->program);
-        warned = true;
+        warned |= now_ms() - begin > PATIENCE_MS;
     }
 }
 
@@ -389,10 +407,8 @@ static bool redirect(struct attachment *at, struct tape_error *error)
         return false;
     if (at->remote.marked) {
         at->remote.mark = 0;
-        bool held = hold_others(at, error);
-        bool done = held && call_patiently(at, true, at->entry, arguments, &result, error);
-        release(at, at->remote.tid);
-        if (!done)
+        if (!hold_others(at, error) ||
+            !call_patiently(at, true, at->entry, arguments, &result, error))
             return false;
     }
     if (!explain_result(at, result, error))
@@ -443,6 +459,8 @@ bool attach_from_here(pid_t pid, const struct session *session, const char *prel
     at.memory = open(path, O_RDWR | O_CLOEXEC);
     bool attached = at.memory >= 0 ? work(&at, session, preload, error)
                                    : fail(&at, error, "its memory cannot be opened");
+    if (at.holding)
+        ret_report->held_ms += now_ms() - at.held_since;
     tracer_end(&at.tracer);
     if (at.memory >= 0)
         close(at.memory);
