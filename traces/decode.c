@@ -4,6 +4,8 @@
 #include <string.h>
 #include <zstd.h>
 
+#include "traces/planes.h"
+
 enum { EVENTS_MAX = FORMAT_BLOCK_EVENTS_MAX };
 
 /* What a shape's kind does with objects. */
@@ -116,82 +118,6 @@ static enum tape_status inconsistent(const char *what, struct tape_error *error)
 /* ---- columns -----------------------------------------------------------------------------------
  */
 
-/* Bytes of a payload still to be read. */
-struct bytes {
-    const unsigned char *at;
-    size_t left;
-};
-
-static const unsigned char *take(struct bytes *bytes, size_t count)
-{
-    if (count > bytes->left)
-        return NULL;
-    const unsigned char *at = bytes->at;
-    bytes->at += count;
-    bytes->left -= count;
-    return at;
-}
-
-static bool decode_plane(struct decoder *decoder, uint32_t word, struct bytes *data, uint8_t *out,
-                         uint32_t count)
-{
-    uint32_t bytes = word & FORMAT_PLANE_BYTES;
-    const unsigned char *stored = take(data, bytes);
-    if (!stored)
-        return false;
-    switch (word & FORMAT_PLANE_HOW) {
-    case FORMAT_PLANE_RAW:
-        if (bytes == count)
-            memcpy(out, stored, count);
-        return bytes == count;
-    case FORMAT_PLANE_CONSTANT:
-        if (bytes == 1)
-            memset(out, stored[0], count);
-        return bytes == 1;
-    case FORMAT_PLANE_ZSTD:
-        return ZSTD_decompressDCtx(decoder->zstd, out, count, stored, bytes) == count;
-    default:
-        return false;
-    }
-}
-
-/* Each loop adds one plane to all values: the compiler makes vectors of them. */
-static void join_planes_32(uint32_t *out, uint8_t (*planes)[EVENTS_MAX], unsigned width,
-                           uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = planes[0][i];
-    for (unsigned plane = 1; plane < width; plane++) {
-        for (uint32_t i = 0; i < count; i++)
-            out[i] |= (uint32_t)planes[plane][i] << (8 * plane);
-    }
-}
-
-static void join_planes_64(uint64_t *out, uint8_t (*planes)[EVENTS_MAX], unsigned width,
-                           uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        out[i] = planes[0][i];
-    for (unsigned plane = 1; plane < width; plane++) {
-        for (uint32_t i = 0; i < count; i++)
-            out[i] |= (uint64_t)planes[plane][i] << (8 * plane);
-    }
-}
-
-static void undo_delta_32(uint32_t *values, uint32_t count)
-{
-    uint32_t sum = 0;
-    for (uint32_t i = 0; i < count; i++)
-        values[i] = sum += values[i] >> 1 ^ (0 - (values[i] & 1));
-}
-
-static void undo_delta_64(uint64_t *values, uint32_t count)
-{
-    uint64_t sum = 0;
-    for (uint32_t i = 0; i < count; i++)
-        values[i] = sum += values[i] >> 1 ^ (0 - (values[i] & 1));
-}
-
 static bool decode_column(struct decoder *decoder, const struct format_column *column,
                           const uint32_t *words, struct bytes *data)
 {
@@ -204,7 +130,7 @@ static bool decode_column(struct decoder *decoder, const struct format_column *c
     }
     for (unsigned plane = 0; plane < column->width; plane++) {
         uint8_t *to = place->bytes == 1 ? out : decoder->planes[plane];
-        if (!decode_plane(decoder, words[plane], data, to, count))
+        if (!plane_decode(decoder->zstd, words[plane], data, to, count))
             return false;
     }
     if (place->bytes == 4)
@@ -221,13 +147,13 @@ static bool decode_column(struct decoder *decoder, const struct format_column *c
 static bool decode_columns(struct decoder *decoder, unsigned ids, unsigned columns,
                            struct bytes payload)
 {
-    const unsigned char *heads = take(&payload, columns * sizeof(struct format_column));
+    const unsigned char *heads = bytes_take(&payload, columns * sizeof(struct format_column));
     struct bytes words = payload;
     size_t planes = 0;
     for (unsigned i = 0; heads && i < columns; i++)
         planes += heads[i * sizeof(struct format_column) + offsetof(struct format_column, width)];
     struct bytes data = payload;
-    if (!heads || !take(&data, planes * sizeof(uint32_t)))
+    if (!heads || !bytes_take(&data, planes * sizeof(uint32_t)))
         return false;
     uint32_t seen = 0;
     memset(decoder->counts, 0, sizeof decoder->counts);
@@ -239,7 +165,7 @@ static bool decode_columns(struct decoder *decoder, unsigned ids, unsigned colum
             return false;
         seen |= UINT32_C(1) << column.id;
         uint32_t plane_words[8];
-        const unsigned char *at = take(&words, column.width * sizeof *plane_words);
+        const unsigned char *at = bytes_take(&words, column.width * sizeof *plane_words);
         memcpy(plane_words, at, column.width * sizeof *plane_words);
         if (!decode_column(decoder, &column, plane_words, &data))
             return false;
@@ -371,7 +297,7 @@ enum tape_status decoder_begin(struct decoder *decoder, unsigned encoding,
 {
     struct format_events head;
     struct bytes rest = {payload, bytes};
-    const unsigned char *at = take(&rest, sizeof head);
+    const unsigned char *at = bytes_take(&rest, sizeof head);
     decoder->count = decoder->done = 0; /* until all is well */
     if (!at || count == 0 || count > EVENTS_MAX)
         return inconsistent("its length", error);
