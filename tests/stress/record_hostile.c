@@ -59,7 +59,7 @@ static void change_folder(void)
 static void change_root(void)
 {
     char folder[] = "/tmp/record_hostile_XXXXXX";
-    if (geteuid() == 0 && (!mkdtemp(folder) || chroot(folder) || chdir("/")))
+    if (geteuid() == 0 && (!mkdtemp(folder) || chdir(folder) || rmdir(folder) || chroot(".")))
         exit(2);
 }
 
