@@ -211,15 +211,7 @@ void merge_park(struct merge *merge, const struct merge_stretch *given, size_t d
     lane->begin -= back;
     lane->key = key;
     merge->pending += back;
-    for (uint32_t i = 0; i < merge->heap_count; i++) {
-        if (merge->heap[i].lane != given->lane)
-            continue;
-        /* Parking is rare: the heap is simply made anew. */
-        merge->heap[i] = merge->heap[--merge->heap_count];
-        for (uint32_t j = merge->heap_count / 2; j-- > 0;)
-            sift_down(merge, j);
-        return;
-    }
+    merge->heap_count = 0;
 }
 
 void merge_finish(struct merge *merge)

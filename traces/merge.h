@@ -63,8 +63,9 @@ struct merge_stretch {
 /* The next stretch. False: nothing left before the limit. */
 bool merge_next(struct merge *merge, struct merge_stretch *ret_stretch);
 /*
- * Takes back what was just given from record `done` on, whose key is `key`: the lane gives no more
- * in this pass and begins with that record in the next.
+ * Takes back what was just given from record `done` on, whose key is `key`, and ends the giving:
+ * the next pass begins with that record. No other lane may go past it, since the records that wait
+ * behind it may touch the same addresses.
  */
 void merge_park(struct merge *merge, const struct merge_stretch *stretch, size_t done,
                 uint64_t key);

@@ -26,7 +26,7 @@ struct window {
     struct window_limit start, stop; /* WINDOW_NEVER: at once; not at all */
     struct tape_writer *writer;      /* the caller's */
     bool begun, ended, tracking;
-    bool is_all; /* no limits: events may as well go to the writer directly */
+    bool is_all;            /* no limits: events may as well go to the writer directly */
     uint64_t events, bytes; /* that came, all of them */
     uint64_t preamble;      /* events in front of the window's own */
     uint64_t base_ns;       /* time at its beginning: 0 on the tape */

@@ -1,7 +1,7 @@
 /*
- * How fast memory comes back: `shrink SIZE`. Allocates 120 MiB of blocks, frees all but one in 2,000, then
- * goes on with a little work and prints the resident MiB after 0, 100, 200 and 300 ms of it, and after
- * malloc_trim(0).
+ * How fast memory comes back: `shrink SIZE`. Allocates 120 MiB of blocks, frees all but one in
+ * 2,000, then goes on with a little work and prints the resident MiB after 0, 100, 200 and 300 ms
+ * of it, and after malloc_trim(0).
  */
 #include <malloc.h>
 #include <stdint.h>

@@ -4,21 +4,27 @@
 #include <string>
 #include <vector>
 
+#ifdef __clang__
+#define APART __attribute__((noinline))
+#else
+#define APART __attribute__((noinline, noipa))
+#endif
+
 struct thing {
     char bytes[1031];
 };
 
-__attribute__((noinline, noipa)) static void *one_new()
+APART static void *one_new()
 {
     return new thing;
 }
 
-__attribute__((noinline, noipa)) static void *array_new(unsigned count)
+APART static void *array_new(unsigned count)
 {
     return new thing[count];
 }
 
-__attribute__((noinline, noipa)) static void *nothrow_new()
+APART static void *nothrow_new()
 {
     return new (std::nothrow) char[1047];
 }
