@@ -70,6 +70,7 @@ struct raw_record *merge_reserve(struct merge *merge, uint32_t number, size_t co
     struct merge_lane *lane = busy_lane(merge, number);
     if (!lane)
         return NULL;
+    count += !count; /* room for none is room all the same */
     if (lane->begin && lane->end + count > lane->capacity)
         close_up(lane);
     if (lane->end + count > lane->capacity) {

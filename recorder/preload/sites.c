@@ -161,9 +161,10 @@ static uint32_t number_of(uint64_t hash, const uint64_t *frames, unsigned count)
  */
 static uint64_t stack_end(uint64_t sp)
 {
-    extern void *__libc_stack_end;
+    /* Weak, so that we do not need the loader by its name: another C library has another one. */
+    extern void *__libc_stack_end __attribute__((weak));
     const uint64_t far = UINT64_C(1) << 30;
-    uint64_t main_end = (uint64_t)(uintptr_t)__libc_stack_end;
+    uint64_t main_end = &__libc_stack_end ? (uint64_t)(uintptr_t)__libc_stack_end : 0;
     uint64_t thread_end = (uint64_t)(uintptr_t)__builtin_thread_pointer();
     if (main_end - sp < far)
         return main_end;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "tests/unit/check.h"
+#include "traces/merge.h"
 #include "traces/raw_words.h"
 #include "traces/raw_writer.h"
 #include "traces/reader.h"
@@ -163,6 +164,18 @@ static void test_words_that_are_torn_or_unknown(void)
     words[0] = raw_word_tagged(12, 5);
     CHECK_EQ_U64(raw_words_unpack(words, 1, back, keep_mark, text), 1);
     CHECK_EQ_U64(raw_head_kind(back[0].head), RAW_NONE);
+}
+
+static void test_an_empty_block_is_no_lack_of_memory(void)
+{
+    struct merge merge;
+    merge_init(&merge);
+    CHECK(merge_reserve(&merge, 0, 0));
+    merge_put(&merge, 0, 0);
+    merge_begin(&merge, UINT64_MAX);
+    struct merge_stretch stretch;
+    CHECK(!merge_next(&merge, &stretch));
+    merge_end(&merge);
 }
 
 /* ---- one lane ----------------------------------------------------------------------------------
@@ -591,6 +604,7 @@ int main(void)
 {
     RUN(test_records_survive_their_words);
     RUN(test_words_that_are_torn_or_unknown);
+    RUN(test_an_empty_block_is_no_lack_of_memory);
     RUN(test_ids_are_used_again_latest_first);
     RUN(test_calls_that_make_no_object);
     RUN(test_every_end_of_a_realloc);
