@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "recorder/preload/next.h"
@@ -12,6 +13,7 @@
 #include "recorder/preload/unwind.h"
 
 static struct ring_sites *table;
+static uint64_t main_end; /* an address at the end of the main thread's stack */
 static uint32_t depth;
 
 /* ---- functions whose frames do not count -------------------------------------------------------
@@ -156,15 +158,12 @@ static uint32_t number_of(uint64_t hash, const uint64_t *frames, unsigned count)
 
 /*
  * The end of the thread's own stack: glibc keeps a thread's control block at its top, and the
- * loader says where the main thread's lies. A stack of any other kind (sigaltstack, coroutines) is
+ * kernel leaves things at the top of the main thread's. A stack of any other kind (sigaltstack, coroutines) is
  * not known to be readable further up, so only our own frames are left there.
  */
 static uint64_t stack_end(uint64_t sp)
 {
-    /* Weak, so that we do not need the loader by its name: another C library has another one. */
-    extern void *__libc_stack_end __attribute__((weak));
     const uint64_t far = UINT64_C(1) << 30;
-    uint64_t main_end = &__libc_stack_end ? (uint64_t)(uintptr_t)__libc_stack_end : 0;
     uint64_t thread_end = (uint64_t)(uintptr_t)__builtin_thread_pointer();
     if (main_end - sp < far)
         return main_end;
@@ -213,6 +212,7 @@ void sites_begin(struct ring_sites *new_table, uint32_t new_depth)
 {
     table = new_table;
     depth = new_depth;
+    main_end = getauxval(AT_RANDOM); /* the kernel puts it above all frames */
     if (table)
         table->depth = new_depth;
 }
