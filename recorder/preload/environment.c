@@ -29,8 +29,9 @@ static bool is(const char *entry, const char *name, size_t length)
  */
 static char **now(void)
 {
-    extern void *__libc_stack_end;
-    if (environ)
+    /* Weak, so that we do not need glibc's loader by its name: musl's would not find it. */
+    extern void *__libc_stack_end __attribute__((weak));
+    if (environ || !&__libc_stack_end)
         return environ;
     const long *argc = __libc_stack_end;
     return (char **)(uintptr_t)(argc + 1 + *argc + 1);

@@ -158,8 +158,8 @@ static uint32_t number_of(uint64_t hash, const uint64_t *frames, unsigned count)
 
 /*
  * The end of the thread's own stack: glibc keeps a thread's control block at its top, and the
- * kernel leaves things at the top of the main thread's. A stack of any other kind (sigaltstack, coroutines) is
- * not known to be readable further up, so only our own frames are left there.
+ * kernel leaves things at the top of the main thread's. A stack of any other kind (sigaltstack,
+ * coroutines) is not known to be readable further up, so only our own frames are left there.
  */
 static uint64_t stack_end(uint64_t sp)
 {

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT
+from conftest import BUILD, ROOT
 from record_help import CASES, RECORD, calls_on, case, counted, info, record, run, shell_status, sound, tapes_beside  # noqa: F401
 
 PROGRAMS = {
@@ -208,3 +208,11 @@ def test_a_static_program_started_by_a_recorded_one_is_no_harm(tmp_path):
     assert done.stdout == b"3\n"
     assert b"1 static and 0 other programs" in done.stderr and b"record_static" in done.stderr
     sound(tmp_path / "x.tape")
+
+
+def test_the_preload_needs_libc_alone():
+    """What it brought along would be loaded into every program; the loader's own name differs between C libraries."""
+    shown = run(["readelf", "-d", BUILD / "lib/heaptape/libheaptape-record.so"])
+    assert shown.returncode == 0
+    needed = [line.split(b"[")[1].rstrip(b"]") for line in shown.stdout.splitlines() if b"(NEEDED)" in line]
+    assert needed == [b"libc.so.6"]
