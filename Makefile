@@ -131,7 +131,7 @@ install: all
 
 uninstall:
 	rm -rf $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape
-	rm -f $(INSTALLED)/bin/heaptape $(INSTALLED)/include/htmalloc.h
+	rm -f $(INSTALLED)/bin/heaptape $(INSTALLED)/include/htmalloc.h $(INSTALLED)/include/heaptape.h
 
 clean:
 	rm -rf $(B) build-clang build-asan build-ubsan build-tsan
