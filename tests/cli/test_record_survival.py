@@ -150,7 +150,7 @@ def test_collector_killed_the_program_goes_on(after, tmp_path):
 
     A shell around the recorder's child notes the status, since the recorder, which would pass it on, is dead.
     """
-    script = f"{case('churn')} 2 3000000 10; echo status $?; {case('calls')}; echo status $?; exec {case('ends')} exit"
+    script = f"{case("churn")} 2 12000000 10; echo status $?; {case('calls')}; echo status $?; exec {case('ends')} exit"
     plain = run(["sh", "-c", f"{case('calls')}"])
     out = tmp_path / "out"
     with open(out, "wb") as stdout:
@@ -166,7 +166,7 @@ def test_collector_killed_the_program_goes_on(after, tmp_path):
     os.close(child)
     process.wait()
     lines = out.read_bytes().splitlines()
-    assert lines[0].startswith(b"allocations 150") and lines[1] == b"status 0", lines
+    assert lines[0].startswith(b"allocations 600") and lines[1] == b"status 0", lines
     assert lines[2:] == [*plain.stdout.splitlines(), b"status 0"]
     raws = list(tmp_path.glob("*.raw"))
     for raw in raws:
