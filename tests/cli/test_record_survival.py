@@ -150,7 +150,7 @@ def test_collector_killed_the_program_goes_on(after, tmp_path):
 
     A shell around the recorder's child notes the status, since the recorder, which would pass it on, is dead.
     """
-    script = f"{case("churn")} 2 12000000 10; echo status $?; {case('calls')}; echo status $?; exec {case('ends')} exit"
+    script = f"{case('churn')} 2 12000000 10; echo status $?; {case('calls')}; echo status $?; exec {case('ends')} exit"
     plain = run(["sh", "-c", f"{case('calls')}"])
     out = tmp_path / "out"
     with open(out, "wb") as stdout:
