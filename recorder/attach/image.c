@@ -96,7 +96,7 @@ static bool read_tables(struct image *image, const struct tables *tables)
 bool image_open(struct image *image, int memory, uint64_t header)
 {
     Elf64_Ehdr elf;
-    Elf64_Phdr segment[SEGMENTS_MAX];
+    Elf64_Phdr segment[SEGMENTS_MAX] = {{0}};
     struct tables tables = {0, 0, 0, 0, 0};
     *image = (struct image){.memory = memory};
     if (!image_read(memory, header, &elf, sizeof elf) || memcmp(elf.e_ident, ELFMAG, SELFMAG) ||

@@ -228,7 +228,7 @@ bool remote_begin(struct remote *remote, struct tracer *tracer, pid_t tid, int m
 bool remote_keep_errno(struct remote *remote, uint64_t errno_location, struct tape_error *error)
 {
     const uint64_t none[3] = {0, 0, 0};
-    uint64_t address;
+    uint64_t address = 0;
     if (!remote_call(remote, errno_location, none, SYSCALL_MS, &address, error))
         return false;
     if (remote_read(remote, address, &remote->saved_errno, sizeof remote->saved_errno))

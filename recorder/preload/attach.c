@@ -184,7 +184,7 @@ static int line_says_writable(const char *line, uintptr_t address)
 /* 1: writable, 0: not, -1: cannot be told. Raw system calls: we may be in any program's dlopen. */
 static int is_writable(uintptr_t address)
 {
-    char buffer[2048], line[64];
+    char buffer[2048] = "", line[64];
     size_t used = 0;
     int answer = -1;
     long fd = raw_open("/proc/self/maps", O_RDONLY), bytes;

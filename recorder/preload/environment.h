@@ -36,6 +36,7 @@ bool environment_reachable(void);
  * bytes of its stack as environment_room() says, 0 where `envp` will do as it is.
  */
 size_t environment_room(char *const envp[], enum environment_change change);
-char **environment_build(char *const envp[], enum environment_change change, void *room);
+char **environment_build(char *const envp[], enum environment_change change, void *room)
+    __attribute__((nonnull(3)));
 
 #endif

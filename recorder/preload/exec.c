@@ -38,7 +38,7 @@
 static bool other_user(void)
 {
     char folder[64];
-    struct stat status;
+    struct stat status = {.st_uid = 0};
     const char *session = environment_session();
     const char *end = session ? strstr(session, "/fd/") : NULL;
     if (!end || !geteuid() || (size_t)(end - session) >= sizeof folder)

@@ -52,7 +52,7 @@ static uint64_t offset_of(const struct head *head, uint64_t address)
 /* Two walks over the dynamic section: where its strings are, and then who is needed. */
 static uint64_t find_strings(const struct head *head, const Elf64_Phdr *dynamic)
 {
-    Elf64_Dyn entry[8];
+    Elf64_Dyn entry[8] = {{0}};
     for (uint64_t at = 0; at < dynamic->p_filesz; at += sizeof entry) {
         if (read_at(head, entry, sizeof entry, dynamic->p_offset + at) != sizeof entry)
             return 0;
@@ -123,7 +123,7 @@ static const char *interpreter_of(struct head *head)
 
 static enum verdict judge_open(struct head *head)
 {
-    struct stat status;
+    struct stat status = {.st_mode = 0};
     head->bytes = raw_read(head->fd, head->data, sizeof head->data);
     if (raw_failed(raw_call(SYS_fstat, head->fd, (long)&status, 0, 0, 0, 0)) ||
         !S_ISREG(status.st_mode) || !(status.st_mode & 0111))
