@@ -81,7 +81,7 @@ static bool needs_to_be_first(const struct head *head)
 {
     const Elf64_Phdr *dynamic = find_header(head, PT_DYNAMIC);
     uint64_t strings = dynamic ? find_strings(head, dynamic) : 0;
-    Elf64_Dyn entry;
+    Elf64_Dyn entry = {0};
     for (unsigned i = 0; strings && i < 16; i++) {
         uint64_t at = dynamic->p_offset + i * sizeof entry;
         if (read_at(head, &entry, sizeof entry, at) != sizeof entry || entry.d_tag != DT_NEEDED)
