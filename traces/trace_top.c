@@ -32,6 +32,8 @@ static const char usage[] =
     "  --format=FORMAT   table (default), json or csv\n"
     "  --help, --version\n"
     "\n"
+    "Names come from symbol tables and debugging information as they were when the tape was made;\n"
+    "where a program has neither there are addresses (Debian has -dbgsym packages).\n"
     "A realloc makes the block one of its own call site. Exit status: 0 ok, 3 not a tape or a "
     "tape\n"
     "without call sites, 4 environment.\n";
@@ -245,6 +247,12 @@ static void describe_frame(const struct top *top, uint32_t number, char *text, s
         snprintf(text, bytes, "%s+0x%" PRIx64, base_name(frame->object), frame->offset);
 }
 
+static double share_of(const struct top *top, const struct use *use)
+{
+    uint64_t peak = top->summary.peak_live_bytes;
+    return peak ? 100.0 * (double)use->peak_bytes / (double)peak : 0;
+}
+
 static void emit_use(struct emit *emit, const struct top *top, const struct use *use)
 {
     const uint32_t *frames = NULL;
@@ -255,12 +263,9 @@ static void emit_use(struct emit *emit, const struct top *top, const struct use 
         describe_frame(top, frames[i], frame, sizeof frame);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " < " : "", frame);
     }
-    double share = top->summary.peak_live_bytes
-                       ? 100.0 * (double)use->peak_bytes / (double)top->summary.peak_live_bytes
-                       : 0;
     emit_object(emit, NULL);
     emit_u64(emit, "live_at_peak_bytes", use->peak_bytes);
-    emit_fixed(emit, "share_percent", share, 1);
+    emit_fixed(emit, "share_percent", share_of(top, use), 1);
     emit_u64(emit, "live_at_peak_blocks", use->peak_blocks);
     emit_u64(emit, "allocations", use->allocations);
     emit_u64(emit, "allocated_bytes", use->bytes);
@@ -270,9 +275,44 @@ static void emit_use(struct emit *emit, const struct top *top, const struct use 
     emit_end(emit);
 }
 
+/* For people: a stack is read from top to bottom, not along a line of a table. */
+static void print_use(const struct top *top, const struct use *use)
+{
+    const uint32_t *frames = NULL;
+    size_t count = frames_of(use->site, &frames);
+    char peak[16], all[16], end[16];
+    printf("\n%5.1f %%  %s live at the peak in %" PRIu64 " blocks; %" PRIu64
+           " allocations of %s, %" PRIu64 " short-lived; %s live at the end\n",
+           share_of(top, use), cli_format_bytes(use->peak_bytes, peak), use->peak_blocks,
+           use->allocations, cli_format_bytes(use->bytes, all), use->short_lived,
+           cli_format_bytes(use->live_bytes, end));
+    if (!count)
+        puts("         (not known)");
+    for (size_t i = 0; i < count; i++) {
+        char frame[1088];
+        describe_frame(top, frames[i], frame, sizeof frame);
+        printf("         %s%s\n", i ? "< " : "", frame);
+    }
+}
+
+static void print(const struct top *top)
+{
+    char peak[16];
+    printf("%s: %s live at the peak, %" PRIu32 " call sites, by %s\n", top->path,
+           cli_format_bytes(top->summary.peak_live_bytes, peak), top->use_count - 1,
+           order_names[top->by]);
+    for (uint32_t i = 0; i < top->use_count && i < top->count; i++)
+        if (top->uses[i].allocations)
+            print_use(top, &top->uses[i]);
+}
+
 static void show(struct top *top)
 {
     struct emit emit;
+    if (top->format == EMIT_TABLE) {
+        print(top);
+        return;
+    }
     emit_begin(&emit, stdout, top->format);
     emit_object(&emit, NULL);
     emit_string(&emit, "tape", top->path);

@@ -155,6 +155,16 @@ def test_what_is_said_where_there_is_nothing(tmp_path):
     assert run([TRACE, "top", "--by=nothing", tmp_path / "x.tape"]).returncode == 2
 
 
+def test_for_people_a_stack_stands_below_its_figures(tmp_path):
+    record(tmp_path / "x.tape", [CASES / "sites_case"], "--sites=3", "-q")
+    lines = run([TRACE, "top", "--count=1", "--by=bytes", tmp_path / "x.tape"]).stdout.decode().splitlines()
+    assert "live at the peak" in lines[0] and "by bytes" in lines[0]
+    assert "100 allocations of 103.8 KiB" in lines[2]
+    assert re.fullmatch(r" +leaf_realloc sites_case.c:\d+", lines[3])
+    assert re.fullmatch(r" +< middle sites_case.c:\d+", lines[4])
+    assert re.fullmatch(r" +< outer sites_case.c:\d+", lines[5])
+
+
 def test_dump_shows_sites(tmp_path):
     record(tmp_path / "x.tape", [CASES / "sites_case"], "--sites=1", "-q")
     done = subprocess.run([TRACE, "dump", "--format=json", tmp_path / "x.tape"], capture_output=True, check=True)
