@@ -23,7 +23,20 @@
 #include "traces/sites.h"
 
 enum { BYTES_MAX = 1 << 16 };
-static const char out_path[] = "fuzz.out.tape", raw_path[] = "fuzz.raw";
+static char out_path[32], raw_path[32]; /* of this process: several may share a folder */
+
+static void remove_files(void)
+{
+    unlink(out_path);
+    unlink(raw_path);
+}
+
+static void choose_names(void)
+{
+    snprintf(out_path, sizeof out_path, "fuzz.%d.tape", (int)getpid());
+    snprintf(raw_path, sizeof raw_path, "fuzz.%d.raw", (int)getpid());
+    atexit(remove_files);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -208,9 +221,24 @@ static void convert_text(const uint8_t *data, size_t bytes)
     }
 }
 
+static void remove_files(void)
+{
+    unlink(out_path);
+    unlink(raw_path);
+}
+
+static void choose_names(void)
+{
+    snprintf(out_path, sizeof out_path, "fuzz.%d.tape", (int)getpid());
+    snprintf(raw_path, sizeof raw_path, "fuzz.%d.raw", (int)getpid());
+    atexit(remove_files);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     static uint8_t copy[BYTES_MAX];
+    if (!out_path[0])
+        choose_names();
     if (bytes < 2 || bytes > BYTES_MAX)
         return 0;
     memcpy(copy, data + 1, bytes - 1);
