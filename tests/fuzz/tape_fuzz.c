@@ -25,19 +25,6 @@
 enum { BYTES_MAX = 1 << 16 };
 static char out_path[32], raw_path[32]; /* of this process: several may share a folder */
 
-static void remove_files(void)
-{
-    unlink(out_path);
-    unlink(raw_path);
-}
-
-static void choose_names(void)
-{
-    snprintf(out_path, sizeof out_path, "fuzz.%d.tape", (int)getpid());
-    snprintf(raw_path, sizeof raw_path, "fuzz.%d.raw", (int)getpid());
-    atexit(remove_files);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
 static void decode(const uint8_t *data, size_t bytes)
