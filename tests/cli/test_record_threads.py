@@ -83,8 +83,11 @@ def test_handlers_inside_of_the_hooks(how, tmp_path):
     assert words["made"] <= found["malloc", 1031] <= words["asked"]
     tape = sound(tmp_path / "x.tape")
     assert tape["by_kind"]["free_foreign"] == 0
-    assert tape["by_kind"]["free"] in range(words["made"] + words["handler"] - (words["asked"] - words["made"]),
-                                            words["asked"] + words["handler"] + 1)
+    # every third hit jumps, out of malloc (asked for, not made) or out of free, perhaps before it was recorded
+    jumps = words["handler"] // 9 if how == "jump" else 0
+    left_free = jumps - (words["asked"] - words["made"])
+    calls = words["made"] + words["handler"]
+    assert left_free >= 0 and calls - left_free <= tape["by_kind"]["free"] <= calls + words["asked"] - words["made"]
     if how != "jump":
         assert words["made"] == words["asked"]
     children = tapes_beside(tmp_path / "x.tape").values()
