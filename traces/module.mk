@@ -25,7 +25,7 @@ $(LIBEXEC)/heaptape-trace: $(TRACE_OBJECTS) $(TAPE_LIB)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread $(TRACE_OBJECTS) $(TAPE_LIB) $(LDFLAGS) $(TAPE_LDLIBS) $(SYMBOLIZE_LDLIBS) -o $@
 
-TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip tape_parts tape_mutated resolve)
+TAPE_TESTS := $(patsubst %,$(TESTS)/%_test,tape_roundtrip tape_parts tape_mutated raw_words resolve)
 # Counts heap calls itself, so no sanitizer's heap can stand in.
 TAPE_HEAP_TEST := $(TESTS)/tape_heap_test
 TEST_PROGRAMS += $(TAPE_TESTS) $(TAPE_HEAP_TEST)

@@ -54,7 +54,7 @@ static uint64_t read_bytes(struct bytes *bytes, size_t count)
     return value;
 }
 
-static uint64_t read_uleb(struct bytes *bytes)
+static uint64_t read_leb(struct bytes *bytes, bool is_signed)
 {
     uint64_t value = 0, byte;
     unsigned shift = 0;
@@ -63,21 +63,19 @@ static uint64_t read_uleb(struct bytes *bytes)
         value |= shift < 64 ? (byte & 127) << shift : 0;
         shift += 7;
     } while (byte & 128);
+    if (is_signed && shift < 64 && byte & 64)
+        value |= ~UINT64_C(0) << shift;
     return value;
+}
+
+static uint64_t read_uleb(struct bytes *bytes)
+{
+    return read_leb(bytes, false);
 }
 
 static int64_t read_sleb(struct bytes *bytes)
 {
-    uint64_t value = 0, byte;
-    unsigned shift = 0;
-    do {
-        byte = read_bytes(bytes, 1);
-        value |= shift < 64 ? (byte & 127) << shift : 0;
-        shift += 7;
-    } while (byte & 128);
-    if (shift < 64 && byte & 64)
-        value |= ~UINT64_C(0) << shift;
-    return (int64_t)value;
+    return (int64_t)read_leb(bytes, true);
 }
 
 /* `data`: what data relative ones count from. */
