@@ -16,6 +16,7 @@ struct object {
 
 struct symbolizer {
     struct object *objects;
+    bool looked; /* for the demangler */
     char *(*demangle)(const char *, char *, size_t *, int *);
     char *demangled; /* its buffer, from malloc */
     size_t demangled_bytes;
@@ -30,12 +31,7 @@ static const Dwfl_Callbacks callbacks = {
 
 struct symbolizer *symbolizer_new(void)
 {
-    struct symbolizer *symbolizer = calloc(1, sizeof *symbolizer);
-    /* Whoever has C++ programs has their library, and who has not needs no demangling. */
-    void *cxx = symbolizer ? dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL) : NULL;
-    if (cxx)
-        *(void **)&symbolizer->demangle = dlsym(cxx, "__cxa_demangle");
-    return symbolizer;
+    return calloc(1, sizeof(struct symbolizer));
 }
 
 void symbolizer_free(struct symbolizer *symbolizer)
@@ -73,11 +69,23 @@ static struct object *object_at(struct symbolizer *symbolizer, const char *path)
     return object;
 }
 
+/* Loaded when the first name asks for it: who has C++ programs has their library. */
+static void find_demangler(struct symbolizer *symbolizer)
+{
+    void *cxx = symbolizer->looked ? NULL : dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_LOCAL);
+    symbolizer->looked = true;
+    if (cxx)
+        *(void **)&symbolizer->demangle = dlsym(cxx, "__cxa_demangle");
+}
+
 static void set_function(struct symbolizer *symbolizer, const char *name, struct symbol *symbol)
 {
     int failed = 1;
     char *plain = NULL;
-    if (symbolizer->demangle && name[0] == '_' && (name[1] == 'Z' || name[1] == 'R'))
+    bool mangled = name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
+    if (mangled)
+        find_demangler(symbolizer);
+    if (mangled && symbolizer->demangle)
         plain = symbolizer->demangle(name, symbolizer->demangled, &symbolizer->demangled_bytes,
                                      &failed);
     if (plain)

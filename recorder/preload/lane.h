@@ -1,7 +1,7 @@
 /*
  * A thread's lane: how an event becomes a record. Most are recorded by lane_record_fast(), which
  * does it all or nothing. Where it does nothing, and around calls that must be watched while they
- * run (general.h), it is
+ * run (the general_ ones of interpose.c), it is
  *
  *     lane = lane_enter();            NULL: pass the call on, record nothing
  *     lane = lane_record(lane, ...);  before the real call (frees) or after it (allocations)

@@ -44,7 +44,7 @@ enum record_mode {
     MODE_OFF,     /* nothing: not recording, or a forked child that does not know it yet */
     MODE_ONE,     /* the process has had one thread only */
     MODE_MANY,    /* it has had several, so the owners of regions are looked up */
-    MODE_GENERAL, /* nothing: see general.h */
+    MODE_GENERAL, /* nothing: the general_ hooks of interpose.c do */
 };
 
 struct wiped_state {
