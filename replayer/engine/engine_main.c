@@ -26,7 +26,7 @@
 #include "replayer/engine/threads.h"
 #include "traces/cli.h"
 
-#define PLAN_BYTES_DEFAULT ((uint64_t)48 << 20)
+#define PLAN_BYTES_DEFAULT ((uint64_t)16 << 20)
 #define PLAN_BYTES_MIN     ((uint64_t)256 << 10)
 #define PLAN_BYTES_MAX     ((uint64_t)8 << 30)
 
@@ -50,8 +50,9 @@ static const char usage[] =
     "  --result-fd N         leave the result in this shared mapping (result.h)\n"
     "  --plan-fd N           keep the plan in this empty file for the next run, or use the one in "
     "it\n"
+    "  --plan-only           with --plan-fd: plan and keep, replay nothing\n"
     "  --print, --series     show the result on stdout; with the memory series\n"
-    "  --plan-memory SIZE    memory for planned operations (default 48M); a longer tape is "
+    "  --plan-memory SIZE    memory for planned operations (default 16M); a longer tape is "
     "replayed\n"
     "                        window by window\n"
     "  --help, --version\n";
@@ -87,7 +88,7 @@ void engine_fail_tape(const struct tape_error *error)
 
 struct options {
     struct engine_settings settings;
-    bool touch_given, print, series;
+    bool touch_given, plan_only, print, series;
     int result_fd, plan_fd;
 };
 
@@ -140,6 +141,9 @@ static void option_take(struct options *options, int option, const char *text)
         if (settings->plan_bytes < PLAN_BYTES_MIN || settings->plan_bytes > PLAN_BYTES_MAX)
             cli_die_usage("--plan-memory %s: between 256k and 8G", text);
         break;
+    case 'n':
+        options->plan_only = true;
+        break;
     case 'p':
         options->print = true;
         break;
@@ -158,12 +162,19 @@ static void option_take(struct options *options, int option, const char *text)
 static struct options options_parse(int argc, char **argv)
 {
     static const struct option table[] = {
-        {"tape", required_argument, NULL, 't'},      {"mode", required_argument, NULL, 'm'},
-        {"touch", required_argument, NULL, 'u'},     {"order", required_argument, NULL, 'o'},
-        {"result-fd", required_argument, NULL, 'f'}, {"plan-memory", required_argument, NULL, 'w'},
-        {"plan-fd", required_argument, NULL, 'k'},   {"print", no_argument, NULL, 'p'},
-        {"series", no_argument, NULL, 's'},          {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},         {0},
+        {"tape", required_argument, NULL, 't'},
+        {"mode", required_argument, NULL, 'm'},
+        {"touch", required_argument, NULL, 'u'},
+        {"order", required_argument, NULL, 'o'},
+        {"result-fd", required_argument, NULL, 'f'},
+        {"plan-memory", required_argument, NULL, 'w'},
+        {"plan-fd", required_argument, NULL, 'k'},
+        {"plan-only", no_argument, NULL, 'n'},
+        {"print", no_argument, NULL, 'p'},
+        {"series", no_argument, NULL, 's'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {0},
     };
     struct options options = {
         .settings = {.plan_bytes = PLAN_BYTES_DEFAULT}, .result_fd = -1, .plan_fd = -1};
@@ -215,11 +226,22 @@ static void tables_grow(struct replay *replay, const struct plan *plan)
         replay->blocks = pages_reserve(&blocks, plan->slots * sizeof(struct replay_block));
 }
 
-static void run_windows(struct plan *plan, struct replay *replay, struct proc_footprint startup)
+static bool next_window(struct plan *plan, struct plan_file *file)
+{
+    if (plan->kept)
+        return plan_file_window(file, plan);
+    if (!plan_window(plan))
+        return false;
+    plan_file_keep(file, plan);
+    return true;
+}
+
+static void run_windows(struct plan *plan, struct plan_file *file, struct replay *replay,
+                        struct proc_footprint startup)
 {
     bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
     bool first = true;
-    while (plan_window(plan)) {
+    while (next_window(plan, file)) {
         tables_grow(replay, plan);
         threads_prepare(&plan->window);
         if (memory && first)
@@ -240,6 +262,13 @@ static void run_windows(struct plan *plan, struct replay *replay, struct proc_fo
     }
 }
 
+/* Leaves the plan for the runs to come, so that none of them has to make it. */
+static void plan_all(struct plan *plan, struct plan_file *file)
+{
+    while (next_window(plan, file))
+        continue;
+}
+
 int main(int argc, char **argv)
 {
     static struct plan plan;
@@ -256,23 +285,26 @@ int main(int argc, char **argv)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
     replay.touch = options.settings.touch;
     replay.loop = loop_for(&options.settings);
-    if (options.plan_fd < 0 || !plan_file_load(options.plan_fd, &plan, &options.settings))
+    struct plan_file *file = plan_file_open(options.plan_fd, &options.settings);
+    if (!plan_file_load(file, &plan))
         plan_open(&plan, &options.settings);
     threads_open(&replay, plan.several ? &plan.lanes : NULL);
     crash_open(&replay);
     atomic_store(&engine_result->phase, ENGINE_PLANNED);
-    run_windows(&plan, &replay, startup);
+    if (options.plan_only)
+        plan_all(&plan, file);
+    else
+        run_windows(&plan, file, &replay, startup);
     threads_close();
     engine_result->operations = plan.calls;
     engine_result->skipped = plan.skipped;
     engine_result->peak_requested_bytes = plan.peak_bytes;
     engine_result->lanes = plan.several ? plan.lanes.count : 1;
-    if (memory)
+    if (memory && !options.plan_only)
         sampler_close();
     engine_result->wall_ns = engine_now_ns() - began;
     atomic_store(&engine_result->phase, ENGINE_DONE);
-    if (options.plan_fd >= 0)
-        plan_file_save(options.plan_fd, &plan);
+    plan_file_close(file, &plan);
     if (options.print)
         print_result(engine_result, options.series);
     return HEAPTAPE_EXIT_OK;

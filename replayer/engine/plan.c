@@ -284,8 +284,6 @@ static void plan_events(struct plan *plan)
 
 bool plan_window(struct plan *plan)
 {
-    if (plan->kept)
-        return !plan->windows++;
     if (!next_event(plan)) /* what the last window held stays */
         return false;
     window_clear(&plan->window);

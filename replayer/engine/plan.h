@@ -25,7 +25,7 @@ struct plan {
     uint64_t event;          /* index of the next one */
     uint64_t events_claimed; /* by the tape; 0 = not known */
     uint32_t windows;        /* planned so far */
-    bool kept;               /* from an earlier run (plan_file.h): one window, planned already */
+    bool kept;               /* by an earlier run: its windows come from plan_file.h */
     bool ended;
     bool several;   /* lanes: `lanes` and `order` are in use */
     uint32_t slots; /* size that the slot table must have */

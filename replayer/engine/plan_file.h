@@ -1,13 +1,14 @@
 /*
  * A plan kept from one run for the next. A bench replays one tape many times; planning it each time
- * costs as much as a fast allocator's whole replay. With --plan-fd the first run leaves its plan in
- * an (empty) file, usually a memfd of the driver's, and later runs map it instead of reading the
- * tape.
+ * costs about as much as a fast allocator's whole replay. With --plan-fd the first run leaves its
+ * plan, window by window as it makes them, in an (empty) file, usually a memfd of the driver's, and
+ * later runs map its windows one after the other instead of reading the tape.
  *
- * Only tapes that fit in one window are kept. The file belongs to one tape and one set of settings
- * that matter to a plan; where it does not match, or holds nothing sound, the tape is planned as
- * usual and the file left alone. It is trusted no further than that: who can write to it could as
- * well replace the engine. One run at a time may use it.
+ * The file belongs to one tape and one set of settings that matter to a plan; where it does not
+ * match, or holds nothing whole, the tape is planned as usual and the file left alone. It is
+ * trusted no further than that: who can write to it could as well replace the engine. One run at a
+ * time may use it. A file that cannot grow any further is emptied again and the run goes on
+ * without.
  */
 #ifndef HEAPTAPE_REPLAYER_PLAN_FILE_H
 #define HEAPTAPE_REPLAYER_PLAN_FILE_H
@@ -15,11 +16,17 @@
 #include <stdbool.h>
 #include "replayer/engine/plan.h"
 
-/* Fills the plan, as after its only plan_window(), from the file. False: there is nothing to be
- * used. */
-bool plan_file_load(int fd, struct plan *plan, const struct engine_settings *settings);
-/* Keeps the plan, if the file is empty and the tape was one window. Failure leaves the file empty.
- */
-void plan_file_save(int fd, const struct plan *plan);
+struct plan_file;
+
+/* The file of this run, of which there is one; -1: none is used. */
+struct plan_file *plan_file_open(int fd, const struct engine_settings *settings);
+/* Whether it holds this tape's plan: then fills `plan` as plan_open() does. */
+bool plan_file_load(struct plan_file *file, struct plan *plan);
+/* As plan_window(), where plan_file_load() was true. */
+bool plan_file_window(struct plan_file *file, struct plan *plan);
+/* Keeps the window that plan_window() has made; nothing where the file was not empty. */
+void plan_file_keep(struct plan_file *file, const struct plan *plan);
+/* The tape has ended: what was kept is whole. */
+void plan_file_close(struct plan_file *file, const struct plan *plan);
 
 #endif

@@ -219,17 +219,19 @@ def test_null_hands_out_writable_memory(tmp_path):
 
 @pytest.mark.parametrize("shape", ["one lane", "four crossing", "600 short", "empty"])
 @pytest.mark.parametrize("mode", ["time", "memory"])
-def test_a_kept_plan_replays_the_same(tmp_path, shape, mode):
-    """--plan-fd: the second run does the same calls from the first one's plan, and another tape's plan is not
-    used."""
+@pytest.mark.parametrize("window", ["16M", "256k"])
+def test_a_kept_plan_replays_the_same(tmp_path, shape, mode, window):
+    """--plan-fd: the second run does the same calls from the first one's plan, of one window or of several, and
+    another tape's plan is not used."""
     tape, other, counted = tmp_path / "t.tape", tmp_path / "other.tape", tmp_path / "counts"
     make_tape(tape, shape)
     make_tape(other, "two apart")
     fd = os.memfd_create("plan")
 
-    def run(path):
+    def run(path, *options):
         env = dict(os.environ, LD_PRELOAD=str(COUNT), ENGINE_COUNT=str(counted))
-        result = subprocess.run([ENGINE, "--tape", path, "--print", f"--mode={mode}", "--plan-fd", str(fd)],
+        result = subprocess.run([ENGINE, "--tape", path, "--print", f"--mode={mode}", "--plan-fd", str(fd),
+                                 "--plan-memory", window, *options],
                                 env=env, pass_fds=[fd], capture_output=True, text=True, timeout=60)
         assert result.returncode == 0, result.stderr
         values = dict(line.split() for line in result.stdout.splitlines())
@@ -237,10 +239,12 @@ def test_a_kept_plan_replays_the_same(tmp_path, shape, mode):
         return counted.read_text(), [values[key] for key in same], os.fstat(fd).st_size
 
     first, second = run(tape), run(tape)
-    assert first == second
-    # A tape of some windows is not kept, one that fits is.
-    assert second[2] > 0 or shape in ("600 short", "empty")
-    if second[2]:
-        kept = os.pread(fd, second[2], 0)
-        assert run(other)[:2] != first[:2] and os.pread(fd, second[2], 0) == kept
+    assert first == second and first[2] > 0
+    kept = os.pread(fd, second[2], 0)
+    assert run(other)[:2] != first[:2] and os.pread(fd, second[2], 0) == kept
+    # Planned by a run of its own: the same file, and no call made.
+    os.truncate(fd, 0)
+    planned = run(tape, "--plan-only")
+    assert planned[2] == first[2] and planned[0] != first[0] or shape == "empty"
+    assert run(tape) == first
     os.close(fd)
