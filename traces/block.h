@@ -29,7 +29,11 @@ struct block_input {
     uint64_t offset;            /* of window[begin] in the file */
     uint64_t next_sequence;     /* of the block to come */
     uint64_t damage;            /* pieces of damage met so far */
-    /* At the end of what is there: may more come? Waits if so. NULL: no. */
+    /* Blocks of this kind are passed over: where the input can seek, their payloads are not even
+     * read, so what is damaged in them is not found. 0: none are. */
+    unsigned pass_over;
+    /* At the end of what is there: may more come? Waits if so. NULL: no. `file_bytes` then grows
+     * with the file and is never less than `offset`. */
     bool (*more)(void *context);
     void *more_context;
 };

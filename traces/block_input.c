@@ -12,6 +12,16 @@
 /* How far into a file whose header is damaged a block is looked for before it is called no tape. */
 #define SEARCH_MAX ((uint64_t)BLOCK_WINDOW_BYTES)
 
+/* What grows is asked for its length again once more was read than it had. */
+static void look_at_length(struct block_input *input)
+{
+    uint64_t position = input->offset + (input->end - input->begin);
+    struct stat info;
+    if (input->more && input->seekable && position > input->file_bytes &&
+        fstat(input->fd, &info) == 0)
+        input->file_bytes = (uint64_t)info.st_size;
+}
+
 /* Reads until `needed` bytes are in the window, or as many as there are. */
 static enum tape_status fill(struct block_input *input, size_t needed, struct tape_error *error)
 {
@@ -34,6 +44,7 @@ static enum tape_status fill(struct block_input *input, size_t needed, struct ta
                                   "cannot read at byte %" PRIu64 ": %s", input->offset,
                                   strerror(errno));
         input->end += (size_t)got;
+        look_at_length(input);
         input->ended = got == 0 && !(input->more && input->more(input->more_context));
     }
     return TAPE_OK;
@@ -130,11 +141,32 @@ static enum tape_status out_of_sequence(struct block_input *input,
                           at, header->sequence);
 }
 
-enum tape_status block_next(struct block_input *input, struct block *ret_block,
-                            struct tape_error *error)
+/* Leaves out a block that is not wanted. False: it is, or what is not read yet of it cannot be
+ * jumped. */
+static bool pass_over(struct block_input *input, const struct format_block_header *header)
 {
-    struct format_block_header header;
-    const size_t header_bytes = sizeof header;
+    size_t bytes = sizeof *header + header->payload_bytes, there = available(input);
+    if (!input->pass_over || header->kind != input->pass_over)
+        return false;
+    if (there < bytes &&
+        (!input->seekable || lseek(input->fd, (off_t)(bytes - there), SEEK_CUR) < 0))
+        return false;
+    if (there < bytes) {
+        input->begin = input->end = 0;
+        input->offset += bytes;
+    } else {
+        skip(input, bytes);
+    }
+    input->next_sequence = header->sequence + 1;
+    return true;
+}
+
+/* The header of the block to come, in the window; other statuses as block_next(). */
+static enum tape_status next_header(struct block_input *input,
+                                    struct format_block_header *ret_header,
+                                    struct tape_error *error)
+{
+    const size_t header_bytes = sizeof *ret_header;
     uint64_t at = input->offset;
     enum tape_status status = fill(input, header_bytes, error);
     if (status != TAPE_OK)
@@ -146,8 +178,22 @@ enum tape_status block_next(struct block_input *input, struct block *ret_block,
         return TAPE_END;
     if (available(input) < header_bytes)
         return damaged(input, at, "the file ends inside a block header", error);
-    if (!is_header(input->window + input->begin, &header))
+    if (!is_header(input->window + input->begin, ret_header))
         return damaged(input, at, "no sound block header", error);
+    return TAPE_OK;
+}
+
+enum tape_status block_next(struct block_input *input, struct block *ret_block,
+                            struct tape_error *error)
+{
+    struct format_block_header header;
+    const size_t header_bytes = sizeof header;
+    enum tape_status status;
+    while ((status = next_header(input, &header, error)) == TAPE_OK && pass_over(input, &header))
+        ;
+    if (status != TAPE_OK)
+        return status;
+    uint64_t at = input->offset;
     size_t bytes = header_bytes + header.payload_bytes;
     if ((status = fill(input, bytes, error)) != TAPE_OK)
         return status;

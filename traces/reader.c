@@ -202,8 +202,9 @@ static enum tape_status take_block(struct tape_reader *reader, const struct bloc
     case FORMAT_META:
         take_meta(reader, block->payload, block->header.payload_bytes);
         return TAPE_OK;
-    case FORMAT_EVENTS:
-        return take_events(reader, block, error);
+    case FORMAT_EVENTS: /* those that cannot be jumped are read all the same */
+        return reader->input.pass_over == FORMAT_EVENTS ? TAPE_OK
+                                                        : take_events(reader, block, error);
     case FORMAT_SAMPLES:
         return take_samples(reader, block);
     case FORMAT_SITES:
@@ -264,11 +265,18 @@ enum tape_status tape_reader_next(struct tape_reader *reader, const struct tape_
     }
 }
 
+void tape_reader_pass_over_events(struct tape_reader *reader)
+{
+    reader->input.pass_over = FORMAT_EVENTS;
+    reader->decoding = false;
+}
+
 void tape_reader_rewind(struct tape_reader *reader)
 {
     /* Where it cannot (a pipe), the next read says so: it ends, as there is nothing more to come.
      */
     block_seek(&reader->input, sizeof(struct format_file_header), NULL);
+    reader->input.pass_over = 0;
     reader->decoding = false;
     reader->seen_end = false;
     reader->next_event = reader->batch_event = 0;

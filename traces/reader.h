@@ -46,6 +46,12 @@ enum tape_status tape_reader_next(struct tape_reader *reader, const struct tape_
  * event.
  */
 void tape_reader_seek(struct tape_reader *reader, uint64_t event);
+/*
+ * No more events from here on: tape_reader_next() hands on what else stands behind (call sites,
+ * marks, samples, the end block) and gives TAPE_END. Event blocks are jumped where the tape is a
+ * file, so this takes next to no time. Until a rewind or a seek.
+ */
+void tape_reader_pass_over_events(struct tape_reader *reader);
 /* Back to the first event. */
 void tape_reader_rewind(struct tape_reader *reader);
 /* Claims of the end block; counts are never to be trusted for memory safety. */

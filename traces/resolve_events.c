@@ -5,6 +5,7 @@
 
 #include "traces/codec.h"
 #include "traces/grow.h"
+#include "traces/marks.h"
 #include "traces/resolver.h"
 #include "traces/writer.h"
 
@@ -258,9 +259,11 @@ static enum tape_status take_mark(struct resolver *resolver, struct lane *lane, 
     const struct window *window = &resolver->window;
     resolver->marks[number] = NULL;
     enum tape_status status = TAPE_OK;
+    const struct tape_mark mark = {tape_writer_events(resolver->writer),
+                                   resolver->time_ns - window->base_ns, lane->number_plus_1 - 1,
+                                   (uint32_t)strlen(text), text};
     if (window->begun && !window->ended)
-        status = tape_writer_mark(resolver->writer, resolver->time_ns - window->base_ns,
-                                  lane->number_plus_1 - 1, text, strlen(text), resolver->error);
+        status = tape_writer_mark(resolver->writer, &mark, resolver->error);
     free(text);
     if (!--resolver->marks_waiting)
         resolver->mark_count = 0;

@@ -6,6 +6,7 @@
 
 #include "traces/block.h"
 #include "traces/codec.h"
+#include "traces/marks.h"
 #include "traces/meta.h"
 #include "traces/reader.h"
 
@@ -198,18 +199,19 @@ static enum tape_status flush_marks(struct tape_writer *writer, struct tape_erro
     return bytes ? block_append(&writer->output, header, writer->marks, bytes, error) : TAPE_OK;
 }
 
-enum tape_status tape_writer_mark(struct tape_writer *writer, uint64_t time_ns, uint32_t lane,
-                                  const char *text, size_t bytes, struct tape_error *error)
+enum tape_status tape_writer_mark(struct tape_writer *writer, const struct tape_mark *mark,
+                                  struct tape_error *error)
 {
-    struct format_mark head = {writer->events + writer->buffered, time_ns, lane, (uint32_t)bytes};
+    struct format_mark head = {mark->event, mark->time_ns, mark->lane, mark->bytes};
     enum tape_status status = TAPE_OK;
-    if (bytes > MARKS_BYTES / 2)
-        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "a mark of %zu bytes", bytes);
-    if (writer->mark_bytes + sizeof head + bytes > MARKS_BYTES)
+    if (mark->bytes > MARKS_BYTES / 2)
+        return tape_error_set(error, TAPE_BAD_INPUT, UINT64_MAX, "a mark of %u bytes",
+                              (unsigned)mark->bytes);
+    if (writer->mark_bytes + sizeof head + mark->bytes > MARKS_BYTES)
         status = flush_marks(writer, error);
     memcpy(writer->marks + writer->mark_bytes, &head, sizeof head);
-    memcpy(writer->marks + writer->mark_bytes + sizeof head, text, bytes);
-    writer->mark_bytes += sizeof head + bytes;
+    memcpy(writer->marks + writer->mark_bytes + sizeof head, mark->text, mark->bytes);
+    writer->mark_bytes += sizeof head + mark->bytes;
     return status;
 }
 

@@ -32,10 +32,12 @@ enum tape_status tape_writer_put(struct tape_writer *writer, const struct tape_e
                                  struct tape_error *error);
 enum tape_status tape_writer_sample(struct tape_writer *writer, const struct tape_sample *sample,
                                     struct tape_error *error);
-/* A mark of the program's, between the events before and after this call. */
-enum tape_status tape_writer_mark(struct tape_writer *writer, uint64_t time_ns, uint32_t lane,
-                                  const char *text, size_t bytes, struct tape_error *error);
-/* A block of call sites or marks as another tape has it. */
+/* A mark of the program's. It may be put later or earlier than the events around it, but in order
+ * with the other marks. */
+struct tape_mark;
+enum tape_status tape_writer_mark(struct tape_writer *writer, const struct tape_mark *mark,
+                                  struct tape_error *error);
+/* A block of call sites as another tape has it. */
 struct tape_extra;
 enum tape_status tape_writer_extra(struct tape_writer *writer, const struct tape_extra *extra,
                                    struct tape_error *error);

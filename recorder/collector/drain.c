@@ -196,20 +196,21 @@ static void look_for_beginnings(struct drain *drain)
  */
 
 /* What the lane published between tail and head, in two pieces where it wraps around. */
-static void put_range(struct recorded *process, uint32_t number, const uint64_t *ring,
-                      uint64_t tail, uint64_t head)
+static void put_range(const struct drain *drain, struct recorded *process, uint32_t number,
+                      const uint64_t *ring, uint64_t tail, uint64_t head)
 {
     uint64_t at = tail & (RING_WORDS - 1), count = head - tail;
     uint64_t first = RING_WORDS - at < count ? RING_WORDS - at : count;
     struct tape_error error;
-    if (process->has_limit)
+    if (drain->stop.unit != WINDOW_NEVER)
         raw_words_tally(&process->tally, ring + at, first, ring, count - first);
     if (process->writer && raw_writer_put_words(process->writer, number, ring + at, first, ring,
                                                 count - first, &error) != TAPE_OK)
         recorded_cut(process, error.message);
 }
 
-static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chunk, uint32_t i)
+static uint64_t drain_lane(const struct drain *drain, struct recorded *process,
+                           struct recorded_chunk *chunk, uint32_t i)
 {
     struct ring_lane *lane = &chunk->shared->lane[i];
     uint32_t state = atomic_load_explicit(&lane->state, memory_order_acquire);
@@ -225,7 +226,8 @@ static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chun
         return 0;
     }
     if (head != tail) {
-        put_range(process, chunk->lane[i].number, ring_lane_words(chunk->shared, i), tail, head);
+        put_range(drain, process, chunk->lane[i].number, ring_lane_words(chunk->shared, i), tail,
+                  head);
         atomic_store(&lane->tail, head);
         if (atomic_exchange(&lane->waiting, 0))
             session_wake(&lane->waiting);
@@ -238,14 +240,15 @@ static uint64_t drain_lane(struct recorded *process, struct recorded_chunk *chun
     return head - tail;
 }
 
-static void drain_process(struct recorded *process, struct drain_round *round)
+static void drain_process(const struct drain *drain, struct recorded *process,
+                          struct drain_round *round)
 {
     uint64_t words = 0, lost_events = 0, lost_threads = 0;
     for (uint32_t c = 0; c < process->chunk_count; c++) {
         struct recorded_chunk *chunk = &process->chunks[c];
         uint32_t lanes = chunk->shared->lanes;
         for (uint32_t i = 0; i < lanes && i < RING_CHUNK_LANES; i++) {
-            uint64_t drained = drain_lane(process, chunk, i);
+            uint64_t drained = drain_lane(drain, process, chunk, i);
             words += drained;
             if (drained > round->fullest)
                 round->fullest = drained;
@@ -415,8 +418,7 @@ struct drain_round drain_round(struct drain *drain)
     for (struct recorded *process = drain->list->first; process; process = process->next) {
         if (process->closed)
             continue;
-        process->has_limit = drain->stop.unit != WINDOW_NEVER;
-        drain_process(process, &round);
+        drain_process(drain, process, &round);
         heed_limit(process, drain->stop, now);
         if (process->pass_tsc)
             end_pass(process, now);

@@ -142,7 +142,9 @@ static void conclude(struct finish_job *job, enum tape_status status, struct res
     if (status == TAPE_SYSTEM && !finish.options.keep_raw)
         status = resolve_in_memory(job, stats, error);
     if (status != TAPE_OK) {
+        pthread_mutex_lock(&finish.lock);
         finish.totals.failed++;
+        pthread_mutex_unlock(&finish.lock);
         cli_warn("%s; what was recorded is in %s: make room, then heaptape trace resolve %s",
                  error->message, job->raw_path, job->raw_path);
         return;

@@ -37,7 +37,6 @@ struct recorded {
     bool by_exec; /* else forked */
     uint32_t site_depth;
     bool pooled_python;     /* python with its own pools for small objects */
-    bool has_limit;         /* count what is drained */
     bool stopped;           /* was told to record no more, since the user wanted no more */
     struct raw_tally tally; /* what was drained, where a limit is to be kept */
     bool closed;            /* its raw tape is closed, its chunks given back */

@@ -183,12 +183,26 @@ static void at_exit(int status, void *unused)
     process_note_exit(status);
 }
 
-__attribute__((constructor)) static void watch_exit(void)
+/* ---- the beginning ---------------------------------------------------------------------------
+ */
+
+static void watch_exit(void)
 {
     if (process_ready())
         on_exit(at_exit, NULL);
+}
+
+/* What programs that are started need is kept here; the program itself is not to find it. */
+static void take_environment(void)
+{
     Dl_info own;
     if (dladdr(&next_exec, &own))
         environment_remember(own.dli_fname);
     environment_hide();
+}
+
+__attribute__((constructor)) static void before_main(void)
+{
+    watch_exit();
+    take_environment();
 }

@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 
@@ -36,7 +37,7 @@ def trace(heaptape):
 
 @pytest.fixture(scope="module")
 def churn(trace, tmp_path_factory):
-    """200,000 events: four blocks, three lanes, every sort of size."""
+    """200,000 events: three lanes, every sort of size."""
     path = tmp_path_factory.mktemp("trace") / "churn.tape"
     made = trace("synth", "-o", path, "--events=200k", "--lanes=3", "--live=2000", "--reallocs=5%",
                  "--cross-frees=20%", "--callocs=10%", "--aligned=5%", "--phases=3")
@@ -281,6 +282,65 @@ def test_a_slice_stays_whole(trace, churn, tmp_path):
     everything = tmp_path / "all.tape"
     trace("slice", "--events=:", "-o", everything, churn)
     assert dump(trace, everything) == whole
+
+
+def with_marks(path, to, marks, behind):
+    """A copy of the tape with a block of marks (event, time, text) in front of its blocks of the kind `behind`."""
+    payload = b"".join(struct.pack("<QQII", event, time, 0, len(text)) + text for event, time, text in marks)
+    out, sequence, end = path.read_bytes()[:64], 0, 0
+    for _, head, body in tape_bytes.blocks(path.read_bytes()):
+        if head["kind"] == tape_bytes.INDEX:  # its offsets are wrong now
+            continue
+        if head["kind"] == behind:
+            out += tape_bytes.block(tape_bytes.MARKS, payload, sequence=sequence)
+            sequence += 1
+        if head["kind"] == tape_bytes.END:
+            end = len(out)
+        if head["kind"] == tape_bytes.FOOTER:
+            body = struct.pack("<QQ", end, 0)
+        out += tape_bytes.resealed(head, body, sequence=sequence)
+        sequence += 1
+    to.write_bytes(out)
+
+
+@pytest.mark.parametrize("behind", [tape_bytes.EVENTS, tape_bytes.END])
+def test_the_marks_of_a_slice_stand_where_they_stood(trace, churn, tmp_path, behind):
+    """The block with the marks is on the tape before the events that they are about, or behind all of them."""
+    times = [int(row["time_ns"]) for row in dump(trace, churn)]
+    at = [0, 69999, 70000, 70001, 99999, 129999, 130000, 199999]
+    marks = [(event, times[event], b"at %d" % event) for event in at] + [(200000, times[-1], b"the end")]
+    marked, part = tmp_path / "marked.tape", tmp_path / "part.tape"
+    with_marks(churn, marked, marks, behind)
+    assert trace("slice", "--events=70k:130k", "-o", part, marked).returncode == 0
+    found = json.loads(trace("info", "--format=json", part).stdout)
+    preamble = found["events"] - 60000
+    assert preamble > 0
+    assert [(m["text"], m["event"]) for m in found["marks"]] == \
+        [(f"at {event}", event - 70000 + preamble) for event in (70000, 70001, 99999, 129999)]
+    for mark in found["marks"]:
+        event = int(mark["text"].split()[1])
+        assert mark["seconds"] == pytest.approx((times[event] - times[70000]) / 1e9, abs=1e-6)
+    assert times[99999] > times[70000] > 0
+    trace("slice", "--events=130k:200k", "-o", part, marked)
+    assert [m["text"] for m in json.loads(trace("info", "--format=json", part).stdout)["marks"]] == \
+        ["at 130000", "at 199999", "the end"]
+
+
+def test_damage_behind_a_slice_is_none_of_its_business(trace, tmp_path):
+    whole, broken, part = tmp_path / "whole.tape", tmp_path / "broken.tape", tmp_path / "part.tape"
+    trace("synth", "-o", whole, "--events=600k", "--live=1000")
+    assert trace("slice", "--events=10k:20k", "-o", part, whole).returncode == 0
+    sound, data = dump(trace, part), bytearray(whole.read_bytes())
+    last, head = [(at, head) for at, head, _ in tape_bytes.blocks(data) if head["kind"] == tape_bytes.EVENTS][-1]
+    assert head["first"] > 500000
+    data[last + 100] ^= 0xFF  # the block's contents
+    in_header = bytes(data[:last + 10] + b"?" + data[last + 11:])
+    for bad in (data, in_header, data[:last + 50], data[:last + 5000]):
+        broken.write_bytes(bad)
+        done = trace("slice", "--events=10k:20k", "-o", part, broken)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert info(trace, part)["complete"] is True and dump(trace, part) == sound
+        assert trace("slice", "--events=10k:", "-o", part, broken).returncode == 1
 
 
 def test_a_slice_never_overwrites_its_tape(trace, churn):

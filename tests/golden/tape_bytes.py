@@ -6,6 +6,7 @@ MAGIC = b"\xf5HTBLOCK"
 HEADER = struct.Struct("<8sHHIQQIIII12xI")  # up to and with the header's own checksum
 FILE_HEADER_BYTES = 64
 META, EVENTS, SAMPLES, INDEX, END, FOOTER = 1, 2, 3, 4, 5, 6
+MARKS = 13
 
 _TABLE = []
 for _i in range(256):

@@ -521,6 +521,46 @@ static void test_nonsense_records_do_no_harm(void)
     CHECK(got_count > 50000);
 }
 
+enum { GROWN_BATCH = 50000, GROWN_TIMES = 8 };
+
+static bool grow_more(void *context)
+{
+    unsigned *times = context;
+    static struct raw_record records[GROWN_BATCH];
+    if (*times == GROWN_TIMES)
+        return false;
+    for (unsigned i = 0; i < GROWN_BATCH; i++)
+        records[i] = (struct raw_record){raw_head(RAW_MALLOC, 0x10000 + 16 * i, 0), 1 + *times};
+    CHECK_EQ_INT(raw_writer_put(writer, 0, records, GROWN_BATCH, &error), TAPE_OK);
+    if (++*times == GROWN_TIMES)
+        CHECK_EQ_INT(raw_writer_close(writer, true, NULL, 0, &error), TAPE_OK);
+    return true;
+}
+
+static void see_progress(void *context, uint64_t done, uint64_t all)
+{
+    CHECK_LE_U64(done, all);
+    *(bool *)context = done == all;
+}
+
+/* What is told of how far it is stays true while the raw tape grows under the reader. */
+static void test_progress_on_a_raw_tape_that_grows(void)
+{
+    bool all_seen = false;
+    unsigned times = 0;
+    begin();
+    const struct resolve_options options = {.progress = see_progress,
+                                            .progress_context = &all_seen,
+                                            .more = grow_more,
+                                            .more_context = &times};
+    CHECK_EQ_INT(tape_resolve(raw_path, tape_path, &options, &stats, &error), TAPE_OK);
+    CHECK_EQ_U64(times, GROWN_TIMES);
+    CHECK(all_seen);
+    CHECK_EQ_U64(stats.records, (uint64_t)GROWN_BATCH * GROWN_TIMES);
+    unlink(raw_path);
+    unlink(tape_path);
+}
+
 static void test_wrong_inputs_are_told(void)
 {
     begin();
@@ -553,6 +593,7 @@ int main(void)
     RUN(test_time_and_samples);
     RUN(test_a_raw_tape_without_its_end);
     RUN(test_nonsense_records_do_no_harm);
+    RUN(test_progress_on_a_raw_tape_that_grows);
     RUN(test_wrong_inputs_are_told);
     return CHECK_MAIN_END();
 }
