@@ -1,6 +1,8 @@
 #!/bin/sh
 # bench_replay.sh BUILD TAPE...: the engine's own cost on each tape, best of five runs as for any floor.
 #   floor        ns an operation on the null allocator, in time mode
+#   instructions the same in instructions executed, by callgrind: repeats exactly, so it tells a change of the
+#                engine from a change of the machine's mood (one lane only: waits vary; - without valgrind)
 #   wall/timed   a whole run (decoding, planning) over its timed part, on libc: alone, and as bench and
 #                replay run it, with the plan kept from the first run
 set -eu
@@ -26,16 +28,26 @@ best() {
     for _ in 1 2 3 4 5; do run "$@" | awk -v key="$key" '$1 == key { print $2 }'; done | sort -g | head -n 1
 }
 
-printf '%-28s %12s %6s %14s %18s %18s\n' tape operations lanes 'floor ns/op' 'wall/timed alone' 'with plan kept'
+# Of the timed loop alone, an operation, on the null allocator.
+instructions() {
+    [ "$2" = 1 ] && command -v valgrind >/dev/null || { echo -; return; }
+    LD_PRELOAD="$preload" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+        --toggle-collect=replay_time_first "$engine" --tape "$tape" 2>&1 |
+        awk -v operations="$1" '/Collected/ { printf "%.2f\n", $NF / operations }'
+}
+
+printf '%-28s %12s %6s %12s %13s %17s %15s\n' \
+    tape operations lanes 'floor ns/op' 'instructions' 'wall/timed alone' 'with plan kept'
 for tape in "$@"; do
     preload=
     : >"$plan"
-    facts=$(run | awk '$1 == "operations" || $1 == "lanes" { print $2 }' | sort -rn | tr '\n' ' ')
+    facts=$(run | awk '$1 == "operations" { n = $2 } $1 == "lanes" { print n, $2 }')
     alone=$(best ratio)
     run --plan-fd=9 >/dev/null
     kept=$(best ratio --plan-fd=9)
     preload=$build/lib/heaptape/libheaptape-null.so
     floor=$(best ns --plan-fd=9)
     # shellcheck disable=SC2086
-    printf '%-28s %12s %6s %14s %18s %18s\n' "$(basename "$tape" .tape)" $facts "$floor" "$alone" "$kept"
+    printf '%-28s %12s %6s %12s %13s %17s %15s\n' "$(basename "$tape" .tape)" $facts "$floor" \
+        "$(instructions $facts)" "$alone" "$kept"
 done

@@ -22,7 +22,9 @@ struct replay;
 /* A thread of the replay. It alone writes to it while a window runs, but for `started`. */
 struct replay_thread {
     _Alignas(64) _Atomic uint32_t published; /* see "Positions" in op.h; 0 at the window's start */
-    _Atomic uint32_t sleepers;               /* crowded: threads that sleep until it is published */
+    /* Crowded: the lowest position that a sleeper waits for, UINT32_MAX = no sleeper; and the futex
+     * they sleep on, which counts the times they were woken. */
+    _Atomic uint32_t wanted, wakes;
     _Alignas(64) _Atomic uint32_t started;   /* futex: enum replay_started */
     _Alignas(64) const struct plan_op *volatile position; /* about here, for the crash handler */
     const struct plan_op *first;                          /* NULL: nothing to do in this window */
@@ -73,15 +75,19 @@ void replay_wait_value(_Atomic uint32_t *word, uint32_t value, bool crowded);
 void replay_count_down(_Atomic uint32_t *remaining);
 void replay_wait_none(_Atomic uint32_t *remaining);
 
-/* Wakes who sleeps on the thread's `published`. */
+/* Wakes who sleeps until the thread has published so much. */
 void replay_wake(struct replay_thread *self);
 
 /* `op` is done: whoever waits for it may go on. */
 static inline void replay_publish(struct replay *replay, struct replay_thread *self,
                                   const struct plan_op *op)
 {
-    atomic_store_explicit(&self->published, (uint32_t)(op - replay->ops) + 1, memory_order_release);
-    if (ENGINE_UNLIKELY(replay->crowded))
+    uint32_t position = (uint32_t)(op - replay->ops) + 1;
+    atomic_store_explicit(&self->published, position, memory_order_release);
+    if (ENGINE_LIKELY(!replay->crowded))
+        return;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&self->wanted, memory_order_relaxed) <= position)
         replay_wake(self);
 }
 

@@ -148,6 +148,7 @@ void threads_prepare(struct window *window)
         replay->threads[i].first = queue->limit ? replay->ops + queue->first : &nothing;
         replay->threads[i].position = replay->threads[i].first;
         atomic_store(&replay->threads[i].published, 0);
+        atomic_store(&replay->threads[i].wanted, UINT32_MAX);
     }
 }
 
