@@ -24,6 +24,12 @@ BENCHES += bench-replay
 bench-replay: all
 	@replayer/driver/bench_replay.sh "$(abspath $(B))" $(wildcard traces/corpus/*.tape) $(tapes)
 
+# make bench-lanes        what real threads bring, and what waiting for another lane costs
+BENCHES += bench-lanes
+.PHONY: bench-lanes
+bench-lanes: all
+	@replayer/driver/bench_lanes.sh "$(abspath $(B))"
+
 # Allocators that go wrong on purpose, for the tests of the bench.
 BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null start)
 TEST_PROGRAMS += $(BROKEN_LIBRARIES)
