@@ -31,6 +31,7 @@ static struct {
     struct replay *replay;
     struct lanes *lanes;
     _Atomic uint32_t ready, go, remaining;
+    cpu_set_t cores; /* that the process may use; empty where that cannot be told */
     struct runner runners[WINDOW_THREADS];
 } crew;
 
@@ -41,6 +42,9 @@ void threads_open(struct replay *replay, struct lanes *lanes)
     static struct replay_thread threads[WINDOW_THREADS];
     crew.replay = replay;
     crew.lanes = lanes;
+    CPU_ZERO(&crew.cores);
+    if (sched_getaffinity(0, sizeof(crew.cores), &crew.cores))
+        CPU_ZERO(&crew.cores);
     replay->threads = threads;
     replay->thread_count = 1;
 }
@@ -50,6 +54,28 @@ static __attribute__((noinline)) void touch_stack(void)
     volatile char room[STACK_TOUCHED];
     for (size_t at = 0; at < sizeof(room); at += 1024)
         room[at] = 0;
+}
+
+/*
+ * To a core of its own, as far as there are enough. Threads that are woken together often begin on
+ * one core, and the kernel takes some milliseconds to part them, which is a short tape's whole run.
+ * It is only where they begin: they are not bound to it.
+ */
+static void spread(uint32_t index)
+{
+    int count = CPU_COUNT(&crew.cores);
+    if (count < 2)
+        return;
+    int core = -1;
+    for (int skip = (int)(index % (unsigned)count); skip >= 0; skip--)
+        do
+            core++;
+        while (!CPU_ISSET(core, &crew.cores));
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    if (!sched_setaffinity(0, sizeof(one), &one))
+        sched_setaffinity(0, sizeof(crew.cores), &crew.cores);
 }
 
 static void *runner_main(void *argument)
@@ -66,6 +92,7 @@ static void *runner_main(void *argument)
             pthread_join(crew.runners[runner->after].handle, NULL);
         runner->after = LANES_NONE;
         if (how == REPLAY_TOGETHER) {
+            spread(index);
             atomic_fetch_add(&crew.ready, 1);
             replay_wait_value(&crew.go, 1, crew.replay->crowded);
         }
@@ -113,14 +140,6 @@ static void join_ended(void)
     }
 }
 
-static unsigned cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set))
-        return 1;
-    return (unsigned)CPU_COUNT(&set);
-}
-
 void threads_prepare(struct window *window)
 {
     struct replay *replay = crew.replay;
@@ -140,7 +159,7 @@ void threads_prepare(struct window *window)
             runner->joinable = false;
         busy += window->queues[i].limit > 0;
     }
-    replay->crowded = busy > cores();
+    replay->crowded = busy > (unsigned)CPU_COUNT(&crew.cores);
     replay->ops = window_ops(window);
     replay->side = window_side(window);
     for (uint32_t i = 0; i < replay->thread_count; i++) {
@@ -176,6 +195,7 @@ static void line_up(const struct window *window)
         replay_start(&crew.replay->threads[i], REPLAY_TOGETHER);
         together++;
     }
+    spread(0);
     replay_wait_value(&crew.ready, together, crew.replay->crowded);
 }
 

@@ -14,9 +14,9 @@
 #include <unistd.h>
 #include "replayer/engine/replay.h"
 
-#define SPINS          2000 /* some tens of microseconds */
+#define SPINS          200 /* some microseconds */
 #define SPINS_CROWDED  5
-#define YIELDS         50
+#define YIELDS         200
 #define YIELDS_CROWDED 100
 #define SLEEP_NS       20000
 
