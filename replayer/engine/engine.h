@@ -15,6 +15,7 @@
 enum engine_mode {
     ENGINE_MODE_TIME,   /* as fast as it goes; nothing is sampled */
     ENGINE_MODE_MEMORY, /* R, U, H and P sampled; the time is not the allocator's alone */
+    ENGINE_MODE_VERIFY, /* every answer of the allocator's checked; no time, no memory (verify.h) */
 };
 
 /*
@@ -40,6 +41,9 @@ struct engine_settings {
     enum engine_touch touch;
     enum engine_order order;
     uint64_t plan_bytes; /* memory for the planned operations of a window */
+    bool usable_skip;    /* verify mode: leave the bytes past the requested size alone */
+    uint64_t stop_at;    /* verify mode: SIGTRAP before the call of this event of the tape;
+                            ENGINE_NO_EVENT = never */
 };
 
 /* The result mapping: always there once main() has looked at its options. */

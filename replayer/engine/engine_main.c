@@ -24,6 +24,7 @@
 #include "replayer/engine/replay.h"
 #include "replayer/engine/sampler.h"
 #include "replayer/engine/threads.h"
+#include "replayer/engine/verify.h"
 #include "traces/cli.h"
 
 #define PLAN_BYTES_DEFAULT ((uint64_t)16 << 20)
@@ -40,13 +41,20 @@ static const char usage[] =
     "replay` start it; it seldom needs to be run by hand.\n"
     "\n"
     "  --tape PATH           the tape\n"
-    "  --mode=time|memory    time the calls (default), or sample memory while they run\n"
+    "  --mode=time|memory|verify\n"
+    "                        time the calls (default), sample memory while they run, or check "
+    "every\n"
+    "                        answer of the allocator (exit status 1 where one is wrong)\n"
     "  --touch=none|first|page|full\n"
     "                        write to new memory: not at all, its first byte (default in time "
     "mode),\n"
     "                        a byte a page (default in memory mode), all of it\n"
     "  --order=causal|strict an event waits for what it depends on (default), or for the one "
     "before\n"
+    "  --usable=write|skip   verify: use all that malloc_usable_size() says (default), or only "
+    "what\n"
+    "                        was asked for\n"
+    "  --stop-at=EVENT       verify: SIGTRAP right before this event's call, for a debugger\n"
     "  --result-fd N         leave the result in this shared mapping (result.h)\n"
     "  --plan-fd N           keep the plan in this empty file for the next run, or use the one in "
     "it\n"
@@ -120,7 +128,7 @@ static void option_take(struct options *options, int option, const char *text)
         settings->tape = text;
         break;
     case 'm':
-        settings->mode = (enum engine_mode)CHOICE("--mode", text, "time", "memory");
+        settings->mode = (enum engine_mode)CHOICE("--mode", text, "time", "memory", "verify");
         break;
     case 'u':
         settings->touch =
@@ -129,6 +137,12 @@ static void option_take(struct options *options, int option, const char *text)
         break;
     case 'o':
         settings->order = (enum engine_order)CHOICE("--order", text, "causal", "strict");
+        break;
+    case 'U':
+        settings->usable_skip = CHOICE("--usable", text, "write", "skip");
+        break;
+    case 'a':
+        settings->stop_at = cli_count("--stop-at", text);
         break;
     case 'f':
         options->result_fd = descriptor("--result-fd", text);
@@ -166,6 +180,8 @@ static struct options options_parse(int argc, char **argv)
         {"mode", required_argument, NULL, 'm'},
         {"touch", required_argument, NULL, 'u'},
         {"order", required_argument, NULL, 'o'},
+        {"usable", required_argument, NULL, 'U'},
+        {"stop-at", required_argument, NULL, 'a'},
         {"result-fd", required_argument, NULL, 'f'},
         {"plan-memory", required_argument, NULL, 'w'},
         {"plan-fd", required_argument, NULL, 'k'},
@@ -177,7 +193,9 @@ static struct options options_parse(int argc, char **argv)
         {0},
     };
     struct options options = {
-        .settings = {.plan_bytes = PLAN_BYTES_DEFAULT}, .result_fd = -1, .plan_fd = -1};
+        .settings = {.plan_bytes = PLAN_BYTES_DEFAULT, .stop_at = ENGINE_NO_EVENT},
+        .result_fd = -1,
+        .plan_fd = -1};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;)
         option_take(&options, option, optarg);
@@ -214,16 +232,22 @@ static replay_loop *loop_for(const struct engine_settings *settings)
 {
     static replay_loop *const time_loops[] = {replay_time_none, replay_time_first, replay_time_page,
                                               replay_time_full};
+    if (settings->mode == ENGINE_MODE_VERIFY)
+        return replay_verify;
     return settings->mode == ENGINE_MODE_MEMORY ? replay_memory : time_loops[settings->touch];
 }
 
 /* The tables that the loop needs for the window. */
 static void tables_grow(struct replay *replay, const struct plan *plan)
 {
-    static struct pages slots, blocks;
+    static struct pages slots, blocks, verify_blocks;
     replay->slots = pages_reserve(&slots, plan->slots * sizeof(void *));
     if (plan->settings->mode == ENGINE_MODE_MEMORY)
         replay->blocks = pages_reserve(&blocks, plan->slots * sizeof(struct replay_block));
+    if (plan->settings->mode == ENGINE_MODE_VERIFY)
+        replay->verify_blocks =
+            pages_reserve(&verify_blocks, plan->slots * sizeof(struct verify_block));
+    replay->slot_count = plan->slots;
 }
 
 static bool next_window(struct plan *plan, struct plan_file *file)
@@ -240,6 +264,7 @@ static void run_windows(struct plan *plan, struct plan_file *file, struct replay
                         struct proc_footprint startup)
 {
     bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
+    bool verifies = plan->settings->mode == ENGINE_MODE_VERIFY;
     bool first = true;
     while (next_window(plan, file)) {
         tables_grow(replay, plan);
@@ -248,12 +273,16 @@ static void run_windows(struct plan *plan, struct plan_file *file, struct replay
             sampler_open(replay, plan->events_claimed, startup);
         if (memory)
             sampler_resume();
+        if (verifies)
+            verify_resume(&plan->window);
         atomic_store(&engine_result->phase, ENGINE_REPLAYING);
         crash_window(plan->calls - plan->window.calls);
         threads_run(&plan->window);
         atomic_store(&engine_result->progress, plan->calls);
         if (memory)
             sampler_pause();
+        if (verifies)
+            verify_pause();
         first = false;
     }
     if (memory && first) {
@@ -269,6 +298,17 @@ static void plan_all(struct plan *plan, struct plan_file *file)
         continue;
 }
 
+/* Whether verify mode found any violation but those that are only told. */
+static bool violations_fail(void)
+{
+    bool fail = false;
+#define X(name, word, fails)                                                                       \
+    fail |= (fails) && atomic_load(&engine_result->violations[ENGINE_VIOLATION_##name]);
+    ENGINE_VIOLATIONS(X)
+#undef X
+    return fail;
+}
+
 int main(int argc, char **argv)
 {
     static struct plan plan;
@@ -277,11 +317,14 @@ int main(int argc, char **argv)
     cli_begin("engine");
     struct options options = options_parse(argc, argv);
     bool memory = options.settings.mode == ENGINE_MODE_MEMORY;
+    bool verifies = options.settings.mode == ENGINE_MODE_VERIFY;
+    if (verifies)
+        verify_pause();
     struct proc_footprint startup = {0};
     if (memory)
         startup = proc_allocator_footprint();
     result_open(options.result_fd);
-    if (memory)
+    if (memory || verifies)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
     replay.touch = options.settings.touch;
     replay.loop = loop_for(&options.settings);
@@ -290,11 +333,15 @@ int main(int argc, char **argv)
         plan_open(&plan, &options.settings);
     threads_open(&replay, plan.several ? &plan.lanes : NULL);
     crash_open(&replay);
+    if (verifies)
+        verify_open(&replay, &options.settings);
     atomic_store(&engine_result->phase, ENGINE_PLANNED);
     if (options.plan_only)
         plan_all(&plan, file);
     else
         run_windows(&plan, file, &replay, startup);
+    if (verifies)
+        verify_close();
     threads_close();
     engine_result->operations = plan.calls;
     engine_result->skipped = plan.skipped;
@@ -307,5 +354,5 @@ int main(int argc, char **argv)
     plan_file_close(file, &plan);
     if (options.print)
         print_result(engine_result, options.series);
-    return HEAPTAPE_EXIT_OK;
+    return violations_fail() ? HEAPTAPE_EXIT_CHECK_FAILED : HEAPTAPE_EXIT_OK;
 }

@@ -18,10 +18,13 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     plan->several = !totals.complete || totals.lanes != 1;
     tape_track_init(&plan->track);
     bool memory = settings->mode == ENGINE_MODE_MEMORY;
-    plan->quick = !memory && settings->touch < ENGINE_TOUCH_PAGE;
+    bool verify = settings->mode == ENGINE_MODE_VERIFY;
+    plan->quick = !memory && !verify && settings->touch < ENGINE_TOUCH_PAGE;
     /* Waits of several lanes take places too. */
     window_open(&plan->window, plan->several ? 2 * totals.events : totals.events,
                 settings->plan_bytes, memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
+    if (verify)
+        window_keep_origins(&plan->window);
     plan->slots = 1;
     if (!plan->several)
         return;
@@ -193,6 +196,8 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
         plan->skipped++;
         return;
     }
+    plan->window.origin =
+        (struct window_origin){(uint32_t)(plan->event - plan->window.first_event), event->lane};
     if (plan->several)
         order_event(&plan->order, thread, plan->event == plan->lanes.peak_event);
     if (action == TAPE_TRACK_FREE_FIRST)
@@ -287,16 +292,17 @@ bool plan_window(struct plan *plan)
     if (!next_event(plan)) /* what the last window held stays */
         return false;
     window_clear(&plan->window);
+    plan->window.first_event = plan->event;
     plan->peak_here = false;
     if (plan->several) {
         lanes_window(&plan->lanes);
         order_window(&plan->order);
     }
     plan_events(plan);
-    bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
-    if (memory && plan->peak_here)
+    enum engine_mode mode = plan->settings->mode;
+    if (mode == ENGINE_MODE_MEMORY && plan->peak_here)
         window_flag(&plan->window, plan->peak_index, PLAN_SIDE_SAMPLE);
-    window_finish(&plan->window, !memory && !(plan->quick && !plan->several));
+    window_finish(&plan->window, mode == ENGINE_MODE_TIME && !(plan->quick && !plan->several));
     plan->calls += plan->window.calls;
     if (plan->several)
         plan->slots = plan->order.slots;

@@ -18,7 +18,7 @@
 
 struct plan_file;
 
-/* The file of this run, of which there is one; -1: none is used. */
+/* The file of this run, of which there is one; -1, and in verify mode: none is used. */
 struct plan_file *plan_file_open(int fd, const struct engine_settings *settings);
 /* Whether it holds this tape's plan: then fills `plan` as plan_open() does. */
 bool plan_file_load(struct plan_file *file, struct plan *plan);

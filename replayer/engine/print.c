@@ -9,7 +9,7 @@
 /* Not through stdout: a stream's buffer would come from the heap that was measured. */
 static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
 {
-    char text[256];
+    char text[512];
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(text, sizeof(text), format, arguments);
@@ -34,7 +34,30 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(major_faults)                                                                                \
     X(waits)                                                                                       \
     X(wait_spins)                                                                                  \
+    X(verified_blocks)                                                                             \
+    X(verified_bytes)                                                                              \
     X(realloc_moved) X(realloc_in_place) X(lanes) X(held_known) X(series_count) X(damaged)
+
+/* Verify mode's: raw, one a line. heaptape replay --verify puts them in words. */
+static void print_violations(const struct engine_result *result)
+{
+    static const char *const words[] = {
+#define X(name, word, fails) word,
+        ENGINE_VIOLATIONS(X)
+#undef X
+    };
+    for (unsigned i = 0; i < ENGINE_VIOLATION_LIMIT; i++)
+        if (result->violations[i])
+            line("violations_%s %" PRIu64 "\n", words[i], (uint64_t)result->violations[i]);
+    for (uint32_t i = 0; i < result->violations_kept; i++) {
+        const struct engine_violation *v = &result->violation[i];
+        line("%s event %" PRId64 " lane %u call %u address %#" PRIx64 " size %" PRIu64
+             " usable %" PRIu64 " block_event %" PRId64 " offset %" PRIu64 " expected %#" PRIx64
+             " found %#" PRIx64 " other %#" PRIx64 "\n",
+             words[v->kind], (int64_t)v->event, v->lane, v->call, v->address, v->size, v->usable,
+             (int64_t)v->block_event, v->offset, v->expected, v->found, v->other_address);
+    }
+}
 
 void print_result(const struct engine_result *result, bool series)
 {
@@ -45,6 +68,7 @@ void print_result(const struct engine_result *result, bool series)
 #undef X
     if (result->operations)
         line("ns_per_operation %.3f\n", (double)result->timed_ns / (double)result->operations);
+    print_violations(result);
     if (!series)
         return;
     line("operation,time_ns,requested_bytes,usable_bytes,held_bytes,resident_bytes\n");

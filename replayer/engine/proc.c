@@ -209,14 +209,42 @@ static bool is_allocators(const struct mapping *mapping, const char *engine, uin
     return !((*ret_bss && previous_foreign) || tls || is_foreign(mapping, engine));
 }
 
+/* The engine's executable as /proc has it. */
+static const char *engine_path(void)
+{
+    static char path[512];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    path[length > 0 ? length : 0] = 0;
+    return path;
+}
+
+size_t proc_ranges(struct proc_range *ret_ranges, size_t limit)
+{
+    static struct lines lines;
+    static struct mapping mapping;
+    const char *engine = engine_path();
+    uint64_t file_end = 0; /* of the mapping before, where it is a file's */
+    size_t count = 0;
+    bool ours = false, bss;
+    if (!lines_open(&lines, "/proc/self/maps"))
+        return 0;
+    for (char *line; count < limit && (line = lines_next(&lines));) {
+        if (!mapping_parse(line, &mapping))
+            continue;
+        ours = is_allocators(&mapping, engine, file_end, !ours, &bss);
+        file_end = mapping.path[0] == '/' ? mapping.end : 0;
+        ret_ranges[count++] = (struct proc_range){mapping.start, mapping.end, !ours};
+    }
+    close(lines.fd);
+    return count;
+}
+
 struct proc_footprint proc_allocator_footprint(void)
 {
     static struct lines lines;
     static struct mapping mapping;
-    static char engine[512];
+    const char *engine = engine_path();
     struct proc_footprint total = {0};
-    ssize_t length = readlink("/proc/self/exe", engine, sizeof(engine) - 1);
-    engine[length > 0 ? length : 0] = 0;
     uint64_t file_end = 0; /* of the mapping before, where it is a file's */
     bool ours = false;
     if (!lines_open(&lines, "/proc/self/smaps"))

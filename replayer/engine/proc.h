@@ -6,6 +6,7 @@
 #define HEAPTAPE_REPLAYER_PROC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct proc_statm {
@@ -39,6 +40,15 @@ struct proc_footprint {
 
 /* Call it before the engine maps anything of its own. */
 struct proc_footprint proc_allocator_footprint(void);
+
+/* A mapping of the process. */
+struct proc_range {
+    uint64_t start, end;
+    bool foreign; /* by its name not the allocator's: see proc_footprint */
+};
+/* All mappings, lowest first; returns their number, at most `limit`. One thread at a time. */
+size_t proc_ranges(struct proc_range *ret_ranges, size_t limit);
+
 /* Whether both addresses lie in the same file's mappings. */
 bool proc_same_file(const void *a, const void *b);
 

@@ -1,6 +1,6 @@
 /*
  * What the replay loops share, and the loops: one for each way to touch in time mode (time_loop.c),
- * one for memory mode (memory_loop.c). A loop runs one thread's operations of one window to its
+ * one for memory mode (memory_loop.c), one for verify mode (verify_loop.c). A loop runs one thread's operations of one window to its
  * PLAN_END.
  */
 #ifndef HEAPTAPE_REPLAYER_REPLAY_H
@@ -45,7 +45,9 @@ struct replay {
     const struct plan_op *ops;
     const struct plan_side *side;
     void **slots;
-    struct replay_block *blocks; /* NULL in time mode */
+    struct replay_block *blocks; /* NULL but in memory mode */
+    void *verify_blocks;         /* verify mode: struct verify_block by slot (verify.h) */
+    uint32_t slot_count;         /* of `slots` */
     struct replay_thread *threads;
     uint32_t thread_count; /* 1 + the highest that has ever run */
     enum engine_touch touch;
@@ -54,7 +56,8 @@ struct replay {
     replay_loop *loop;
 };
 
-replay_loop replay_time_none, replay_time_first, replay_time_page, replay_time_full, replay_memory;
+replay_loop replay_time_none, replay_time_first, replay_time_page, replay_time_full, replay_memory,
+    replay_verify;
 
 /* A call in its long form: the slot and the counts in `self` take what it gave. */
 void replay_call(struct replay *replay, struct replay_thread *self, const struct plan_side *side,

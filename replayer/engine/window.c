@@ -21,6 +21,11 @@ void window_open(struct window *window, uint64_t operations, uint64_t bytes,
     pages_reserve(&window->side, SIDE_FIRST);
 }
 
+void window_keep_origins(struct window *window)
+{
+    pages_reserve(&window->origins, window->capacity * sizeof(struct window_origin));
+}
+
 void window_clear(struct window *window)
 {
     window->used = window->side_used = 0;

@@ -23,8 +23,17 @@ struct window_queue {
     uint32_t since_progress;     /* calls since the last PLAN_PROGRESS */
 };
 
+/* Where an operation comes from, for verify mode's reports. */
+struct window_origin {
+    uint32_t event; /* index in the tape, counted from the window's first */
+    uint32_t lane;
+};
+
 struct window {
     struct pages ops, side;
+    struct pages origins;        /* struct window_origin by operation; empty: not wanted */
+    struct window_origin origin; /* of the calls put now */
+    uint64_t first_event;        /* of the window */
     uint32_t capacity, used;           /* operations; whole segments */
     uint32_t side_capacity, side_used; /* entries */
     uint32_t progress_stride;          /* calls between two PLAN_PROGRESS */
@@ -39,6 +48,8 @@ struct window {
  */
 void window_open(struct window *window, uint64_t operations, uint64_t bytes,
                  uint32_t progress_stride);
+/* Keeps the origin of every call from now on. */
+void window_keep_origins(struct window *window);
 void window_clear(struct window *window);
 /* Makes room for one more operation in the thread's queue. */
 void window_extend(struct window *window, uint32_t thread);
@@ -95,7 +106,10 @@ static inline uint32_t window_put_call(struct window *window, uint32_t thread, s
     }
     queue->since_progress++;
     window->calls++;
-    return window_put(window, thread, op);
+    uint32_t index = window_put(window, thread, op);
+    if (__builtin_expect(window->origins.bytes != 0, 0))
+        ((struct window_origin *)window->origins.base)[index] = window->origin;
+    return index;
 }
 
 #endif
