@@ -3,32 +3,54 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Eight words at a time, as the compiler can best do it; memory may be unaligned. */
-typedef uint64_t wide __attribute__((vector_size(64)));
-typedef uint64_t loose_wide __attribute__((vector_size(64), aligned(1), may_alias));
+/* Two words at a time, which every x86-64 has; memory may be unaligned. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+typedef uint64_t loose_pair __attribute__((vector_size(16), aligned(1), may_alias));
 typedef uint64_t loose_word __attribute__((aligned(1), may_alias));
 
-static inline wide wide_of(uint64_t key, uint64_t offset)
+#define WIDE 64 /* bytes: four pairs, so that none waits for the one before */
+
+/* The pattern's next four pairs. */
+struct wide {
+    pair p[4];
+};
+
+static inline void wide_begin(struct wide *wide, uint64_t key, uint64_t offset)
 {
-    const uint64_t s = PATTERN_STEP, first = pattern_word(key, offset);
-    return first + (wide){0, s, 2 * s, 3 * s, 4 * s, 5 * s, 6 * s, 7 * s};
+    for (uint64_t i = 0; i < 4; i++)
+        wide->p[i] =
+            (pair){pattern_word(key, offset + 16 * i), pattern_word(key, offset + 16 * i + 8)};
 }
 
-static inline bool wide_any(wide bits)
+static inline void wide_next(struct wide *wide)
 {
-    return (bits[0] | bits[1]) | (bits[2] | bits[3]) | (bits[4] | bits[5]) | (bits[6] | bits[7]);
+    for (int i = 0; i < 4; i++)
+        wide->p[i] += 8 * PATTERN_STEP;
+}
+
+static inline void wide_store(const struct wide *wide, char *to)
+{
+    for (int i = 0; i < 4; i++)
+        ((loose_pair *)to)[i] = wide->p[i];
+}
+
+static inline bool wide_differs(const struct wide *wide, const char *from)
+{
+    const loose_pair *at = (const loose_pair *)from;
+    pair bits = ((at[0] ^ wide->p[0]) | (at[1] ^ wide->p[1])) |
+                ((at[2] ^ wide->p[2]) | (at[3] ^ wide->p[3]));
+    return bits[0] | bits[1];
 }
 
 /* One stretch: block[from .. to - 1], `from` a multiple of 8. */
 static void fill(char *block, uint64_t from, uint64_t to, uint64_t key)
 {
     uint64_t at = from;
-    if (to - from >= 64) {
-        wide value = wide_of(key, at);
-        for (; at + 64 <= to; at += 64) {
-            *(loose_wide *)(block + at) = value;
-            value += 8 * PATTERN_STEP;
-        }
+    if (to - from >= WIDE) {
+        struct wide wide;
+        wide_begin(&wide, key, at);
+        for (; at + WIDE <= to; at += WIDE, wide_next(&wide))
+            wide_store(&wide, block + at);
     }
     for (; at + 8 <= to; at += 8)
         *(loose_word *)(block + at) = pattern_word(key, at);
@@ -50,13 +72,12 @@ static uint64_t first_wrong(const char *block, uint64_t at, uint64_t to, uint64_
 static uint64_t check(const char *block, uint64_t from, uint64_t to, uint64_t key)
 {
     uint64_t at = from;
-    if (to - from >= 64) {
-        wide value = wide_of(key, at);
-        for (; at + 64 <= to; at += 64) {
-            if (wide_any(*(const loose_wide *)(block + at) ^ value))
+    if (to - from >= WIDE) {
+        struct wide wide;
+        wide_begin(&wide, key, at);
+        for (; at + WIDE <= to; at += WIDE, wide_next(&wide))
+            if (wide_differs(&wide, block + at))
                 return first_wrong(block, at, to, key);
-            value += 8 * PATTERN_STEP;
-        }
     }
     for (; at + 8 <= to; at += 8)
         if (*(const loose_word *)(block + at) != pattern_word(key, at))
@@ -102,8 +123,9 @@ uint64_t pattern_check(const void *block, uint64_t limit, uint64_t filled, uint6
 uint64_t pattern_check_zero(const void *block, uint64_t bytes)
 {
     const char *at = block, *end = at + bytes;
-    while (end - at >= 64 && !wide_any(*(const loose_wide *)at))
-        at += 64;
+    const struct wide zero = {0};
+    while (end - at >= WIDE && !wide_differs(&zero, at))
+        at += WIDE;
     for (; at < end; at++)
         if (*at)
             return (uint64_t)(at - (const char *)block);

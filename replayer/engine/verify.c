@@ -78,7 +78,8 @@ static void tell_overlap(struct verify_block *block)
     uint64_t size = block->size ? block->size : 1;
     struct verify_block *other = NULL;
     struct engine_violation violation = verify_violation(ENGINE_VIOLATION_OVERLAP, block);
-    if (atomic_fetch_add(&searches, 1) < SEARCHES_MAX && !search(block, address, size, true, &other) &&
+    if (atomic_fetch_add(&searches, 1) < SEARCHES_MAX &&
+        !search(block, address, size, true, &other) &&
         search(block, address, shadowed(block), false, &other))
         violation.kind = ENGINE_VIOLATION_USABLE_OVERLAP;
     if (!other && !is_whole_granules(address, shadowed(block)))
@@ -145,8 +146,7 @@ static void tell_content(const struct verify_block *block, enum engine_violation
     violation.offset = offset;
     for (uint64_t i = 0; i < 64 && offset + i < limit; i++) {
         uint64_t at = offset + i;
-        unsigned char expected =
-            zero ? 0 : (unsigned char)(pattern_word(key, at) >> at % 8 * 8);
+        unsigned char expected = zero ? 0 : (unsigned char)(pattern_word(key, at) >> at % 8 * 8);
         if (i < 8) {
             violation.expected |= (uint64_t)expected << 8 * i;
             violation.found |= (uint64_t)memory[at] << 8 * i;
@@ -300,8 +300,7 @@ void verify_null(struct replay_thread *self, uint64_t size, int error)
 {
     /* The system may really have no memory for this: then the run is out of memory, and that is no
      * violation. */
-    void *trial =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *trial = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     struct engine_violation violation = verify_violation(ENGINE_VIOLATION_NULL, NULL);
     violation.size = size;
     violation.found = (uint64_t)error;

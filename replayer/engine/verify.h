@@ -8,13 +8,12 @@
  *
  *   addresses  shadow.h; own.h
  *   content    pattern.h: the whole block, up to malloc_usable_size() where that is the
- *              allocator's own, written when the block is given, compared before it is freed, before
- * and after a realloc, and at the end of the tape. The key is the event that gave the block, and
- *              stays through its reallocs.
- *   alignment  malloc's guarantee: 16 bytes; below 16 bytes the largest power of two that fits in
- *              the block (C23 7.24.3); of the aligned calls what was asked for.
- *   errors     verify_probe.c: sizes that nothing can have must fail, and a realloc that fails must
- *              leave its block as it was.
+ *              allocator's own, written when the block is given, compared before it is freed,
+ * before and after a realloc, and at the end of the tape. The key is the event that gave the block,
+ * and stays through its reallocs. alignment  malloc's guarantee: 16 bytes; below 16 bytes the
+ * largest power of two that fits in the block (C23 7.24.3); of the aligned calls what was asked
+ * for. errors     verify_probe.c: sizes that nothing can have must fail, and a realloc that fails
+ * must leave its block as it was.
  *
  * A violation is told once: the block is then filled anew, or left alone where it shares its memory
  * (VERIFY_SHARED), so that what follows from it is not told as more. Memory: 48 bytes a slot and
@@ -28,7 +27,8 @@
 #include "replayer/engine/shadow.h"
 #include "replayer/engine/window.h"
 
-#define VERIFY_SHARED  1 /* lies on another block, or cannot be touched: its content is not checked */
+#define VERIFY_SHARED                                                                              \
+    1 /* lies on another block, or cannot be touched: its content is not checked */
 #define VERIFY_UNFREED 2 /* its address is another live block's: freed once, by that one */
 #define VERIFY_ATTEMPT 4 /* a realloc of it has failed on purpose */
 

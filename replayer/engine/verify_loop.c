@@ -199,17 +199,21 @@ static void run_side(struct replay_thread *self, const struct plan_side *side, u
 static void run_call(struct replay *replay, struct replay_thread *self, const struct plan_op *op)
 {
     static const uint8_t kinds[] = {
-        [PLAN_SIDE_MALLOC] = TAPE_MALLOC,           [PLAN_SIDE_CALLOC] = TAPE_CALLOC,
-        [PLAN_SIDE_ALIGNED] = TAPE_ALIGNED,         [PLAN_SIDE_REALLOC_NEW] = TAPE_REALLOC_NEW,
-        [PLAN_SIDE_REALLOC] = TAPE_REALLOC,         [PLAN_SIDE_REALLOC_FREE] = TAPE_REALLOC_FREE,
-        [PLAN_SIDE_FREE] = TAPE_FREE,               [PLAN_SIDE_FREE_NULL] = TAPE_FREE_NULL,
+        [PLAN_SIDE_MALLOC] = TAPE_MALLOC,
+        [PLAN_SIDE_CALLOC] = TAPE_CALLOC,
+        [PLAN_SIDE_ALIGNED] = TAPE_ALIGNED,
+        [PLAN_SIDE_REALLOC_NEW] = TAPE_REALLOC_NEW,
+        [PLAN_SIDE_REALLOC] = TAPE_REALLOC,
+        [PLAN_SIDE_REALLOC_FREE] = TAPE_REALLOC_FREE,
+        [PLAN_SIDE_FREE] = TAPE_FREE,
+        [PLAN_SIDE_FREE_NULL] = TAPE_FREE_NULL,
         [PLAN_SIDE_USABLE_SIZE] = TAPE_USABLE_SIZE,
     };
     struct plan_side side =
         plan_op_code(*op) == PLAN_EXTENDED ? replay->side[op->size] : plan_side_of(*op);
     const struct window_origin *origin = &verify.origins[op - replay->ops];
-    verify_now = (struct verify_call){verify.first_event + origin->event, origin->lane,
-                                      kinds[side.kind]};
+    verify_now =
+        (struct verify_call){verify.first_event + origin->event, origin->lane, kinds[side.kind]};
     if (ENGINE_UNLIKELY(verify_now.event == verify.stop_at))
         raise(SIGTRAP); /* --stop-at: here we are; step into the call */
     run_side(self, &side, plan_op_slot(*op));

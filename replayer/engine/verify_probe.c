@@ -92,7 +92,7 @@ void verify_impossible_sizes(void)
     address = replay_calloc(impossible / 2 + 1, 4); /* 4 likewise */
     expect_null(address, errno, TAPE_CALLOC, UINT64_MAX);
     errno = 0;
-    address = realloc(NULL, SIZE_MAX - 4096 + (impossible & 1));
+    address = realloc(NULL, impossible + (impossible - 4096));
     expect_null(address, errno, TAPE_REALLOC_NEW, SIZE_MAX - 4096);
     address = NULL;
     int error = posix_memalign(&address, 4096, impossible);

@@ -1,6 +1,7 @@
 #include "replayer/engine/violation.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 
 static _Atomic uint32_t lock;
 

@@ -31,9 +31,9 @@ struct window_origin {
 
 struct window {
     struct pages ops, side;
-    struct pages origins;        /* struct window_origin by operation; empty: not wanted */
-    struct window_origin origin; /* of the calls put now */
-    uint64_t first_event;        /* of the window */
+    struct pages origins;              /* struct window_origin by operation; empty: not wanted */
+    struct window_origin origin;       /* of the calls put now */
+    uint64_t first_event;              /* of the window */
     uint32_t capacity, used;           /* operations; whole segments */
     uint32_t side_capacity, side_used; /* entries */
     uint32_t progress_stride;          /* calls between two PLAN_PROGRESS */
