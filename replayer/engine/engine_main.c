@@ -25,6 +25,7 @@
 #include "replayer/engine/sampler.h"
 #include "replayer/engine/threads.h"
 #include "replayer/engine/verify.h"
+#include "replayer/engine/violation.h"
 #include "traces/cli.h"
 
 #define PLAN_BYTES_DEFAULT ((uint64_t)16 << 20)
@@ -296,17 +297,6 @@ static void plan_all(struct plan *plan, struct plan_file *file)
 {
     while (next_window(plan, file))
         continue;
-}
-
-/* Whether verify mode found any violation but those that are only told. */
-static bool violations_fail(void)
-{
-    bool fail = false;
-#define X(name, word, fails)                                                                       \
-    fail |= (fails) && atomic_load(&engine_result->violations[ENGINE_VIOLATION_##name]);
-    ENGINE_VIOLATIONS(X)
-#undef X
-    return fail;
 }
 
 int main(int argc, char **argv)

@@ -28,7 +28,8 @@ struct engine_sample {
 };
 
 /*
- * What verify mode finds. X(NAME, "word", fails): a kind that does not fail is told and no more.
+ * What verify mode finds. X(NAME, "word", fails): a kind that does not fail (a note) is told and no
+ * more: good allocators do it, and programs seldom care.
  * analysis/METRICS.md says what each means.
  */
 #define ENGINE_VIOLATIONS(X)                                                                       \
@@ -39,14 +40,14 @@ struct engine_sample {
     X(USABLE_UNWRITABLE, "usable_unwritable", 1) /* writing up to it breaks the allocator: the     \
                                                     driver's finding */                            \
     X(MISALIGNED, "misaligned", 1)                                                                 \
-    X(NOT_ZERO, "not_zero", 1)         /* calloc gave memory that is not zero */                   \
-    X(REALLOC_LOST, "realloc_lost", 1) /* the content is not there after a realloc */              \
-    X(DAMAGED, "damaged", 1)           /* the content of a live block changed */                   \
-    X(INACCESSIBLE, "inaccessible", 1) /* touching a block faults */                               \
-    X(NOT_HEAP, "not_heap", 1)         /* a block in the engine's memory, libc's or a stack */     \
-    X(NULL, "null", 1)                 /* NULL although the system has the memory */               \
-    X(NULL_ERRNO, "null_errno", 1)     /* NULL, and errno or the status is not ENOMEM */           \
-    X(REALLOC_FREED, "realloc_freed", 1)     /* a realloc that failed has freed the block */       \
+    X(NOT_ZERO, "not_zero", 1)           /* calloc gave memory that is not zero */                 \
+    X(REALLOC_LOST, "realloc_lost", 1)   /* the content is not there after a realloc */            \
+    X(DAMAGED, "damaged", 1)             /* the content of a live block changed */                 \
+    X(INACCESSIBLE, "inaccessible", 1)   /* touching a block faults */                             \
+    X(NOT_HEAP, "not_heap", 1)           /* a block in the engine's memory, libc's or a stack */   \
+    X(NULL, "null", 1)                   /* NULL although the system has the memory */             \
+    X(NULL_ERRNO, "null_errno", 0)       /* NULL, and errno is not ENOMEM (POSIX) */               \
+    X(REALLOC_FREED, "realloc_freed", 1) /* a realloc that failed has freed the block */           \
     X(REALLOC_CHANGED, "realloc_changed", 1) /* a realloc that failed has changed the block */     \
     X(IMPOSSIBLE, "impossible", 1)           /* a block for a size that nothing can have */        \
     X(CRASHED, "crashed", 1)                 /* a signal in a call of the allocator's */           \
@@ -59,19 +60,19 @@ enum engine_violation_kind {
         ENGINE_VIOLATION_LIMIT
 };
 
-#define ENGINE_VIOLATIONS_MAX 16         /* kept in full; all are counted */
+#define ENGINE_VIOLATIONS_MAX 16         /* kept in full, of a note the first; all are counted */
 #define ENGINE_NO_EVENT       UINT64_MAX /* not of the tape: after its last one */
 
 /* One violation. Addresses and offsets in bytes; fields that a kind has no use for are 0. */
 struct engine_violation {
     uint64_t event; /* index in the tape of the call during which it was seen */
     uint64_t address, size, usable;
-    uint64_t block_event;  /* the call that gave the block */
-    uint64_t sound_event;  /* content: the last call after which all of it was as it should be */
-    uint64_t offset;       /* content: the first wrong byte; INACCESSIBLE: the byte that faults */
-    uint64_t wrong_bytes;  /* content: from there to the last wrong one, at most 64 looked at */
-    uint64_t expected;     /* content: 8 bytes from there on; MISALIGNED: the alignment */
-    uint64_t found;        /* the same 8 bytes; CRASHED: the signal; *_ERRNO: errno */
+    uint64_t block_event; /* the call that gave the block */
+    uint64_t sound_event; /* content: the last call after which all of it was as it should be */
+    uint64_t offset;      /* content: the first wrong byte; INACCESSIBLE: the byte that faults */
+    uint64_t wrong_bytes; /* content: from there to the last wrong one, at most 64 looked at */
+    uint64_t expected;    /* content: 8 bytes from there on; MISALIGNED: the alignment */
+    uint64_t found;       /* the same 8 bytes; CRASHED: the signal; *_ERRNO: errno */
     uint64_t other_address, other_size, other_event; /* the block that it overlaps; 0: not known */
     uint32_t kind;                                   /* enum engine_violation_kind */
     uint32_t lane;
@@ -100,13 +101,13 @@ struct engine_result {
     uint32_t lanes;
     uint32_t held_known; /* 0: H cannot be told for this allocator and P stands in */
     uint32_t series_count;
-    uint32_t damaged;  /* 1: part of the tape was unreadable and left out */
+    uint32_t damaged; /* 1: part of the tape was unreadable and left out */
     /* Verify mode: how many of each kind, and the first of all. */
     _Atomic uint64_t violations[ENGINE_VIOLATION_LIMIT];
     _Atomic uint32_t violations_kept; /* entries of `violation` that are complete */
     uint32_t usable_known;            /* malloc_usable_size is the allocator's and was checked */
     _Atomic uint64_t verified_blocks, verified_bytes; /* blocks given; bytes compared */
-    uint64_t verify_table_bytes;              /* memory of the checks' own tables */
+    uint64_t verify_table_bytes;                      /* memory of the checks' own tables */
     struct engine_violation violation[ENGINE_VIOLATIONS_MAX];
     char message[320]; /* one line, where phase is ENGINE_ERROR */
     struct engine_sample series[ENGINE_SERIES_MAX];

@@ -5,11 +5,26 @@
 
 static _Atomic uint32_t lock;
 
+static const bool fails[] = {
+#define X(name, word, fail) fail,
+    ENGINE_VIOLATIONS(X)
+#undef X
+};
+
+bool violations_fail(void)
+{
+    bool fail = false;
+    for (unsigned i = 0; i < ENGINE_VIOLATION_LIMIT; i++)
+        fail |= fails[i] && atomic_load(&engine_result->violations[i]);
+    return fail;
+}
+
 void violation_tell(const struct engine_violation *violation)
 {
     struct engine_result *result = engine_result;
-    atomic_fetch_add(&result->violations[violation->kind], 1);
-    if (atomic_load(&result->violations_kept) >= ENGINE_VIOLATIONS_MAX)
+    uint64_t before = atomic_fetch_add(&result->violations[violation->kind], 1);
+    if ((before && !fails[violation->kind]) ||
+        atomic_load(&result->violations_kept) >= ENGINE_VIOLATIONS_MAX)
         return;
     while (atomic_exchange_explicit(&lock, 1, memory_order_acquire))
         sched_yield();

@@ -8,5 +8,7 @@
 #include "replayer/engine/engine.h"
 
 void violation_tell(const struct engine_violation *violation);
+/* Whether there was any but notes. */
+bool violations_fail(void);
 
 #endif
