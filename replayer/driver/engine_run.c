@@ -15,12 +15,20 @@
 #define TIMEOUT_BASE_NS  UINT64_C(60000000000)
 #define TIMEOUT_EVENT_NS 1000
 #define LAST_WORDS       2048
+#define PLAN_EVENT_BYTES 12 /* an operation and its share of what does not fit in one, and waits   \
+                             */
 
 const char *run_status_word(enum run_status status)
 {
     static const char *const words[RUN_STATUS_LIMIT] = {
         "ok", "crashed", "timeout", "out_of_memory", "error", "interrupted"};
     return words[status];
+}
+
+const char *run_mode_word(enum run_mode mode)
+{
+    static const char *const words[RUN_MODE_LIMIT] = {"time", "memory", "latency", "verify"};
+    return words[mode];
 }
 
 uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events)
@@ -153,28 +161,19 @@ static uint64_t file_bytes(int fd)
     return fd > 0 && fstat(fd, &info) == 0 ? (uint64_t)info.st_size : 0;
 }
 
-/* The plan's file for a run, or -1 where it is to go without. */
-static int plan_open(struct engine_tape *tape, bool memory_mode)
+/* Whether a plan of so many events may be kept beside those there are. */
+static bool plan_affordable(uint64_t events)
 {
-    int *plan = &tape->plan[memory_mode];
-    if (!*plan)
-        *plan =
-            plans_bytes < ENGINE_PLANS_MAX_BYTES ? memfd_create("heaptape-plan", MFD_CLOEXEC) : -1;
-    return *plan;
-}
-
-/* A run that went wrong may have left half a plan. */
-static void plan_close(int plan, uint64_t bytes_before, bool sound)
-{
-    if (plan > 0 && !sound && ftruncate(plan, 0) < 0) {
-        /* Then the engine finds it unsound and plans anew. */
-    }
-    plans_bytes += file_bytes(plan) - bytes_before;
+    static uint64_t most;
+    if (!most)
+        most = machine_available_bytes() / ENGINE_PLANS_SHARE;
+    return events && events < most / PLAN_EVENT_BYTES &&
+           plans_bytes + events * PLAN_EVENT_BYTES <= most;
 }
 
 void engine_tape_end(struct engine_tape *tape)
 {
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < RUN_MODE_LIMIT; i++)
         if (tape->plan[i] > 0) {
             plans_bytes -= file_bytes(tape->plan[i]);
             close(tape->plan[i]);
@@ -197,45 +196,106 @@ static void take_result(struct engine_run *run, const struct engine_result *resu
     run->process_ns = process->wall_ns;
 }
 
-void engine_run(struct engine_tape *tape, const struct allocator *allocator, bool memory_mode,
-                const struct engine_settings *settings, struct engine_run *ret_run)
+/* The engine's command line for a run. */
+struct engine_command {
+    const char *arguments[12];
+    char program[PATH_MAX], mode[32], touch[32], order[32], result[32], plan[32];
+};
+
+static void command_make(struct engine_command *command, const struct engine_tape *tape,
+                         enum run_mode mode, const struct engine_settings *settings)
 {
-    char program[PATH_MAX], touch[32], order[32], result_option[32], plan_option[32];
-    char words[LAST_WORDS];
-    int result_fd, plan = plan_open(tape, memory_mode);
-    uint64_t plan_before = file_bytes(plan);
-    struct engine_result *result = result_make(&result_fd);
-    const char *arguments[] = {cli_libexec_path("heaptape-engine", program, sizeof program),
-                               "--tape",
-                               tape->path,
-                               memory_mode ? "--mode=memory" : "--mode=time",
-                               touch,
-                               order,
-                               result_option,
-                               plan > 0 ? plan_option : NULL,
-                               NULL};
-    struct process_request request = {
-        .arguments = arguments,
-        .preload = allocator->path,
-        .environment = allocator->environment,
+    const char *by_mode = mode == RUN_MODE_TIME || mode == RUN_MODE_LATENCY ? "first" : "page";
+    snprintf(command->mode, sizeof command->mode, "--mode=%s", run_mode_word(mode));
+    snprintf(command->touch, sizeof command->touch, "--touch=%s",
+             settings->touch ? settings->touch : by_mode);
+    snprintf(command->order, sizeof command->order, "--order=%s", settings->order);
+    const char *arguments[] = {
+        cli_libexec_path("heaptape-engine", command->program, sizeof command->program),
+        "--tape",
+        tape->path,
+        command->mode,
+        command->touch,
+        command->order,
+    };
+    memset(command->arguments, 0, sizeof command->arguments);
+    memcpy(command->arguments, arguments, sizeof arguments);
+}
+
+static void command_add(struct engine_command *command, const char *argument)
+{
+    unsigned at = 0;
+    while (command->arguments[at])
+        at++;
+    command->arguments[at] = argument;
+}
+
+static struct process_request request_of(const struct engine_command *command,
+                                         const struct engine_settings *settings)
+{
+    return (struct process_request){
+        .arguments = command->arguments,
+        .preload = "",
         .input = PROCESS_NULL,
-        .output = process_scratch("heaptape-words"),
-        .keep = {result_fd, plan},
+        .output = PROCESS_NULL,
+        .error = PROCESS_NULL,
         .timeout_ns = settings->timeout_ns,
         .memory_bytes = settings->memory_bytes,
     };
+}
+
+/* Has the tape planned, once, where its plan may be kept. What goes wrong here, the runs will tell.
+ */
+static int plan_get(struct engine_tape *tape, enum run_mode mode,
+                    const struct engine_settings *settings)
+{
+    int *plan = &tape->plan[mode];
+    if (*plan)
+        return *plan;
+    *plan = plan_affordable(tape->events) ? memfd_create("heaptape-plan", MFD_CLOEXEC) : -1;
+    if (*plan < 0)
+        return *plan = -1;
+    struct engine_command command;
     struct process_result process;
-    request.error = request.output;
-    const char *by_mode = memory_mode ? "page" : "first";
-    snprintf(touch, sizeof touch, "--touch=%s", settings->touch ? settings->touch : by_mode);
-    snprintf(order, sizeof order, "--order=%s", settings->order);
-    snprintf(result_option, sizeof result_option, "--result-fd=%d", result_fd);
-    snprintf(plan_option, sizeof plan_option, "--plan-fd=%d", plan);
+    command_make(&command, tape, mode, settings);
+    snprintf(command.plan, sizeof command.plan, "--plan-fd=%d", *plan);
+    command_add(&command, command.plan);
+    command_add(&command, "--plan-only");
+    struct process_request request = request_of(&command, settings);
+    request.keep[0] = *plan;
+    process_run(&request, &process);
+    if (process.end != PROCESS_EXITED || process.exit_status || !file_bytes(*plan)) {
+        close(*plan);
+        *plan = -1;
+    }
+    plans_bytes += file_bytes(*plan);
+    return *plan;
+}
+
+void engine_run(struct engine_tape *tape, const struct allocator *allocator, enum run_mode mode,
+                const struct engine_settings *settings, struct engine_run *ret_run)
+{
+    struct engine_command command;
+    struct process_result process;
+    char words[LAST_WORDS];
+    int result_fd, plan = plan_get(tape, mode, settings);
+    struct engine_result *result = result_make(&result_fd);
+    command_make(&command, tape, mode, settings);
+    snprintf(command.result, sizeof command.result, "--result-fd=%d", result_fd);
+    snprintf(command.plan, sizeof command.plan, "--plan-fd=%d", plan);
+    command_add(&command, command.result);
+    if (plan > 0)
+        command_add(&command, command.plan);
+    struct process_request request = request_of(&command, settings);
+    request.preload = allocator->path;
+    request.environment = allocator->environment;
+    request.output = request.error = process_scratch("heaptape-words");
+    request.keep[0] = result_fd;
+    request.keep[1] = plan;
     process_run(&request, &process);
     take_result(ret_run, result, &process);
     last_words(request.output, words, sizeof words);
     judge(ret_run, &process, &request, words);
-    plan_close(plan, plan_before, ret_run->status == RUN_OK);
     munmap(result, sizeof *result);
     close(result_fd);
     close(request.output);

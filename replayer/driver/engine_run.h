@@ -22,6 +22,17 @@ struct engine_settings {
 /* What is written where touch is NULL, for results and people. */
 #define ENGINE_TOUCH_BY_MODE "first for time, page for memory"
 
+/* What a run is for: the engine's --mode. */
+enum run_mode {
+    RUN_MODE_TIME,
+    RUN_MODE_MEMORY,
+    RUN_MODE_LATENCY,
+    RUN_MODE_VERIFY,
+    RUN_MODE_LIMIT,
+};
+/* "time", "memory", ... as in results.json and for the engine. */
+const char *run_mode_word(enum run_mode mode);
+
 enum run_status {
     RUN_OK,
     RUN_CRASHED,       /* ended by a signal that was not ours */
@@ -45,18 +56,23 @@ struct engine_run {
 
 /*
  * A tape that will be run more than once, with the plans that the engine keeps from run to run: an
- * anonymous file for each mode. Zeroed but for `path` there are none yet.
+ * anonymous file for each mode, made by a run of its own before the first that is measured, so that
+ * all of them begin alike and none decodes. Zeroed but for `path` and `events` there are none yet.
  */
 struct engine_tape {
     const char *path;
-    int plan[2]; /* by mode; 0 = not made yet, -1 = not to be had */
+    uint64_t events;          /* about how many: 0 = not known, and no plan is kept */
+    int plan[RUN_MODE_LIMIT]; /* 0 = not made yet, -1 = not to be had */
 };
 
-/* All plans that are kept at a time; tapes beyond that are planned anew for each run. */
-#define ENGINE_PLANS_MAX_BYTES (UINT64_C(512) << 20)
+/*
+ * All plans that are kept at a time come to at most an eighth of the memory that was free at the
+ * start. Tapes beyond that are planned anew by each run.
+ */
+#define ENGINE_PLANS_SHARE 8
 
-/* Runs it on `allocator`; `memory_mode` samples memory, else time is measured. */
-void engine_run(struct engine_tape *tape, const struct allocator *allocator, bool memory_mode,
+/* Runs it on `allocator`. */
+void engine_run(struct engine_tape *tape, const struct allocator *allocator, enum run_mode mode,
                 const struct engine_settings *settings, struct engine_run *ret_run);
 /* Gives its plans back. */
 void engine_tape_end(struct engine_tape *tape);

@@ -90,9 +90,10 @@ bool prediction_replay(struct prediction *prediction, char **tapes, unsigned cou
     for (unsigned i = 0; i < count; i++) {
         struct engine_settings limits = *settings;
         struct engine_tape tape = {.path = tapes[i]};
-        limits.timeout_ns = engine_timeout_ns(settings, events_of(tapes[i]));
+        tape.events = events_of(tapes[i]);
+        limits.timeout_ns = engine_timeout_ns(settings, tape.events);
         for (size_t j = 0; j < list->count; j++) {
-            engine_run(&tape, &list->items[j], true, &limits, &run);
+            engine_run(&tape, &list->items[j], RUN_MODE_MEMORY, &limits, &run);
             if (run.status == RUN_INTERRUPTED)
                 return false;
             if (run.status == RUN_OK)

@@ -82,8 +82,8 @@ static void open_tape(struct replay_options *options)
     struct tape_error error;
     if (tape_reader_open(options->tape.path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
-    options->engine.timeout_ns =
-        engine_timeout_ns(&options->engine, tape_reader_totals(reader).events);
+    options->tape.events = tape_reader_totals(reader).events;
+    options->engine.timeout_ns = engine_timeout_ns(&options->engine, options->tape.events);
     if (!options->engine.memory_bytes)
         options->engine.memory_bytes = engine_default_memory_bytes();
     tape_reader_close(reader);
@@ -183,11 +183,11 @@ int main(int argc, char **argv)
     allocators_add(&list, options.spec);
     allocators_add(&list, ALLOCATOR_NULL);
     const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
-    engine_run(&options.tape, allocator, false, &options.engine, &time);
+    engine_run(&options.tape, allocator, RUN_MODE_TIME, &options.engine, &time);
     check_run(&time);
-    engine_run(&options.tape, allocator, true, &options.engine, &memory);
+    engine_run(&options.tape, allocator, RUN_MODE_MEMORY, &options.engine, &memory);
     check_run(&memory);
-    engine_run(&options.tape, null, false, &options.engine, &floor);
+    engine_run(&options.tape, null, RUN_MODE_TIME, &options.engine, &floor);
     check_run(&floor);
     return print(&options, allocator, &time, &memory, per_operation(&floor));
 }

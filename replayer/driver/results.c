@@ -178,11 +178,11 @@ static void emit_tape(struct emit *emit, const struct results_tape *tape)
 static void emit_run(struct emit *emit, const struct results *results,
                      const struct results_run *run)
 {
-    bool ok = run->status == RUN_OK, memory = ok && run->memory;
+    bool ok = run->status == RUN_OK, memory = ok && run->mode == RUN_MODE_MEMORY;
     emit_object(emit, NULL);
     emit_string(emit, "tape", results->tapes[run->tape].name);
     emit_string(emit, "allocator", results->allocators.items[run->allocator].name);
-    emit_string(emit, "mode", run->memory ? "memory" : "time");
+    emit_string(emit, "mode", run_mode_word(run->mode));
     emit_u64(emit, "round", run->round);
     emit_u64(emit, "order_in_round", run->order_in_round);
     emit_string(emit, "status", run_status_word(run->status));
@@ -193,7 +193,8 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_known(emit, "operations", ok, run->operations);
     emit_fixed(emit, "timed_seconds", ok ? run->timed_seconds : NAN, 9);
     emit_fixed(emit, "wall_seconds", ok ? run->wall_seconds : NAN, 9);
-    emit_fixed(emit, "ns_per_operation", ok && !memory ? run->ns_per_operation : NAN, 4);
+    emit_fixed(emit, "ns_per_operation",
+               ok && run->mode == RUN_MODE_TIME ? run->ns_per_operation : NAN, 4);
     emit_known(emit, "minor_faults", ok, run->minor_faults);
     emit_known(emit, "major_faults", ok, run->major_faults);
     emit_known(emit, "waits", ok, run->waits);

@@ -37,7 +37,7 @@ struct results_tape {
 /* One run. Figures of the other mode, and all of a run that is not RUN_OK, are no figures. */
 struct results_run {
     unsigned tape, allocator; /* indices */
-    bool memory;              /* mode */
+    enum run_mode mode;
     unsigned round, order_in_round;
     enum run_status status;
     int signal, exit_code;

@@ -60,13 +60,13 @@ static void keep_result(struct results_run *row, const struct engine_run *run)
     row->peak_resident_bytes = result->peak_resident_bytes;
     row->held_known = result->held_known != 0;
     row->damaged = result->damaged != 0;
-    if (row->memory && row->status == RUN_OK)
+    if (row->mode == RUN_MODE_MEMORY && row->status == RUN_OK)
         keep_series(row, result);
 }
 
 /* One run; false where it was interrupted, and then leaves no row. */
-static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator, bool memory,
-                    unsigned round, unsigned order_in_round)
+static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator,
+                    enum run_mode mode, unsigned round, unsigned order_in_round)
 {
     struct results *results = schedule->results;
     struct results_tape *on = &results->tapes[tape];
@@ -79,15 +79,15 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     }
     settings.timeout_ns = on->timeout_ns;
     progress_step(&schedule->progress, "%s: %s, %s %u of %u", on->name, with->name,
-                  memory ? "memory" : "time", round + 1,
-                  memory ? on->memory_rounds : on->time_rounds);
-    engine_run(&on->replayed, with, memory, &settings, &schedule->run);
+                  run_mode_word(mode), round + 1,
+                  mode == RUN_MODE_MEMORY ? on->memory_rounds : on->time_rounds);
+    engine_run(&on->replayed, with, mode, &settings, &schedule->run);
     if (schedule->run.status == RUN_INTERRUPTED || interrupt_seen())
         return false;
     struct results_run *row = results_add_run(results);
     row->tape = tape;
     row->allocator = allocator;
-    row->memory = memory;
+    row->mode = mode;
     row->round = round;
     row->order_in_round = order_in_round;
     keep_result(row, &schedule->run);
@@ -99,13 +99,13 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     return true;
 }
 
-static bool run_all_allocators(struct schedule *schedule, unsigned tape, bool memory,
+static bool run_all_allocators(struct schedule *schedule, unsigned tape, enum run_mode mode,
                                unsigned round)
 {
     unsigned count = (unsigned)schedule->results->allocators.count;
     random_order(&schedule->random, schedule->order, count);
     for (unsigned i = 0; i < count; i++)
-        if (!run_one(schedule, tape, schedule->order[i], memory, round, i))
+        if (!run_one(schedule, tape, schedule->order[i], mode, round, i))
             return false;
     return true;
 }
@@ -117,7 +117,7 @@ static void plan_rounds(struct schedule *schedule, unsigned tape)
     double seconds = 0;
     unsigned runs = 0;
     for (size_t i = 0; i < results->run_count; i++)
-        if (results->runs[i].tape == tape && !results->runs[i].memory) {
+        if (results->runs[i].tape == tape && results->runs[i].mode == RUN_MODE_TIME) {
             seconds += results->runs[i].wall_seconds;
             runs++;
         }
@@ -140,9 +140,9 @@ static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
     for (unsigned tape = 0; tape < results->tape_count; tape++) {
         struct results_tape *on = &results->tapes[tape];
         bool time = round < on->time_rounds, memory = round < on->memory_rounds;
-        if (time && !run_all_allocators(schedule, tape, false, round))
+        if (time && !run_all_allocators(schedule, tape, RUN_MODE_TIME, round))
             return false;
-        if (memory && !run_all_allocators(schedule, tape, true, round))
+        if (memory && !run_all_allocators(schedule, tape, RUN_MODE_MEMORY, round))
             return false;
         if (round == 0 && !schedule->options->rounds)
             plan_rounds(schedule, tape);

@@ -11,17 +11,17 @@ enum { SEED_TIME = 1, SEED_RATIO, SEED_RESIDENT, SEED_RESIDENT_RATIO };
 struct selection {
     const struct results *results;
     unsigned tape, allocator;
-    bool memory;
+    enum run_mode mode;
 };
 
 static bool is_of(const struct results_run *run, const struct selection *of)
 {
-    return run->tape == of->tape && run->allocator == of->allocator && run->memory == of->memory;
+    return run->tape == of->tape && run->allocator == of->allocator && run->mode == of->mode;
 }
 
 static double figure(const struct results_run *run)
 {
-    return run->memory ? (double)run->peak_resident_bytes : run->ns_per_operation;
+    return run->mode == RUN_MODE_MEMORY ? (double)run->peak_resident_bytes : run->ns_per_operation;
 }
 
 /* The figure of each good run into values; how many. */
@@ -126,20 +126,20 @@ static struct results_fragmentation fragmentation(const struct results_run *run)
 static void judge(const struct results *results, unsigned tape, unsigned allocator,
                   struct results_summary *summary)
 {
-    bool any[2] = {false, false}; /* by mode */
+    bool any[RUN_MODE_LIMIT] = {false};
     for (size_t i = 0; i < results->run_count; i++) {
         const struct results_run *run = &results->runs[i];
         if (run->tape != tape || run->allocator != allocator)
             continue;
-        any[run->memory] = true;
-        summary->rounds += !run->memory;
-        summary->rounds_ok += !run->memory && run->status == RUN_OK;
+        any[run->mode] = true;
+        summary->rounds += run->mode == RUN_MODE_TIME;
+        summary->rounds_ok += run->mode == RUN_MODE_TIME && run->status == RUN_OK;
         if (run->status != RUN_OK && summary->status == RUN_OK) {
             summary->status = run->status;
             summary->detail = run->detail;
         }
     }
-    if (summary->status == RUN_OK && !(any[0] && any[1]))
+    if (summary->status == RUN_OK && !(any[RUN_MODE_TIME] && any[RUN_MODE_MEMORY]))
         summary->status = RUN_INTERRUPTED;
 }
 
@@ -229,7 +229,8 @@ void results_summarize(struct results *results)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     for (size_t i = 0; i < count; i++) {
         struct results_summary *summary = &results->summary[i];
-        struct selection of = {results, (unsigned)(i / columns), (unsigned)(i % columns), false};
+        struct selection of = {results, (unsigned)(i / columns), (unsigned)(i % columns),
+                               RUN_MODE_TIME};
         memset(summary, 0, sizeof *summary);
         judge(results, of.tape, of.allocator, summary);
         summary->is_baseline = (int)of.allocator == baseline;
@@ -237,7 +238,7 @@ void results_summarize(struct results *results)
         if (summary->status != RUN_OK)
             continue;
         time_figures(&of, baseline, results->seed, summary);
-        of.memory = true;
+        of.mode = RUN_MODE_MEMORY;
         memory_figures(&of, baseline, results->seed, summary);
     }
     for (size_t i = 0; i < count && null >= 0; i++) {

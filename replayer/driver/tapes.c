@@ -83,6 +83,7 @@ static void load(struct results *results, struct results_tape *tape)
     tape->program = meta(reader, "program");
     tape->arguments = meta(reader, "arguments");
     tape->recorded_allocator = meta(reader, "allocator");
+    tape->replayed.events = tape->summary.events;
     tape->timeout_ns = engine_timeout_ns(&results->settings, tape->summary.events);
     warn_about(results, tape, error.message);
     tape_reader_close(reader);

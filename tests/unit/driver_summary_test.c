@@ -39,7 +39,7 @@ static struct results_run *memory_run(unsigned allocator, unsigned round, uint64
 {
     struct results_run *run = results_add_run(&results);
     run->allocator = allocator;
-    run->memory = true;
+    run->mode = RUN_MODE_MEMORY;
     run->round = round;
     run->peak_resident_bytes = resident;
     return run;
@@ -138,7 +138,7 @@ static void test_fragmentation_by_hand(void)
     begin();
     fill();
     for (size_t i = 0; i < results.run_count; i++)
-        if (results.runs[i].memory && results.runs[i].allocator == FAST) {
+        if (results.runs[i].mode == RUN_MODE_MEMORY && results.runs[i].allocator == FAST) {
             struct results_run *run = &results.runs[i];
             run->series = series;
             run->series_count = 3;
