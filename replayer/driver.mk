@@ -30,6 +30,11 @@ BENCHES += bench-lanes
 bench-lanes: all
 	@replayer/driver/bench_lanes.sh "$(abspath $(B))"
 
+# make bench-scale        100 million events: cost beside that of the first million, memory, decoding (some minutes)
+.PHONY: bench-scale
+bench-scale: all
+	@replayer/driver/bench_scale.sh "$(abspath $(B))" $(EVENTS)
+
 # Allocators that go wrong on purpose, for the tests of the bench.
 BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null start)
 TEST_PROGRAMS += $(BROKEN_LIBRARIES)

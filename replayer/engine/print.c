@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "replayer/engine/proc.h"
 
 /* Not through stdout: a stream's buffer would come from the heap that was measured. */
 static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
@@ -69,6 +70,8 @@ void print_result(const struct engine_result *result, bool series)
     if (result->operations)
         line("ns_per_operation %.3f\n", (double)result->timed_ns / (double)result->operations);
     print_violations(result);
+    /* Of the whole process; memory mode sets it back now and then. */
+    line("process_peak_resident_bytes %" PRIu64 "\n", proc_high_water());
     if (!series)
         return;
     line("operation,time_ns,requested_bytes,usable_bytes,held_bytes,resident_bytes\n");
