@@ -32,3 +32,11 @@ $(TESTS)/engine_plan_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_plan_test \
 		$(addprefix replayer/engine/,plan window order lanes live pages)) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
+# Allocators with one bug each, for --verify: tests/wrong/wrong.h.
+WRONG_LIBRARIES := $(patsubst tests/wrong/%.c,$(TESTS)/libwrong_%.so,$(wildcard tests/wrong/*.c))
+TEST_PROGRAMS += $(WRONG_LIBRARIES)
+
+$(WRONG_LIBRARIES): $(TESTS)/libwrong_%.so: $(OBJ)/tests/wrong/%.pic.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
