@@ -10,14 +10,14 @@
 #include "traces/event.h"
 
 #define MALLOC_ALIGNMENT ((uint64_t)16)
-#define SEARCHES_MAX     256 /* of all blocks, for the other one of an overlap */
-#define END_ATTEMPTS     64  /* blocks live at the end whose realloc is made to fail */
+#define SEARCH_BUDGET    (UINT64_C(1) << 28) /* blocks looked at in all, for those overlapped */
+#define END_ATTEMPTS     64 /* blocks live at the end whose realloc is made to fail */
 
 struct verify verify;
 __thread struct verify_call verify_now;
 __thread struct verify_counts verify_counts;
 
-static _Atomic uint32_t searches;
+static _Atomic uint64_t searched; /* blocks */
 
 struct engine_violation verify_violation(enum engine_violation_kind kind,
                                          const struct verify_block *block)
@@ -43,23 +43,34 @@ static uint64_t shadowed(const struct verify_block *block)
     return bytes ? bytes : 1;
 }
 
-/* Another live block that has one of these bytes: among the requested ones, or the usable too. */
-static bool search(const struct verify_block *self, uintptr_t start, uint64_t bytes, bool requested,
-                   struct verify_block **ret_other)
+/*
+ * The live block that `self` lies on, and of what kind the violation is: the one with its address
+ * if there is one, else one whose requested bytes it shares, else one whose usable bytes. NULL:
+ * there is none.
+ */
+static struct verify_block *find_other(const struct verify_block *self,
+                                       enum engine_violation_kind *ret_kind)
 {
+    uintptr_t start = atomic_load_explicit(&self->address, memory_order_relaxed);
+    uintptr_t end = start + shadowed(self), size_end = start + (self->size ? self->size : 1);
+    struct verify_block *found = NULL;
+    *ret_kind = ENGINE_VIOLATION_USABLE_OVERLAP;
     for (uint32_t slot = 0; slot < verify.replay->slot_count; slot++) {
         struct verify_block *other = verify_block_of(slot);
         uintptr_t address = atomic_load_explicit(&other->address, memory_order_acquire);
-        if (!address || other == self)
+        if (!address || other == self || address >= end || address + shadowed(other) <= start)
             continue;
-        uint64_t length = requested ? other->size : shadowed(other);
-        length = length ? length : 1;
-        if (address < start + bytes && start < address + length) {
-            *ret_other = other;
-            return true;
+        if (address == start) {
+            *ret_kind = ENGINE_VIOLATION_DUPLICATE;
+            return other;
         }
+        if (address < size_end && start < address + (other->size ? other->size : 1))
+            *ret_kind = ENGINE_VIOLATION_OVERLAP;
+        else if (found)
+            continue;
+        found = other;
     }
-    return false;
+    return found;
 }
 
 static bool is_whole_granules(uintptr_t address, uint64_t bytes)
@@ -74,27 +85,27 @@ static bool is_whole_granules(uintptr_t address, uint64_t bytes)
  */
 static void tell_overlap(struct verify_block *block)
 {
+    static _Atomic uint32_t last_kind = ENGINE_VIOLATION_OVERLAP;
     uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
-    uint64_t size = block->size ? block->size : 1;
+    enum engine_violation_kind kind = atomic_load(&last_kind);
     struct verify_block *other = NULL;
-    struct engine_violation violation = verify_violation(ENGINE_VIOLATION_OVERLAP, block);
-    if (atomic_fetch_add(&searches, 1) < SEARCHES_MAX &&
-        !search(block, address, size, true, &other) &&
-        search(block, address, shadowed(block), false, &other))
-        violation.kind = ENGINE_VIOLATION_USABLE_OVERLAP;
+    if (atomic_fetch_add(&searched, verify.replay->slot_count) < SEARCH_BUDGET)
+        other = find_other(block, &kind);
     if (!other && !is_whole_granules(address, shadowed(block)))
         return;
+    struct engine_violation violation = verify_violation(kind, block);
     block->flags |= VERIFY_SHARED;
     if (other) {
-        other->flags |= VERIFY_SHARED;
+        atomic_store(&last_kind, kind);
         violation.other_address = atomic_load_explicit(&other->address, memory_order_relaxed);
         violation.other_size = other->size;
         violation.other_event = other->event;
-        if (violation.other_address == address) {
-            violation.kind = other->flags & VERIFY_ATTEMPT ? ENGINE_VIOLATION_REALLOC_FREED
-                                                           : ENGINE_VIOLATION_DUPLICATE;
+        if (kind == ENGINE_VIOLATION_DUPLICATE) {
             block->flags |= VERIFY_UNFREED;
+            if (other->flags & VERIFY_ATTEMPT)
+                violation.kind = ENGINE_VIOLATION_REALLOC_FREED;
         }
+        other->flags |= VERIFY_SHARED;
     }
     violation_tell(&violation);
 }
@@ -172,9 +183,13 @@ static void check_content(struct verify_block *block, uint64_t limit, uint64_t f
         tell_content(block, kind, wrong, limit, false);
     guard_leave();
     verify_counts.bytes += limit;
-    if (ENGINE_UNLIKELY(wrong != PATTERN_OK))
-        fill(block, 0);
     block->sound_event = verify_now.event;
+    if (ENGINE_LIKELY(wrong == PATTERN_OK))
+        return;
+    if (kind == ENGINE_VIOLATION_DAMAGED) /* somebody else writes there: leave it to them */
+        block->flags |= VERIFY_SHARED;
+    else
+        fill(block, 0);
 }
 
 void verify_sound(struct verify_block *block)

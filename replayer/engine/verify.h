@@ -15,8 +15,8 @@
  * for. errors     verify_probe.c: sizes that nothing can have must fail, and a realloc that fails
  * must leave its block as it was.
  *
- * A violation is told once: the block is then filled anew, or left alone where it shares its memory
- * (VERIFY_SHARED), so that what follows from it is not told as more. Memory: 48 bytes a slot and
+ * A violation is told once: what a realloc has lost is filled anew, and a block that shares its
+ * memory with somebody is left alone (VERIFY_SHARED), so that what follows is not told as more. Memory: 48 bytes a slot and
  * the shadow. No heap call of the engine's own.
  */
 #ifndef HEAPTAPE_REPLAYER_VERIFY_H
@@ -90,7 +90,7 @@ static inline struct verify_block *verify_block_of(uint32_t slot)
  */
 void verify_given(struct verify_block *block, uintptr_t address, uint64_t size, uint64_t aligned,
                   bool zero, uint64_t kept_bytes);
-/* All of the block's content is compared; told as DAMAGED and filled anew where it is wrong. */
+/* All of the block's content is compared; told as DAMAGED where it is wrong. */
 void verify_sound(struct verify_block *block);
 /* It is about to be freed, or to be given to realloc: no longer live. */
 void verify_taken(struct verify_block *block);

@@ -12,6 +12,9 @@
 #include "replayer/engine/violation.h"
 #include "traces/event.h"
 
+#define TRIALS_MAX  32
+#define TRIAL_BYTES ((uint64_t)64 << 20) /* of all trials together, but for the first */
+
 /* More than any object can have (C: PTRDIFF_MAX). Volatile: compilers know that it must fail. */
 static volatile size_t impossible = (size_t)PTRDIFF_MAX + 1;
 
@@ -31,36 +34,42 @@ static void expect_null(void *address, int error, uint8_t kind, uint64_t size)
     }
 }
 
-/* Whether the allocator gives the block's memory to somebody else. */
-static bool is_free(const struct verify_block *block, uintptr_t address)
+/* Whether the allocator gives the block's memory to somebody else, if asked often enough. */
+static bool is_free(const struct verify_block *block)
 {
-    char *trial = malloc(block->size);
-    bool again = trial && (uintptr_t)trial < address + block->size &&
-                 address < (uintptr_t)trial + block->size;
-    if (!again)
-        replay_free(trial); /* else it is the block itself, which is lost */
+    uint64_t affordable = 1 + TRIAL_BYTES / (block->size + 1);
+    int tries = affordable < TRIALS_MAX ? (int)affordable : TRIALS_MAX;
+    uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
+    void *trials[TRIALS_MAX];
+    int made = 0;
+    bool again = false;
+    while (!again && made < tries) {
+        uintptr_t trial = (uintptr_t)malloc(block->size);
+        trials[made++] = (void *)trial;
+        again = trial && trial < address + block->size && address < trial + block->size;
+    }
+    while (made--)
+        if (!again || made) /* the last one is the block itself, which is lost */
+            replay_free(trials[made]);
     return again;
 }
 
-/* What a failed realloc has done to the block. */
+/* What a failed realloc has done to the block. False: freed it. */
 static bool is_kept(struct verify_block *block)
 {
-    uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
     uint64_t wrong = verify_compare(block);
-    if (wrong == VERIFY_FAULT || (block->size && is_free(block, address))) {
-        struct engine_violation violation = verify_violation(ENGINE_VIOLATION_REALLOC_FREED, block);
-        violation_tell(&violation);
+    bool freed = wrong == VERIFY_FAULT || (block->size && is_free(block));
+    if (!freed && wrong == PATTERN_OK)
+        return true;
+    struct engine_violation violation = verify_violation(
+        freed ? ENGINE_VIOLATION_REALLOC_FREED : ENGINE_VIOLATION_REALLOC_CHANGED, block);
+    violation.offset = freed ? 0 : wrong;
+    violation_tell(&violation);
+    if (freed)
         verify_taken(block);
-        return false;
-    }
-    if (wrong != PATTERN_OK) {
-        struct engine_violation violation =
-            verify_violation(ENGINE_VIOLATION_REALLOC_CHANGED, block);
-        violation.offset = wrong;
-        violation_tell(&violation);
+    else
         block->flags |= VERIFY_SHARED;
-    }
-    return true;
+    return !freed;
 }
 
 bool verify_failing_realloc(struct verify_block *block)

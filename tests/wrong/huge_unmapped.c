@@ -3,10 +3,9 @@
 
 static void *malloc_wrong(size_t size)
 {
-    if (size < 131072 || !EVERY(3))
+    if (size < 131072 || size > BENCH_BYTES / 16 || !EVERY(3))
         return right_malloc(size);
-    char *at = bench_take(size + 4096);
-    at = (char *)(((uintptr_t)at + 4095) & ~(uintptr_t)4095);
+    char *at = (char *)(((uintptr_t)bench_take(size + 2 * 4096) + 4095) & ~(uintptr_t)4095);
     munmap(at + 65536, 4096);
     return bench_give(at, size);
 }

@@ -10,7 +10,7 @@ static void *malloc_wrong(size_t size)
     if (next && size && size <= 4096) {
         block = bench_give(next, size);
         next = NULL;
-    } else if (size % 16 == 1 && size <= 4096 && EVERY(5)) {
+    } else if (size > 16 && size % 16 == 1 && size <= 4096 && EVERY(5)) {
         char *at = bench_take(size - 1 + 4096);
         block = bench_give(at, size);
         next = at + size - 1;

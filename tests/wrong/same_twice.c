@@ -8,7 +8,7 @@ static void *malloc_wrong(size_t size)
     void *block = NULL;
     wrong_lock();
     if (last && bench_block(last)->live && size <= last_size) {
-        block = bench_give(last, size);
+        block = bench_give(last, last_size);
         last = NULL;
     } else if (size >= 32 && EVERY(500)) {
         last = block = bench_give(bench_take(size), size);
