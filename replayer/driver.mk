@@ -1,8 +1,8 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
-	allocators bench_table engine_run interrupt json_file live live_print machine noise options output \
-	prediction preload probe process progress results schedule series statistics summary tapes)
+	allocators bench_table debugger engine_run interrupt json_file live live_print machine noise options output \
+	prediction preload probe process progress results schedule series statistics summary tapes verify violations)
 DRIVER_COMMANDS := allocators bench doctor live replay run stats
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)

@@ -105,6 +105,7 @@ STATUS_WORDS = {
     "timeout": "timed out",
     "out_of_memory": "out of memory",
     "error": "failed",
+    "failed": "failed verification",
     "interrupted": "not measured, the bench was interrupted",
 }
 

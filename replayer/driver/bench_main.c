@@ -53,6 +53,10 @@ static const char usage[] =
     "                    recorded order)\n"
     "  --timeout=TIME    for each run (default: 60s and 1us for each event)\n"
     "  --memory-limit=SIZE  resident at most (default: four fifths of the free memory)\n"
+    "  --verify          first one run of each that checks every answer of the allocator (heaptape "
+    "replay\n"
+    "                    --verify); one that breaks a promise is a row saying so, and not "
+    "measured\n"
     "  --strict          exit 1 where an allocator crashed, hung or ran out of memory\n"
     "  --format=WORD     of the summary on stdout: table (default), json or csv\n"
     "  --help, --version\n"
@@ -82,6 +86,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"order", required_argument, NULL, OPTION_ORDER},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+        {"verify", no_argument, NULL, OPTION_VERIFY},
         {"strict", no_argument, NULL, OPTION_STRICT},
         {"format", required_argument, NULL, OPTION_FORMAT},
         OPTIONS_COMMON};
@@ -98,6 +103,8 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
             options->schedule.rounds = QUICK_ROUNDS;
         else if (option == OPTION_SEED)
             results->seed = cli_count("--seed", optarg);
+        else if (option == OPTION_VERIFY)
+            options->schedule.verify = true;
         else if (option == OPTION_STRICT)
             options->strict = true;
         else if (option == OPTION_FORMAT)

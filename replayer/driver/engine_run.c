@@ -10,18 +10,21 @@
 #include <unistd.h>
 #include "replayer/driver/machine.h"
 #include "replayer/driver/process.h"
+#include "replayer/driver/violations.h"
 #include "traces/cli.h"
 
 #define TIMEOUT_BASE_NS  UINT64_C(60000000000)
 #define TIMEOUT_EVENT_NS 1000
 #define LAST_WORDS       2048
-#define PLAN_EVENT_BYTES 12 /* an operation and its share of what does not fit in one, and waits   \
-                             */
+#define VERIFY_SLOWDOWN  4 /* its time limit, in those of other modes */
+#define PLAN_EVENT_BYTES                                                                           \
+    12 /* an operation and its share of what does not fit in one, and waits                        \
+        */
 
 const char *run_status_word(enum run_status status)
 {
     static const char *const words[RUN_STATUS_LIMIT] = {
-        "ok", "crashed", "timeout", "out_of_memory", "error", "interrupted"};
+        "ok", "crashed", "timeout", "out_of_memory", "error", "failed", "interrupted"};
     return words[status];
 }
 
@@ -98,6 +101,22 @@ static void judge_ended(struct engine_run *run, const char *place, const char *w
                  result->failed_calls, result->operations);
     } else
         run->status = RUN_OK;
+}
+
+/*
+ * An allocator that broke a promise has failed, whatever became of the run then; but a crash and
+ * nothing else is a crash.
+ */
+static void judge_verified(struct engine_run *run)
+{
+    const struct engine_result *result = &run->result;
+    uint64_t crashes =
+        atomic_load_explicit(&result->violations[ENGINE_VIOLATION_CRASHED], memory_order_relaxed);
+    if (!run->result_is_there || run->status == RUN_INTERRUPTED ||
+        violations_count(result) == (run->status == RUN_CRASHED ? crashes : 0))
+        return;
+    run->status = RUN_FAILED;
+    violations_line(result, run->detail, sizeof run->detail);
 }
 
 static void judge(struct engine_run *run, const struct process_result *process,
@@ -250,6 +269,8 @@ static int plan_get(struct engine_tape *tape, enum run_mode mode,
                     const struct engine_settings *settings)
 {
     int *plan = &tape->plan[mode];
+    if (mode == RUN_MODE_VERIFY) /* runs once, and its plan is never kept */
+        return -1;
     if (*plan)
         return *plan;
     *plan = plan_affordable(tape->events) ? memfd_create("heaptape-plan", MFD_CLOEXEC) : -1;
@@ -286,7 +307,11 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     command_add(&command, command.result);
     if (plan > 0)
         command_add(&command, command.plan);
+    if (mode == RUN_MODE_VERIFY && settings->usable_skip)
+        command_add(&command, "--usable=skip");
     struct process_request request = request_of(&command, settings);
+    if (mode == RUN_MODE_VERIFY)
+        request.timeout_ns *= VERIFY_SLOWDOWN;
     request.preload = allocator->path;
     request.environment = allocator->environment;
     request.output = request.error = process_scratch("heaptape-words");
@@ -296,6 +321,8 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     take_result(ret_run, result, &process);
     last_words(request.output, words, sizeof words);
     judge(ret_run, &process, &request, words);
+    if (mode == RUN_MODE_VERIFY)
+        judge_verified(ret_run);
     munmap(result, sizeof *result);
     close(result_fd);
     close(request.output);

@@ -16,6 +16,7 @@ struct engine_settings {
     const char *order;   /* one of options_order_words */
     uint64_t timeout_ns; /* 0: by the tape's length, engine_timeout_ns() */
     uint64_t memory_bytes; /* resident at most */
+    bool usable_skip;      /* verify: write no more of a block than was asked for */
 };
 
 #define ENGINE_DEFAULT_ORDER "causal"
@@ -39,6 +40,7 @@ enum run_status {
     RUN_TIMEOUT,       /* killed by us */
     RUN_OUT_OF_MEMORY, /* killed by us over the limit, or malloc returned NULL where it had not */
     RUN_ERROR,         /* ended early by itself; `detail` has its words */
+    RUN_FAILED,        /* verify: it broke a promise; `detail` says which */
     RUN_INTERRUPTED,   /* killed by us since we were asked to end: no result at all */
     RUN_STATUS_LIMIT,
 };

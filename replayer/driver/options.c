@@ -6,6 +6,7 @@
 #include "traces/cli.h"
 
 const char *const options_touch_words[] = {"none", "first", "page", "full", NULL};
+static const char *const options_usable_words[] = {"write", "skip", NULL};
 const char *const options_order_words[] = {"causal", "strict", NULL};
 
 /* The option as it was typed, for messages. */
@@ -77,6 +78,9 @@ void options_engine(int option, const char *text, struct engine_settings *settin
 {
     if (option == OPTION_TOUCH)
         settings->touch = options_word("--touch", text, options_touch_words);
+    else if (option == OPTION_USABLE)
+        settings->usable_skip =
+            !strcmp(options_word("--usable", text, options_usable_words), "skip");
     else if (option == OPTION_ORDER)
         settings->order = options_word("--order", text, options_order_words);
     else if (option == OPTION_TIMEOUT)

@@ -22,6 +22,8 @@ enum {
     OPTION_QUICK,
     OPTION_STRICT,
     OPTION_INPUT,
+    OPTION_VERIFY,
+    OPTION_USABLE,
 };
 
 /* Lines for every tool's table; put them last. */
@@ -49,8 +51,8 @@ unsigned options_number(const char *option, const char *text, unsigned most);
 extern const char *const options_touch_words[], *const options_order_words[];
 
 /*
- * Takes --touch, --order, --timeout and --memory-limit into *settings; any other option is a
- * mistake in the caller's table and aborts.
+ * Takes --touch, --order, --usable, --timeout and --memory-limit into *settings; any other option
+ * is a mistake in the caller's table and aborts.
  */
 struct engine_settings;
 void options_engine(int option, const char *text, struct engine_settings *settings);

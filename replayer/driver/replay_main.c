@@ -1,4 +1,4 @@
-/* heaptape replay: one run for time, one for memory, one for the floor. */
+/* heaptape replay: one run for time, one for memory, one for the floor; or one to verify. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/options.h"
+#include "replayer/driver/verify.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
 
@@ -15,6 +16,7 @@ static const char usage[] =
     "  heaptape replay app.tape\n"
     "  heaptape replay app.tape -a jemalloc --format=json\n"
     "  heaptape replay app.tape -a mine=./libmine.so --touch=full\n"
+    "  heaptape replay --verify app.tape -a mine=./libmine.so\n"
     "\n"
     "Usage: heaptape replay [OPTIONS] TAPE\n"
     "\n"
@@ -26,6 +28,14 @@ static const char usage[] =
     "\n"
     "  -a ALLOCATOR      a name of heaptape allocators (default libc), NAME=PATH or "
     "NAME=PATH,ENV=VALUE\n"
+    "  --verify          instead, one run that checks every answer of the allocator: overlap, "
+    "alignment,\n"
+    "                    content kept, calloc's zeros, usable sizes, errors (analysis/METRICS.md); "
+    "lists\n"
+    "                    what is wrong and how to see it happen in a debugger\n"
+    "  --usable=WORD     with --verify: write (to all that malloc_usable_size says, the default) "
+    "or skip\n"
+    "                    (use only what was asked for)\n"
     "  --touch=WORD      what of a new block is written: none, first (byte), page (a byte of each "
     "page,\n"
     "                    the default) or full\n"
@@ -37,21 +47,24 @@ static const char usage[] =
     "  --format=WORD     table (default), json or csv\n"
     "  --help, --version\n"
     "\n"
-    "Exit status: 0 ok, 1 the allocator crashed, hung or ran out of memory (status says which), 2 "
-    "usage,\n"
-    "3 not a tape, 4 environment, 130 interrupted.\n";
+    "Exit status: 0 ok, 1 the allocator crashed, hung, ran out of memory or failed (status says "
+    "which),\n"
+    "2 usage, 3 not a tape, 4 environment, 130 interrupted.\n";
 
 struct replay_options {
     struct engine_tape tape;
     const char *spec;
     struct engine_settings engine;
     enum emit_format format;
+    bool verify;
 };
 
 static void parse(int argc, char **argv, struct replay_options *options)
 {
     static const struct option table[] = {
         {"allocator", required_argument, NULL, 'a'},
+        {"verify", no_argument, NULL, OPTION_VERIFY},
+        {"usable", required_argument, NULL, OPTION_USABLE},
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
@@ -63,11 +76,17 @@ static void parse(int argc, char **argv, struct replay_options *options)
     for (int option; (option = options_next(argc, argv, ":a:h", table, usage)) != -1;) {
         if (option == 'a')
             options->spec = optarg;
+        else if (option == OPTION_VERIFY)
+            options->verify = true;
         else if (option == OPTION_FORMAT)
             options->format = options_format(optarg);
         else
             options_engine(option, optarg, &options->engine);
     }
+    if (options->engine.usable_skip && !options->verify)
+        cli_die_usage("--usable goes with --verify");
+    if (options->engine.touch && options->verify)
+        cli_die_usage("--touch: --verify writes to all of every block");
     if (optind == argc)
         cli_die_usage("no tape given");
     if (optind + 1 < argc)
@@ -134,21 +153,33 @@ static void emit_memory(struct emit *emit, const struct engine_run *memory)
     emit_bool(emit, "held_known", ok && result->held_known);
 }
 
+/* What every kind of run begins with. */
+static void emit_head(struct emit *emit, const struct replay_options *options,
+                      const struct allocator *allocator, const struct engine_run *run)
+{
+    emit_begin(emit, stdout, options->format);
+    emit_object(emit, NULL);
+    if (options->format == EMIT_JSON)
+        emit_u64(emit, "schema_version", 1);
+    emit_string(emit, "tape", options->tape.path);
+    emit_string(emit, "allocator", allocator->name);
+    emit_string(emit, "version", allocator->version);
+    emit_string(emit, "status", run_status_word(run->status));
+    if (run->detail[0] || options->format != EMIT_TABLE)
+        emit_string(emit, "detail", run->detail);
+}
+
+static int exit_status(const struct engine_run *run)
+{
+    return cli_end(run->status == RUN_OK ? HEAPTAPE_EXIT_OK : HEAPTAPE_EXIT_CHECK_FAILED);
+}
+
 static int print(const struct replay_options *options, const struct allocator *allocator,
                  const struct engine_run *time, const struct engine_run *memory, double floor_ns)
 {
     struct emit emit;
     const struct engine_run *worst = time->status != RUN_OK ? time : memory;
-    emit_begin(&emit, stdout, options->format);
-    emit_object(&emit, NULL);
-    if (options->format == EMIT_JSON)
-        emit_u64(&emit, "schema_version", 1);
-    emit_string(&emit, "tape", options->tape.path);
-    emit_string(&emit, "allocator", allocator->name);
-    emit_string(&emit, "version", allocator->version);
-    emit_string(&emit, "status", run_status_word(worst->status));
-    if (worst->detail[0] || options->format != EMIT_TABLE)
-        emit_string(&emit, "detail", worst->detail);
+    emit_head(&emit, options, allocator, worst);
     emit_time(&emit, time, floor_ns);
     emit_memory(&emit, memory);
     emit_string(&emit, "touch",
@@ -157,7 +188,7 @@ static int print(const struct replay_options *options, const struct allocator *a
     emit_bool(&emit, "damaged", time->result.damaged);
     emit_end(&emit);
     emit_finish(&emit);
-    return cli_end(worst->status == RUN_OK ? HEAPTAPE_EXIT_OK : HEAPTAPE_EXIT_CHECK_FAILED);
+    return exit_status(worst);
 }
 
 /* A run that is no result: interrupted, or the tape or machine is at fault and not the allocator.
@@ -171,6 +202,19 @@ static void check_run(const struct engine_run *run)
         cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s", run->detail);
 }
 
+static int verify(struct replay_options *options, const struct allocator *allocator)
+{
+    static struct engine_run run;
+    struct emit emit;
+    verify_run(&options->tape, allocator, &options->engine, &run);
+    check_run(&run);
+    emit_head(&emit, options, allocator, &run);
+    verify_emit(&emit, &options->tape, allocator, &options->engine, &run);
+    emit_end(&emit);
+    emit_finish(&emit);
+    return exit_status(&run);
+}
+
 int main(int argc, char **argv)
 {
     static struct engine_run time, memory, floor;
@@ -181,6 +225,8 @@ int main(int argc, char **argv)
     open_tape(&options);
     interrupt_begin();
     allocators_add(&list, options.spec);
+    if (options.verify)
+        return verify(&options, &list.items[0]);
     allocators_add(&list, ALLOCATOR_NULL);
     const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
     engine_run(&options.tape, allocator, RUN_MODE_TIME, &options.engine, &time);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "replayer/driver/interrupt.h"
+#include "replayer/driver/verify.h"
 #include "traces/cli.h"
 
 /* Without -n: at least ROUNDS_MIN, more while a round's run stays short, so that the runs of one
@@ -81,7 +82,10 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     progress_step(&schedule->progress, "%s: %s, %s %u of %u", on->name, with->name,
                   run_mode_word(mode), round + 1,
                   mode == RUN_MODE_MEMORY ? on->memory_rounds : on->time_rounds);
-    engine_run(&on->replayed, with, mode, &settings, &schedule->run);
+    if (mode == RUN_MODE_VERIFY)
+        verify_run(&on->replayed, with, &settings, &schedule->run);
+    else
+        engine_run(&on->replayed, with, mode, &settings, &schedule->run);
     if (schedule->run.status == RUN_INTERRUPTED || interrupt_seen())
         return false;
     struct results_run *row = results_add_run(results);
@@ -91,7 +95,8 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     row->round = round;
     row->order_in_round = order_in_round;
     keep_result(row, &schedule->run);
-    if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY)
+    if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY ||
+        (mode == RUN_MODE_VERIFY && row->status != RUN_OK))
         *failures = SCHEDULE_FAILURES_MAX;
     else if (row->status != RUN_OK)
         ++*failures;
@@ -107,6 +112,18 @@ static bool run_all_allocators(struct schedule *schedule, unsigned tape, enum ru
     for (unsigned i = 0; i < count; i++)
         if (!run_one(schedule, tape, schedule->order[i], mode, round, i))
             return false;
+    return true;
+}
+
+/* Whether each allocator keeps its promises. The null allocator makes none. */
+static bool verify_all(struct schedule *schedule)
+{
+    const struct allocator_list *allocators = &schedule->results->allocators;
+    for (unsigned tape = 0; tape < schedule->results->tape_count; tape++)
+        for (unsigned i = 0; i < allocators->count; i++)
+            if (!allocators->items[i].is_floor &&
+                !run_one(schedule, tape, i, RUN_MODE_VERIFY, 0, i))
+                return false;
     return true;
 }
 
@@ -176,9 +193,12 @@ bool schedule_run(struct results *results, const struct schedule_options *option
         results->tapes[i].time_rounds = options->rounds ? options->rounds : ROUNDS_MIN;
         results->tapes[i].memory_rounds = options->memory_rounds;
         steps += (results->tapes[i].time_rounds + options->memory_rounds) * allocators;
+        steps += options->verify ? allocators - 1 : 0;
     }
     progress_begin(&schedule->progress, steps);
     save(schedule); /* a folder that cannot be written to is told before anything runs */
+    if (options->verify)
+        going = verify_all(schedule);
     for (unsigned round = 0; going && any; round++) {
         going = run_round(schedule, round, &any);
         noise_sample(noise, 4);

@@ -16,6 +16,7 @@
 #define SCHEDULE_FAILURES_MAX 2
 
 struct schedule_options {
+    bool verify;     /* one verify run of each first; who fails it is not measured on that tape */
     unsigned rounds; /* of time mode; 0 = by the length of a run */
     unsigned memory_rounds;
     const char *folder; /* rewritten after each round */

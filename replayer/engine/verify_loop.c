@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include "replayer/engine/pattern.h"
 #include "replayer/engine/thread_tls.h"
@@ -215,7 +214,7 @@ static void run_call(struct replay *replay, struct replay_thread *self, const st
     verify_now =
         (struct verify_call){verify.first_event + origin->event, origin->lane, kinds[side.kind]};
     if (ENGINE_UNLIKELY(verify_now.event == verify.stop_at))
-        raise(SIGTRAP); /* --stop-at: here we are; step into the call */
+        __asm__ volatile("int3"); /* --stop-at: here we are; step into the call */
     run_side(self, &side, plan_op_slot(*op));
     if (side.flags & PLAN_SIDE_PUBLISH)
         replay_publish(replay, self, op);

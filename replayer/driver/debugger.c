@@ -1,0 +1,68 @@
+#include "replayer/driver/debugger.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include "traces/cli.h"
+
+static bool is_plain(const char *word)
+{
+    return *word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789_-./=:,+@%")];
+}
+
+static void append(char *text, size_t bytes, const char *more)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, bytes - used, "%s", more);
+}
+
+/* As one word of a shell's command line, `depth` shells deep: gdb starts one of its own. */
+static void append_word(char *text, size_t bytes, const char *word)
+{
+    if (is_plain(word)) {
+        append(text, bytes, word);
+        return;
+    }
+    append(text, bytes, "'");
+    for (; *word; word++) {
+        char one[2] = {*word, 0};
+        append(text, bytes, *word == '\'' ? "'\\''" : one);
+    }
+    append(text, bytes, "'");
+}
+
+void debugger_command(const char *tape, const struct allocator *allocator,
+                      const struct engine_settings *settings, uint64_t event, char *text,
+                      size_t bytes)
+{
+    char program[PATH_MAX], wrapper[PATH_MAX + 1024], stop[48];
+    bool any = allocator->path[0] || allocator->environment[0];
+    snprintf(text, bytes, "gdb -q");
+    if (any) {
+        snprintf(wrapper, sizeof wrapper, "set exec-wrapper env");
+        for (const char *const *at = allocator->environment; *at; at++) {
+            append(wrapper, sizeof wrapper, " ");
+            append_word(wrapper, sizeof wrapper, *at);
+        }
+        if (allocator->path[0]) {
+            append(wrapper, sizeof wrapper, " LD_PRELOAD=");
+            append_word(wrapper, sizeof wrapper, allocator->path);
+        }
+        append(text, bytes, " -ex ");
+        append_word(text, bytes, wrapper);
+    }
+    append(text, bytes, " -ex run --args ");
+    append_word(text, bytes, cli_libexec_path("heaptape-engine", program, sizeof program));
+    append(text, bytes, " --tape ");
+    append_word(text, bytes, tape);
+    append(text, bytes, " --mode=verify --order=");
+    append(text, bytes, settings->order);
+    if (settings->usable_skip)
+        append(text, bytes, " --usable=skip");
+    if (event == ENGINE_NO_EVENT)
+        return;
+    snprintf(stop, sizeof stop, " --stop-at=%" PRIu64, event);
+    append(text, bytes, stop);
+}
