@@ -2,7 +2,7 @@
 # free must be visible to the loader: see thread_tls.h.
 PROGRAMS += $(LIBEXEC)/heaptape-engine
 
-ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pages proc sampler crash print call \
+ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pace timetable pages proc sampler crash print call \
 	memory_loop time_loop verify verify_loop verify_probe shadow pattern guard own violation
 ENGINE_OBJECTS := $(patsubst %,$(OBJ)/replayer/engine/%.o,$(ENGINE_SOURCES))
 ENGINE_CFLAGS := -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-plt
@@ -25,11 +25,26 @@ $(TESTS)/engine_count.so: $(OBJ)/tests/stress/engine_count.pic.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
 
+# A program with pauses.
+TEST_PROGRAMS += $(TESTS)/pace_case
+
+$(TESTS)/pace_case: tests/stress/pace_case.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(CFLAGS) $< $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/engine_timetable_test
+SANITIZE_PROGRAMS += $(TESTS)/engine_timetable_test
+
+$(TESTS)/engine_timetable_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_timetable_test \
+		$(addprefix replayer/engine/,window timetable pages)) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
+
 TEST_PROGRAMS += $(TESTS)/engine_plan_test
 SANITIZE_PROGRAMS += $(TESTS)/engine_plan_test
 
 $(TESTS)/engine_plan_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_plan_test \
-		$(addprefix replayer/engine/,plan window order lanes live pages)) $(TAPE_LIB)
+		$(addprefix replayer/engine/,plan window timetable order lanes live pages)) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 

@@ -10,6 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CLI_SPEED_LEAST 0.5
+#define CLI_SPEED_MOST  1000.0
+
 static const char *cli_name = "?";
 
 void cli_begin(const char *name)
@@ -176,6 +179,19 @@ uint64_t cli_duration(const char *option, const char *text)
     if (!cli_parse_duration(text, &value))
         cli_die_usage("%s=%s: not a time (10ms, 2s)", option, text);
     return value;
+}
+
+double cli_speed(const char *option, const char *text)
+{
+    double speed;
+    if (!strcmp(text, "asap"))
+        return 0;
+    if (!strcmp(text, "recorded"))
+        return 1;
+    if (!cli_parse_double(text, &speed) || !(speed >= CLI_SPEED_LEAST && speed <= CLI_SPEED_MOST))
+        cli_die_usage("%s=%s: not asap, recorded or a factor from %g to %g (2 is twice as fast)",
+                      option, text, CLI_SPEED_LEAST, CLI_SPEED_MOST);
+    return speed;
 }
 
 uint64_t cli_count(const char *option, const char *text)

@@ -49,6 +49,9 @@ bool cli_parse_double(const char *text, double *ret_value);
 uint64_t cli_size(const char *option, const char *text);
 uint64_t cli_duration(const char *option, const char *text);
 uint64_t cli_count(const char *option, const char *text);
+/* --pace=asap|recorded|FACTOR, with a FACTOR from 0.5 to 1000: how many times as fast as recorded;
+ * asap is 0, recorded 1. */
+double cli_speed(const char *option, const char *text);
 
 /*
  * ROOT of the tree this program was started from (build in a checkout, PREFIX once installed): two

@@ -56,4 +56,5 @@ class Context:
         )
         parts.append(self.machine())
         parts.append(f"Blocks touched: {settings.get('touch')}" if settings.get("touch") else "")
+        parts.append(f"Pace: {settings['pace']}" if settings.get("pace", "asap") != "asap" else "")
         return ". ".join(p.rstrip(".") for p in parts if p) + "."

@@ -19,12 +19,15 @@
 #define QUICK_ROUNDS          3
 #define DEFAULT_MEMORY_ROUNDS 3
 #define ENOUGH_ROUNDS         5
+#define LATE_SHARE_WARN       0.05 /* of a run's operations */
 
 static const char usage[] =
     "Examples:\n"
     "  heaptape bench app.tape\n"
     "  heaptape bench app.tape -a libc -a jemalloc -a mine=./libmine.so -n 9 -o results\n"
     "  heaptape bench traces/corpus/*.tape --quick --format=csv\n"
+    "  heaptape bench server.tape --pace=10          ten times as fast as recorded, pauses and "
+    "all\n"
     "\n"
     "Usage: heaptape bench [OPTIONS] TAPE...\n"
     "\n"
@@ -51,7 +54,12 @@ static const char usage[] =
     "  --order=WORD      causal (threads wait for what they depend on, the default) or strict "
     "(the\n"
     "                    recorded order)\n"
-    "  --timeout=TIME    for each run (default: 60s and 1us for each event)\n"
+    "  --pace=WORD       asap (as fast as it goes, the default), recorded (no call before its "
+    "recorded\n"
+    "                    moment), or how many times as fast as that, from 0.5 to 1000\n"
+    "  --timeout=TIME    for each run (default: 60s, 1us for each event, and the recording's time "
+    "at\n"
+    "                    its pace)\n"
     "  --memory-limit=SIZE  resident at most (default: four fifths of the free memory)\n"
     "  --verify          first one run of each that checks every answer of the allocator (heaptape "
     "replay\n"
@@ -86,6 +94,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"seed", required_argument, NULL, OPTION_SEED},
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
+        {"pace", required_argument, NULL, OPTION_PACE},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"verify", no_argument, NULL, OPTION_VERIFY},
@@ -190,6 +199,18 @@ static void warn_noise(struct results *results, const struct noise *noise)
                      "the same computation varied by %.0f %% during the bench", percent);
 }
 
+/* What hurries after its moments is no longer the recorded pace. */
+static void warn_late(struct results *results)
+{
+    for (size_t i = 0; results->settings.pace && i < results->run_count; i++) {
+        const struct results_run *run = &results->runs[i];
+        if (run->status == RUN_OK && run->late_share >= LATE_SHARE_WARN)
+            results_warn(results, "late", "choose a slower --pace, or a machine with less to do",
+                         "%s: the replay did not keep up with its pace everywhere",
+                         results->tapes[run->tape].name);
+    }
+}
+
 static void print(const struct results *results, const struct bench_options *options)
 {
     struct emit emit;
@@ -237,6 +258,7 @@ int main(int argc, char **argv)
     noise_sample(&noise, 10);
     results.complete = schedule_run(&results, &options.schedule, &noise);
     warn_noise(&results, &noise);
+    warn_late(&results);
     results_summarize(&results);
     results_write(&results, options.schedule.folder);
     print(&results, &options);

@@ -136,6 +136,8 @@ static void print_head(FILE *out, const struct results *results, unsigned tape)
     if (!isnan(any->floor_ns_per_operation))
         fprintf(out, "; of each time %.1f ns are the replay's own (floor)",
                 any->floor_ns_per_operation);
+    if (results->settings.pace)
+        fprintf(out, "; pace %s", results->settings.pace);
     fputc('\n', out);
 }
 

@@ -34,11 +34,19 @@ const char *run_mode_word(enum run_mode mode)
     return words[mode];
 }
 
-uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events)
+uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events,
+                           uint64_t recorded_ns)
 {
     if (settings->timeout_ns)
         return settings->timeout_ns;
-    return TIMEOUT_BASE_NS + events * TIMEOUT_EVENT_NS;
+    double paced = settings->speed > 0 ? (double)recorded_ns / settings->speed : 0;
+    uint64_t most = UINT64_C(1) << 62, paced_ns = paced < (double)most ? (uint64_t)paced : most;
+    return TIMEOUT_BASE_NS + events * TIMEOUT_EVENT_NS + paced_ns;
+}
+
+double engine_run_late_share(const struct engine_result *result)
+{
+    return result->operations ? (double)result->pace_late / (double)result->operations : 0;
 }
 
 uint64_t engine_default_memory_bytes(void)
@@ -217,8 +225,8 @@ static void take_result(struct engine_run *run, const struct engine_result *resu
 
 /* The engine's command line for a run. */
 struct engine_command {
-    const char *arguments[12];
-    char program[PATH_MAX], mode[32], touch[32], order[32], result[32], plan[32];
+    const char *arguments[13];
+    char program[PATH_MAX], mode[32], touch[32], order[32], pace[32], result[32], plan[32];
 };
 
 static void command_make(struct engine_command *command, const struct engine_tape *tape,
@@ -229,6 +237,8 @@ static void command_make(struct engine_command *command, const struct engine_tap
     snprintf(command->touch, sizeof command->touch, "--touch=%s",
              settings->touch ? settings->touch : by_mode);
     snprintf(command->order, sizeof command->order, "--order=%s", settings->order);
+    snprintf(command->pace, sizeof command->pace, "--pace=%.20s",
+             settings->pace ? settings->pace : ENGINE_DEFAULT_PACE);
     const char *arguments[] = {
         cli_libexec_path("heaptape-engine", command->program, sizeof command->program),
         "--tape",
@@ -236,6 +246,7 @@ static void command_make(struct engine_command *command, const struct engine_tap
         command->mode,
         command->touch,
         command->order,
+        command->pace,
     };
     memset(command->arguments, 0, sizeof command->arguments);
     memcpy(command->arguments, arguments, sizeof arguments);

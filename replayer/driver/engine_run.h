@@ -14,12 +14,15 @@
 struct engine_settings {
     const char *touch;   /* one of options_touch_words; NULL: "first" for time, "page" for memory */
     const char *order;   /* one of options_order_words */
+    const char *pace;    /* "recorded" or a factor, as --pace has it; NULL: asap */
+    double speed;        /* that as a number; 0: asap */
     uint64_t timeout_ns; /* 0: by the tape's length, engine_timeout_ns() */
     uint64_t memory_bytes; /* resident at most */
     bool usable_skip;      /* verify: write no more of a block than was asked for */
 };
 
 #define ENGINE_DEFAULT_ORDER "causal"
+#define ENGINE_DEFAULT_PACE  "asap" /* what is written where pace is NULL */
 /* What is written where touch is NULL, for results and people. */
 #define ENGINE_TOUCH_BY_MODE "first for time, page for memory"
 
@@ -82,8 +85,15 @@ void engine_tape_end(struct engine_tape *tape);
 /* Operations done, as far as it is known. */
 uint64_t engine_run_progress(const struct engine_run *run);
 
-/* The default limits: a minute and a microsecond for each event; four fifths of the free memory. */
-uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events);
+/*
+ * The default limits: a minute, a microsecond for each event, and where the run is paced the
+ * recording's time at that pace; four fifths of the free memory.
+ */
+uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events,
+                           uint64_t recorded_ns);
 uint64_t engine_default_memory_bytes(void);
+
+/* Of a paced run: the operations that ran more than a millisecond late, 0 to 1. */
+double engine_run_late_share(const struct engine_result *result);
 
 #endif

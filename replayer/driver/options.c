@@ -74,6 +74,17 @@ unsigned options_number(const char *option, const char *text, unsigned most)
     return (unsigned)value;
 }
 
+/* One word for one pace: "1.0" is "recorded", "02" is "2". */
+static void take_pace(const char *text, struct engine_settings *settings)
+{
+    static char number[32];
+    settings->speed = cli_speed("--pace", text);
+    snprintf(number, sizeof number, "%.9g", settings->speed);
+    settings->pace = settings->speed <= 0 ? NULL : !strcmp(number, "1") ? "recorded" : number;
+    if (settings->pace == number)
+        settings->speed = strtod(number, NULL);
+}
+
 void options_engine(int option, const char *text, struct engine_settings *settings)
 {
     if (option == OPTION_TOUCH)
@@ -83,6 +94,8 @@ void options_engine(int option, const char *text, struct engine_settings *settin
             !strcmp(options_word("--usable", text, options_usable_words), "skip");
     else if (option == OPTION_ORDER)
         settings->order = options_word("--order", text, options_order_words);
+    else if (option == OPTION_PACE)
+        take_pace(text, settings);
     else if (option == OPTION_TIMEOUT)
         settings->timeout_ns = cli_duration("--timeout", text);
     else if (option == OPTION_MEMORY_LIMIT)

@@ -16,6 +16,7 @@ enum {
     OPTION_FORMAT,
     OPTION_TOUCH,
     OPTION_ORDER,
+    OPTION_PACE,
     OPTION_TIMEOUT,
     OPTION_MEMORY_LIMIT,
     OPTION_SEED,
@@ -51,8 +52,8 @@ unsigned options_number(const char *option, const char *text, unsigned most);
 extern const char *const options_touch_words[], *const options_order_words[];
 
 /*
- * Takes --touch, --order, --usable, --timeout and --memory-limit into *settings; any other option
- * is a mistake in the caller's table and aborts.
+ * Takes --touch, --order, --pace, --usable, --timeout and --memory-limit into *settings; any other
+ * option is a mistake in the caller's table and aborts.
  */
 struct engine_settings;
 void options_engine(int option, const char *text, struct engine_settings *settings);

@@ -91,7 +91,7 @@ bool prediction_replay(struct prediction *prediction, char **tapes, unsigned cou
         struct engine_settings limits = *settings;
         struct engine_tape tape = {.path = tapes[i]};
         tape.events = events_of(tapes[i]);
-        limits.timeout_ns = engine_timeout_ns(settings, tape.events);
+        limits.timeout_ns = engine_timeout_ns(settings, tape.events, 0);
         for (size_t j = 0; j < list->count; j++) {
             engine_run(&tape, &list->items[j], RUN_MODE_MEMORY, &limits, &run);
             if (run.status == RUN_INTERRUPTED)

@@ -10,6 +10,7 @@
 #include "replayer/driver/verify.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
+#include "traces/summary.h"
 
 static const char usage[] =
     "Examples:\n"
@@ -42,7 +43,12 @@ static const char usage[] =
     "  --order=WORD      causal (threads wait for what they depend on, the default) or strict "
     "(the\n"
     "                    recorded order)\n"
-    "  --timeout=TIME    for each run (default: 60s and 1us for each event)\n"
+    "  --pace=WORD       asap (as fast as it goes, the default), recorded (no call before its "
+    "recorded\n"
+    "                    moment), or how many times as fast as that, from 0.5 to 1000\n"
+    "  --timeout=TIME    for each run (default: 60s, 1us for each event, and the recording's time "
+    "at\n"
+    "                    its pace)\n"
     "  --memory-limit=SIZE  resident at most (default: four fifths of the free memory)\n"
     "  --format=WORD     table (default), json or csv\n"
     "  --help, --version\n"
@@ -67,6 +73,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
         {"usable", required_argument, NULL, OPTION_USABLE},
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
+        {"pace", required_argument, NULL, OPTION_PACE},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"format", required_argument, NULL, OPTION_FORMAT},
@@ -94,6 +101,19 @@ static void parse(int argc, char **argv, struct replay_options *options)
     options->tape.path = argv[optind];
 }
 
+/* How long the recording took; a tape that was cut is read through for that. */
+static uint64_t recorded_ns(const struct replay_options *options, struct tape_reader *reader)
+{
+    struct tape_summary summary;
+    struct tape_error error;
+    if (options->engine.speed <= 0 || tape_reader_totals(reader).complete)
+        return tape_reader_duration_ns(reader);
+    enum tape_status status = tape_summarize(reader, &summary, &error);
+    if (status != TAPE_OK && status != TAPE_DAMAGED)
+        cli_die_error(&error);
+    return summary.duration_ns;
+}
+
 /* Bad tapes end here, before anything runs on them. Completes the limits. */
 static void open_tape(struct replay_options *options)
 {
@@ -102,7 +122,8 @@ static void open_tape(struct replay_options *options)
     if (tape_reader_open(options->tape.path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
     options->tape.events = tape_reader_totals(reader).events;
-    options->engine.timeout_ns = engine_timeout_ns(&options->engine, options->tape.events);
+    options->engine.timeout_ns =
+        engine_timeout_ns(&options->engine, options->tape.events, recorded_ns(options, reader));
     if (!options->engine.memory_bytes)
         options->engine.memory_bytes = engine_default_memory_bytes();
     tape_reader_close(reader);
@@ -174,6 +195,20 @@ static int exit_status(const struct engine_run *run)
     return cli_end(run->status == RUN_OK ? HEAPTAPE_EXIT_OK : HEAPTAPE_EXIT_CHECK_FAILED);
 }
 
+/* Where the run was paced, what came of it. */
+static void emit_pace(struct emit *emit, const struct replay_options *options,
+                      const struct engine_run *time)
+{
+    const struct engine_result *result = &time->result;
+    bool paced = options->engine.pace, ok = paced && time->status == RUN_OK;
+    emit_string(emit, "pace", paced ? options->engine.pace : ENGINE_DEFAULT_PACE);
+    if (!paced && emit->format == EMIT_TABLE)
+        return;
+    emit_fixed(emit, "paced_seconds", ok ? (double)result->paced_ns / 1e9 : NAN, 9);
+    emit_fixed(emit, "max_lag_seconds", ok ? (double)result->pace_max_lag_ns / 1e9 : NAN, 9);
+    emit_fixed(emit, "late_share", ok ? engine_run_late_share(result) : NAN, 6);
+}
+
 static int print(const struct replay_options *options, const struct allocator *allocator,
                  const struct engine_run *time, const struct engine_run *memory, double floor_ns)
 {
@@ -185,6 +220,7 @@ static int print(const struct replay_options *options, const struct allocator *a
     emit_string(&emit, "touch",
                 options->engine.touch ? options->engine.touch : ENGINE_TOUCH_BY_MODE);
     emit_string(&emit, "order", options->engine.order);
+    emit_pace(&emit, options, time);
     emit_bool(&emit, "damaged", time->result.damaged);
     emit_end(&emit);
     emit_finish(&emit);
@@ -210,6 +246,7 @@ static int verify(struct replay_options *options, const struct allocator *alloca
     check_run(&run);
     emit_head(&emit, options, allocator, &run);
     verify_emit(&emit, &options->tape, allocator, &options->engine, &run);
+    emit_pace(&emit, options, &run);
     emit_end(&emit);
     emit_finish(&emit);
     return exit_status(&run);

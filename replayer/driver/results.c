@@ -106,7 +106,8 @@ static void emit_settings(struct emit *emit, const struct results *results)
     emit_string(emit, "touch",
                 results->settings.touch ? results->settings.touch : ENGINE_TOUCH_BY_MODE);
     emit_string(emit, "order", results->settings.order);
-    emit_string(emit, "pace", "asap");
+    emit_string(emit, "pace",
+                results->settings.pace ? results->settings.pace : ENGINE_DEFAULT_PACE);
     emit_double(emit, "timeout_seconds", (double)timeout_ns / 1e9);
     emit_u64(emit, "memory_limit_bytes", results->settings.memory_bytes);
     emit_double(emit, "confidence", STATISTICS_CONFIDENCE);
@@ -179,6 +180,7 @@ static void emit_run(struct emit *emit, const struct results *results,
                      const struct results_run *run)
 {
     bool ok = run->status == RUN_OK, memory = ok && run->mode == RUN_MODE_MEMORY;
+    bool paced = ok && results->settings.pace;
     emit_object(emit, NULL);
     emit_string(emit, "tape", results->tapes[run->tape].name);
     emit_string(emit, "allocator", results->allocators.items[run->allocator].name);
@@ -195,6 +197,9 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_fixed(emit, "wall_seconds", ok ? run->wall_seconds : NAN, 9);
     emit_fixed(emit, "ns_per_operation",
                ok && run->mode == RUN_MODE_TIME ? run->ns_per_operation : NAN, 4);
+    emit_fixed(emit, "paced_seconds", paced ? run->paced_seconds : NAN, 9);
+    emit_fixed(emit, "max_lag_seconds", paced ? run->max_lag_seconds : NAN, 9);
+    emit_fixed(emit, "late_share", paced ? run->late_share : NAN, 6);
     emit_known(emit, "minor_faults", ok, run->minor_faults);
     emit_known(emit, "major_faults", ok, run->major_faults);
     emit_known(emit, "waits", ok, run->waits);

@@ -44,6 +44,9 @@ struct results_run {
     char detail[512];
     uint64_t operations_done, operations;
     double timed_seconds, wall_seconds, ns_per_operation;
+    /* where the bench is paced: first operation to last, the most that an operation was late, and
+     * the share of them that was more than a millisecond late */
+    double paced_seconds, max_lag_seconds, late_share;
     uint64_t minor_faults, major_faults, waits, wait_spins, failed_calls;
     uint64_t startup_resident_bytes, peak_requested_bytes, peak_usable_bytes, peak_held_bytes,
         peak_resident_bytes;

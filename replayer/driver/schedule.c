@@ -49,6 +49,9 @@ static void keep_result(struct results_run *row, const struct engine_run *run)
     row->wall_seconds = (double)result->wall_ns / 1e9;
     row->ns_per_operation =
         result->operations ? (double)result->timed_ns / (double)result->operations : 0;
+    row->paced_seconds = (double)result->paced_ns / 1e9;
+    row->max_lag_seconds = (double)result->pace_max_lag_ns / 1e9;
+    row->late_share = engine_run_late_share(result);
     row->minor_faults = result->minor_faults;
     row->major_faults = result->major_faults;
     row->waits = result->waits;

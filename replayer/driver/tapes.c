@@ -84,7 +84,8 @@ static void load(struct results *results, struct results_tape *tape)
     tape->arguments = meta(reader, "arguments");
     tape->recorded_allocator = meta(reader, "allocator");
     tape->replayed.events = tape->summary.events;
-    tape->timeout_ns = engine_timeout_ns(&results->settings, tape->summary.events);
+    tape->timeout_ns =
+        engine_timeout_ns(&results->settings, tape->summary.events, tape->summary.duration_ns);
     warn_about(results, tape, error.message);
     tape_reader_close(reader);
 }

@@ -37,6 +37,7 @@ enum engine_order {
 
 struct engine_settings {
     const char *tape;
+    double speed; /* of the recording, see timetable.h: 2 = twice as fast; 0 = as fast as it goes */
     enum engine_mode mode;
     enum engine_touch touch;
     enum engine_order order;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "replayer/engine/crash.h"
 #include "replayer/engine/engine.h"
+#include "replayer/engine/pace.h"
 #include "replayer/engine/pages.h"
 #include "replayer/engine/plan.h"
 #include "replayer/engine/plan_file.h"
@@ -56,6 +57,10 @@ static const char usage[] =
     "what\n"
     "                        was asked for\n"
     "  --stop-at=EVENT       verify: SIGTRAP right before this event's call, for a debugger\n"
+    "  --pace=asap|recorded|FACTOR\n"
+    "                        as fast as it goes (default), or no operation before its recorded "
+    "moment, which\n"
+    "                        a FACTOR (0.5 to 1000) brings forward: 2 is twice as fast\n"
     "  --result-fd N         leave the result in this shared mapping (result.h)\n"
     "  --plan-fd N           keep the plan in this empty file for the next run, or use the one in "
     "it\n"
@@ -145,6 +150,9 @@ static void option_take(struct options *options, int option, const char *text)
     case 'a':
         settings->stop_at = cli_count("--stop-at", text);
         break;
+    case 'P':
+        settings->speed = cli_speed("--pace", text);
+        break;
     case 'f':
         options->result_fd = descriptor("--result-fd", text);
         break;
@@ -183,6 +191,7 @@ static struct options options_parse(int argc, char **argv)
         {"order", required_argument, NULL, 'o'},
         {"usable", required_argument, NULL, 'U'},
         {"stop-at", required_argument, NULL, 'a'},
+        {"pace", required_argument, NULL, 'P'},
         {"result-fd", required_argument, NULL, 'f'},
         {"plan-memory", required_argument, NULL, 'w'},
         {"plan-fd", required_argument, NULL, 'k'},
@@ -318,6 +327,9 @@ int main(int argc, char **argv)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
     replay.touch = options.settings.touch;
     replay.loop = loop_for(&options.settings);
+    replay.paced = options.settings.speed > 0;
+    if (replay.paced)
+        pace_open();
     struct plan_file *file = plan_file_open(options.plan_fd, &options.settings);
     if (!plan_file_load(file, &plan))
         plan_open(&plan, &options.settings);

@@ -21,7 +21,8 @@
 
 #define PLAN_SLOT_BITS 27
 #define PLAN_SLOT_MASK ((UINT32_C(1) << PLAN_SLOT_BITS) - 1)
-#define PLAN_QUADS     16 /* codes below: bit i set = the quad's operation i is a free */
+#define PLAN_QUADS     16  /* codes below: bit i set = the quad's operation i is a free */
+#define PLAN_CLOCK     257 /* a thread that nobody runs and that never publishes */
 
 enum plan_code {
     PLAN_MALLOC = PLAN_QUADS, /* size > 0 */
@@ -35,7 +36,8 @@ enum plan_code {
     PLAN_FREE_PUBLISH,
     PLAN_EXTENDED, /* size = index in the side table */
     /* From here on no allocator call: */
-    PLAN_WAIT,     /* until thread `slot` has published a position of at least `size` */
+    PLAN_WAIT,     /* until thread `slot` has published a position of at least `size`; where `slot`
+                      is PLAN_CLOCK, until the moment at index size - 1 of the side table */
     PLAN_START,    /* let thread `slot` begin its lane */
     PLAN_PROGRESS, /* `size` operations done since the last one; in memory mode a chance to sample
                     */
@@ -66,9 +68,16 @@ enum plan_side_kind {
 #define PLAN_SIDE_PUBLISH 1 /* another thread waits for it */
 #define PLAN_SIDE_SAMPLE  2 /* R peaks here: sample after it */
 
+/* A call in its long form; or a moment of PLAN_CLOCK's. */
 struct plan_side {
-    uint64_t size;
-    uint64_t old_size;
+    union {
+        uint64_t size;
+        uint64_t due_ns; /* moment: since the first operation (timetable.h) */
+    };
+    union {
+        uint64_t old_size;
+        uint64_t operations; /* moment: that no later one holds back */
+    };
     uint8_t kind; /* enum plan_side_kind */
     uint8_t align_log2;
     uint8_t flags;

@@ -20,16 +20,20 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     bool memory = settings->mode == ENGINE_MODE_MEMORY;
     bool verify = settings->mode == ENGINE_MODE_VERIFY;
     plan->quick = !memory && !verify && settings->touch < ENGINE_TOUCH_PAGE;
-    /* Waits of several lanes take places too. */
-    window_open(&plan->window, plan->several ? 2 * totals.events : totals.events,
-                settings->plan_bytes, memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
+    /* Waits take places too. */
+    bool waits = plan->several || settings->speed > 0;
+    window_open(&plan->window, waits ? 2 * totals.events : totals.events, settings->plan_bytes,
+                memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
     if (verify)
         window_keep_origins(&plan->window);
     plan->slots = 1;
+    timetable_open(&plan->timetable, settings->speed);
+    plan->plain = plan->quick && !waits;
     if (!plan->several)
         return;
     lanes_open(&plan->lanes, plan->reader, memory);
     plan->several = plan->lanes.count > 1;
+    plan->plain = plan->quick && !plan->several && settings->speed <= 0;
     if (plan->several)
         order_open(&plan->order, &plan->window, settings->order == ENGINE_ORDER_STRICT);
     if (plan->several && memory)
@@ -198,6 +202,8 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
     }
     plan->window.origin =
         (struct window_origin){(uint32_t)(plan->event - plan->window.first_event), event->lane};
+    if (plan->timetable.speed > 0)
+        timetable_event(&plan->timetable, &plan->window, thread, event->time_ns);
     if (plan->several)
         order_event(&plan->order, thread, plan->event == plan->lanes.peak_event);
     if (action == TAPE_TRACK_FREE_FIRST)
@@ -272,7 +278,7 @@ static bool plan_event_of_lane(struct plan *plan, const struct tape_event *event
 static void plan_events(struct plan *plan)
 {
     while (!window_full(&plan->window) && next_event(plan)) {
-        if (plan->quick && !plan->several)
+        if (plan->plain)
             plan_plain(plan);
         if (!plan->events_left)
             continue;
@@ -294,6 +300,7 @@ bool plan_window(struct plan *plan)
     window_clear(&plan->window);
     plan->window.first_event = plan->event;
     plan->peak_here = false;
+    timetable_window(&plan->timetable);
     if (plan->several) {
         lanes_window(&plan->lanes);
         order_window(&plan->order);
@@ -302,7 +309,7 @@ bool plan_window(struct plan *plan)
     enum engine_mode mode = plan->settings->mode;
     if (mode == ENGINE_MODE_MEMORY && plan->peak_here)
         window_flag(&plan->window, plan->peak_index, PLAN_SIDE_SAMPLE);
-    window_finish(&plan->window, mode == ENGINE_MODE_TIME && !(plan->quick && !plan->several));
+    window_finish(&plan->window, mode == ENGINE_MODE_TIME && !plan->plain);
     plan->calls += plan->window.calls;
     if (plan->several)
         plan->slots = plan->order.slots;

@@ -13,6 +13,7 @@
 #include "replayer/engine/lanes.h"
 #include "replayer/engine/live.h"
 #include "replayer/engine/order.h"
+#include "replayer/engine/timetable.h"
 #include "replayer/engine/window.h"
 #include "traces/reader.h"
 #include "traces/track.h"
@@ -34,11 +35,13 @@ struct plan {
     uint32_t peak_index, peak_thread; /* the operation that reached it */
     bool peak_here;                   /* ... in this window */
     bool quick;                       /* `live` judges the events, else `track` */
+    bool plain;                       /* quick, one lane, no pace: plain calls go the short way */
     struct live live;
     struct tape_track track;
     struct window window;
     struct lanes lanes;
     struct order order;
+    struct timetable timetable;
 };
 
 /* Opens the tape and makes the tables. Ends the run where that fails. */

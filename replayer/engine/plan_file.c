@@ -14,6 +14,7 @@ struct plan_file_head {
     uint64_t tape_device, tape_inode, tape_bytes, tape_changed_ns;
     uint32_t mode, touch, order; /* as planned */
     uint32_t several, lane_count, damaged;
+    double speed; /* as planned */
     uint64_t windows, skipped, peak_bytes, events;
 };
 _Static_assert(sizeof(struct plan_file_head) <= PLAN_FILE_PAGE, "windows begin behind it");
@@ -56,6 +57,7 @@ static bool identify(struct plan_file_head *head, const struct engine_settings *
     head->mode = settings->mode;
     head->touch = settings->touch >= ENGINE_TOUCH_PAGE;
     head->order = settings->order;
+    head->speed = settings->speed;
     return true;
 }
 
@@ -64,7 +66,7 @@ static bool same_identity(const struct plan_file_head *a, const struct plan_file
     return a->magic == b->magic && a->tape_device == b->tape_device &&
            a->tape_inode == b->tape_inode && a->tape_bytes == b->tape_bytes &&
            a->tape_changed_ns == b->tape_changed_ns && a->mode == b->mode && a->touch == b->touch &&
-           a->order == b->order;
+           a->order == b->order && a->speed == b->speed;
 }
 
 struct plan_file *plan_file_open(int fd, const struct engine_settings *settings)

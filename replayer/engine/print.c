@@ -35,6 +35,10 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(major_faults)                                                                                \
     X(waits)                                                                                       \
     X(wait_spins)                                                                                  \
+    X(pace_idle_ns)                                                                                \
+    X(paced_ns)                                                                                    \
+    X(pace_max_lag_ns)                                                                             \
+    X(pace_late)                                                                                   \
     X(verified_blocks)                                                                             \
     X(verified_bytes)                                                                              \
     X(realloc_moved) X(realloc_in_place) X(lanes) X(held_known) X(series_count) X(damaged)

@@ -1,7 +1,7 @@
 /*
  * What the replay loops share, and the loops: one for each way to touch in time mode (time_loop.c),
- * one for memory mode (memory_loop.c), one for verify mode (verify_loop.c). A loop runs one thread's operations of one window to its
- * PLAN_END.
+ * one for memory mode (memory_loop.c), one for verify mode (verify_loop.c). A loop runs one
+ * thread's operations of one window to its PLAN_END.
  */
 #ifndef HEAPTAPE_REPLAYER_REPLAY_H
 #define HEAPTAPE_REPLAYER_REPLAY_H
@@ -25,13 +25,16 @@ struct replay_thread {
     /* Crowded: the lowest position that a sleeper waits for, UINT32_MAX = no sleeper; and the futex
      * they sleep on, which counts the times they were woken. */
     _Atomic uint32_t wanted, wakes;
-    _Alignas(64) _Atomic uint32_t started;   /* futex: enum replay_started */
+    _Alignas(64) _Atomic uint32_t started;                /* futex: enum replay_started */
     _Alignas(64) const struct plan_op *volatile position; /* about here, for the crash handler */
     const struct plan_op *first;                          /* NULL: nothing to do in this window */
     uint64_t failed, waits, wait_spins, realloc_moved, realloc_in_place;
     _Atomic uint64_t operations; /* memory mode: done so far, at its last progress */
     _Atomic uint64_t requested_bytes,
-        usable_bytes; /* memory mode: what its calls added, wrapping */
+        usable_bytes;         /* memory mode: what its calls added, wrapping */
+    uint64_t pace_cpu_ns;     /* paced: processor time that waiting for moments took */
+    uint64_t pace_max_lag_ns; /* how late the latest of its moments was kept */
+    uint64_t pace_late;       /* operations later than PACE_LATE_NS */
 };
 
 /* Memory mode: what a slot's block stands for in R and U. */
@@ -53,6 +56,7 @@ struct replay {
     enum engine_touch touch;
     bool usable_known; /* malloc_usable_size is the allocator's own */
     bool crowded;      /* more threads than cores: waiting must not spin long */
+    bool paced;        /* see pace.h */
     replay_loop *loop;
 };
 

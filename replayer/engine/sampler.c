@@ -240,6 +240,7 @@ static bool held_is_known(void)
 void sampler_close(void)
 {
     struct engine_result *result = engine_result;
+    sampler.resumed_at_ns = engine_now_ns(); /* the time since the last window does not count */
     take(true);
     result->held_known = held_is_known();
     for (uint32_t i = 0; i < result->series_count; i++) {

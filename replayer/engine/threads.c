@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include "replayer/engine/engine.h"
+#include "replayer/engine/pace.h"
 #include "replayer/engine/thread_tls.h"
 
 /*
@@ -39,7 +40,7 @@ static const struct plan_op nothing = {(uint32_t)PLAN_END << PLAN_SLOT_BITS, 0};
 
 void threads_open(struct replay *replay, struct lanes *lanes)
 {
-    static struct replay_thread threads[WINDOW_THREADS];
+    static struct replay_thread threads[WINDOW_THREADS + 1]; /* the last one is PLAN_CLOCK */
     crew.replay = replay;
     crew.lanes = lanes;
     CPU_ZERO(&crew.cores);
@@ -78,6 +79,17 @@ static void spread(uint32_t index)
         sched_setaffinity(0, sizeof(crew.cores), &crew.cores);
 }
 
+/* The thread's operations of the window. */
+static void work(struct replay_thread *self)
+{
+    struct replay *replay = crew.replay;
+    if (replay->paced)
+        pace_enter();
+    replay->loop(replay, self);
+    if (replay->paced)
+        pace_leave();
+}
+
 static void *runner_main(void *argument)
 {
     uint32_t index = (uint32_t)(uintptr_t)argument;
@@ -96,7 +108,7 @@ static void *runner_main(void *argument)
             atomic_fetch_add(&crew.ready, 1);
             replay_wait_value(&crew.go, 1, crew.replay->crowded);
         }
-        crew.replay->loop(crew.replay, self);
+        work(self);
         runner->ended_ns = engine_now_ns();
         bool ends = runner->ends;
         replay_count_down(&crew.remaining);
@@ -204,7 +216,7 @@ static uint64_t run_together(const struct window *window)
 {
     struct replay *replay = crew.replay;
     atomic_store_explicit(&crew.go, 1, memory_order_release);
-    replay->loop(replay, &replay->threads[0]);
+    work(&replay->threads[0]);
     uint64_t last = engine_now_ns();
     replay_wait_none(&crew.remaining);
     for (uint32_t i = 1; i < replay->thread_count; i++)
@@ -228,14 +240,19 @@ void threads_run(struct window *window)
         line_up(window);
     getrusage(RUSAGE_SELF, &before);
     uint64_t cpu = cpu_now_ns(), begin = engine_now_ns(), end;
+    if (replay->paced)
+        pace_window(begin);
     if (crew.lanes) {
         end = run_together(window);
     } else {
-        replay->loop(replay, &replay->threads[0]);
+        work(&replay->threads[0]);
         end = engine_now_ns();
     }
+    uint64_t idle = replay->paced ? pace_idle_ns() : 0;
+    engine_result->paced_ns = replay->paced ? pace_clock_ns(end) : 0;
     engine_result->timed_cpu_ns += cpu_now_ns() - cpu;
-    engine_result->timed_ns += end - begin;
+    engine_result->timed_ns += end - begin - idle;
+    engine_result->pace_idle_ns += idle;
     getrusage(RUSAGE_SELF, &after);
     engine_result->minor_faults += (uint64_t)(after.ru_minflt - before.ru_minflt);
     engine_result->major_faults += (uint64_t)(after.ru_majflt - before.ru_majflt);
@@ -252,5 +269,9 @@ void threads_close(void)
         engine_result->wait_spins += thread->wait_spins;
         engine_result->realloc_moved += thread->realloc_moved;
         engine_result->realloc_in_place += thread->realloc_in_place;
+        engine_result->timed_cpu_ns -= thread->pace_cpu_ns;
+        engine_result->pace_late += thread->pace_late;
+        if (thread->pace_max_lag_ns > engine_result->pace_max_lag_ns)
+            engine_result->pace_max_lag_ns = thread->pace_max_lag_ns;
     }
 }

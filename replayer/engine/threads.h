@@ -9,6 +9,8 @@
  * is outside; letting a lane begin in the middle of a window (a futex wake) and what the allocator
  * does at a thread's exit while others still run is inside.
  *
+ * Where the run is paced, time in which nobody was at work (pace.h) is taken out of both.
+ *
  * A thread of the replay is made by pthread_create, since allocators hang on what libc does for a
  * thread's life. libc asks the heap for one block a thread (its table of thread-local blocks);
  * thread_tls.c sees to it that it is not the allocator that answers.
@@ -24,7 +26,7 @@
 void threads_open(struct replay *replay, struct lanes *lanes);
 /* Makes the threads that the planned window needs and joins those that have ended. */
 void threads_prepare(struct window *window);
-/* Runs the window. Adds to engine_result's timed_ns, timed_cpu_ns and faults. */
+/* Runs the window. Adds to engine_result's timed_ns, timed_cpu_ns, pace_idle_ns and faults. */
 void threads_run(struct window *window);
 /* Joins all that have ended; threads that have not stay parked. Adds up counts into engine_result.
  */

@@ -16,8 +16,8 @@
  * must leave its block as it was.
  *
  * A violation is told once: what a realloc has lost is filled anew, and a block that shares its
- * memory with somebody is left alone (VERIFY_SHARED), so that what follows is not told as more. Memory: 48 bytes a slot and
- * the shadow. No heap call of the engine's own.
+ * memory with somebody is left alone (VERIFY_SHARED), so that what follows is not told as more.
+ * Memory: 48 bytes a slot and the shadow. No heap call of the engine's own.
  */
 #ifndef HEAPTAPE_REPLAYER_VERIFY_H
 #define HEAPTAPE_REPLAYER_VERIFY_H

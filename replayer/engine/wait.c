@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "replayer/engine/pace.h"
 #include "replayer/engine/replay.h"
 
 #define SPINS          200 /* some microseconds */
@@ -58,12 +59,20 @@ void replay_wait(struct replay *replay, struct replay_thread *self, struct repla
                  uint32_t position)
 {
     uint64_t tried = 0;
+    if (ENGINE_UNLIKELY(other == &replay->threads[PLAN_CLOCK])) {
+        pace_wait(replay, self, &replay->side[position - 1]);
+        return;
+    }
+    if (ENGINE_UNLIKELY(replay->paced))
+        pace_leave();
     for (; atomic_load_explicit(&other->published, memory_order_acquire) < position; tried++) {
         if (replay->crowded && tried >= SPINS_CROWDED + YIELDS_CROWDED)
             sleep_on(other, position);
         else
             pause_a_little(replay->crowded, tried);
     }
+    if (ENGINE_UNLIKELY(replay->paced))
+        pace_enter();
     self->waits++;
     self->wait_spins += tried;
 }

@@ -66,6 +66,13 @@ uint32_t window_put_extended(struct window *window, uint32_t thread, uint32_t sl
     return window_put_call(window, thread, plan_op_make(PLAN_EXTENDED, slot, entry));
 }
 
+uint32_t window_put_moment(struct window *window, uint32_t thread, struct plan_side moment)
+{
+    uint32_t entry = side_put(window, moment);
+    window_put(window, thread, plan_op_make(PLAN_WAIT, PLAN_CLOCK, entry + 1));
+    return entry;
+}
+
 void window_flag(struct window *window, uint32_t index, unsigned flag)
 {
     struct plan_op *op = &window_ops(window)[index];

@@ -13,7 +13,8 @@
 #include "replayer/engine/op.h"
 #include "replayer/engine/pages.h"
 
-#define WINDOW_THREADS 257  /* the main thread (0) and those made for further lanes */
+#define WINDOW_THREADS 257 /* the main thread (0) and those made for further lanes */
+_Static_assert(PLAN_CLOCK == WINDOW_THREADS, "the one after the last");
 #define WINDOW_SEGMENT 1024 /* operations */
 _Static_assert((WINDOW_SEGMENT & (WINDOW_SEGMENT - 1)) == 0, "a segment's end is found by bits");
 #define WINDOW_OVERREAD 32 /* readable behind the last operation, for what looks ahead */
@@ -57,6 +58,8 @@ void window_extend(struct window *window, uint32_t thread);
 /* Appends a call with a side table entry. */
 uint32_t window_put_extended(struct window *window, uint32_t thread, uint32_t slot,
                              struct plan_side side);
+/* Appends a wait for a moment; returns its index in the side table. */
+uint32_t window_put_moment(struct window *window, uint32_t thread, struct plan_side moment);
 /* Sets a flag (PLAN_SIDE_*) on a call that was put before. */
 void window_flag(struct window *window, uint32_t index, unsigned flag);
 /* Ends all queues; with `quads`, groups plain calls by four. */

@@ -33,6 +33,8 @@ MODES = {
     "memory windows": ["--mode=memory", "--plan-memory=256k"],
     "none": ["--touch=none"],
     "full": ["--touch=full"],
+    "paced": ["--pace=recorded", "--plan-memory=256k"],
+    "memory paced": ["--mode=memory", "--pace=0.5"],
 }
 
 
@@ -99,6 +101,7 @@ def test_the_series_agrees_with_the_peaks(tmp_path):
     assert [point[0] for point in series] == sorted(point[0] for point in series)
     assert [point[1] for point in series] == sorted(point[1] for point in series)
     assert series[-1][0] == values["operations"]
+    assert values["timed_ns"] * 0.9 < series[-1][1] < values["wall_ns"]
     assert max(point[2] for point in series) == values["peak_requested_bytes"]
     assert max(point[3] for point in series) == values["peak_usable_bytes"]
     assert all(usable >= requested for _, _, requested, usable, _, _ in series)

@@ -1,0 +1,198 @@
+"""--pace: replay keeps the recorded moments, waits without being measured, and says how late it ran."""
+
+import ctypes.util
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import BUILD
+from test_engine import ENGINE, read_series, run_engine
+
+PACE_CASE = BUILD / "tests/pace_case"
+
+
+@pytest.fixture(scope="module")
+def record(heaptape, tmp_path_factory):
+    def recorded(name, *arguments):
+        path = tmp_path_factory.mktemp("pace") / f"{name}.tape"
+        done = heaptape("record", "-q", "-o", path, "--", PACE_CASE, *arguments)
+        assert done.returncode == 0, done.stderr
+        return path
+
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def pauses(record):
+    """Five pauses of 40 ms between little work."""
+    return record("pauses", 1, 40, 5)
+
+
+@pytest.fixture(scope="module")
+def turns(record):
+    """The same by two threads, half a pause apart."""
+    return record("turns", 1, 40, 5, "threads")
+
+
+def info(heaptape, tape):
+    return json.loads(heaptape("trace", "info", "--format=json", tape).stdout)
+
+
+def recorded_seconds(tape):
+    """From the first event to the last: what counts, since nothing is waited for before the first."""
+    done = subprocess.run([BUILD / "libexec/heaptape/heaptape-trace", "dump", "--format=csv", tape],
+                          capture_output=True, text=True, check=True)
+    header, *rows = done.stdout.splitlines()
+    column = header.split(",").index("time_ns")
+    return (int(rows[-1].split(",")[column]) - int(rows[0].split(",")[column])) / 1e9
+
+
+def paced_seconds(result):
+    assert result["paced_ns"] >= result["timed_ns"] + result["pace_idle_ns"]
+    return result["paced_ns"] / 1e9
+
+
+@pytest.mark.parametrize("pace, speed", [("recorded", 1), ("1", 1), ("2", 2), ("0.5", 0.5), ("10", 10)])
+def test_a_factor_says_how_many_times_as_fast(pauses, pace, speed):
+    wanted = recorded_seconds(pauses) / speed
+    assert wanted * speed > 0.2
+    result = run_engine(pauses, f"--pace={pace}")
+    assert wanted * 0.99 <= paced_seconds(result) <= wanted + 0.1
+    assert result["wall_ns"] / 1e9 >= paced_seconds(result)
+    assert result["failed_calls"] == 0
+
+
+def test_waiting_is_not_measured(pauses):
+    """What is timed is the calls, with and without pauses between them; the rest is told apart."""
+    asap, paced = run_engine(pauses), run_engine(pauses, "--pace=recorded")
+    assert asap["operations"] == paced["operations"]
+    assert asap["pace_idle_ns"] == asap["paced_ns"] == asap["pace_max_lag_ns"] == asap["pace_late"] == 0
+    assert paced["pace_idle_ns"] > 0.18e9
+    assert paced["timed_ns"] < asap["timed_ns"] * 4 + 5e6  # of some 2 ms; caches are cold after pauses
+    assert paced["timed_cpu_ns"] < 0.05e9
+
+
+@pytest.mark.parametrize("options", [[], ["--order=strict"], ["--mode=memory"], ["--plan-memory=256k"]],
+                         ids=lambda options: options[0] if options else "plain")
+@pytest.mark.parametrize("tape", ["pauses", "turns"])
+def test_lanes_and_windows_have_one_clock(request, tape, options):
+    tape = request.getfixturevalue(tape)
+    wanted = recorded_seconds(tape)
+    result = run_engine(tape, "--pace=recorded", *options)
+    assert wanted * 0.99 <= paced_seconds(result) <= wanted + 0.1
+    assert result["timed_ns"] < 0.5 * wanted * 1e9
+    assert result["failed_calls"] == 0
+
+
+def test_the_tapes_need_several_lanes_and_windows(heaptape, pauses, turns):
+    assert info(heaptape, pauses)["lanes"] == 1 and info(heaptape, turns)["lanes"] == 3
+    assert info(heaptape, pauses)["events"] * 8 > 256 << 10  # of one window
+
+
+def test_a_plan_is_kept_for_its_pace_alone(pauses, tmp_path):
+    def run(*options):
+        with open(tmp_path / "plan", "a+b") as plan:
+            fd = plan.fileno()
+            done = subprocess.run([ENGINE, "--tape", pauses, "--print", f"--plan-fd={fd}", *options], pass_fds=[fd],
+                                  capture_output=True, text=True, check=True, timeout=60)
+        return {key: float(value) for key, value in (line.split() for line in done.stdout.splitlines())}
+
+    wanted = recorded_seconds(pauses)
+    assert run("--pace=2", "--plan-only")["paced_ns"] == 0
+    assert (tmp_path / "plan").stat().st_size > 100000
+    for _ in range(2):
+        assert paced_seconds(run("--pace=2")) == pytest.approx(wanted / 2, abs=0.05)
+    assert paced_seconds(run("--pace=recorded")) == pytest.approx(wanted, abs=0.05)
+    assert run()["wall_ns"] / 1e9 < wanted / 2
+
+
+def test_a_replay_that_cannot_keep_up_says_so(heaptape, tmp_path):
+    """A million calls recorded as 50 ms apart from end to end, a thousand times as fast: most are late."""
+    tape = tmp_path / "fast.tape"
+    heaptape("trace", "synth", "-o", tape, "--events=1M", "--live=1000")
+    result = run_engine(tape, "--pace=1000")
+    assert result["pace_max_lag_ns"] > 1e6
+    assert 0.3 < result["pace_late"] / result["operations"] <= 1
+    assert result["pace_idle_ns"] < 0.5 * result["timed_ns"]
+    done = heaptape("bench", tape, "--pace=1000", "-n", "1", "-a", "null", "-o", tmp_path / "results")
+    assert "did not keep up with its pace" in done.stderr
+    results = json.loads((tmp_path / "results/results.json").read_text())
+    assert "late" in {warning["code"] for warning in results["warnings"]}
+    assert any(run["late_share"] > 0.3 and run["max_lag_seconds"] > 0.001 for run in results["runs"])
+
+
+# ---- what pauses change -------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not ctypes.util.find_library("jemalloc"), reason="no jemalloc here")
+def test_an_allocator_that_gives_back_in_pauses_is_seen_to(record):
+    """jemalloc purges what has been unused for a while (here 150 ms). As fast as it goes, 32 MiB of freed blocks stay
+    resident to the end, at the recorded pace next to nothing does."""
+    tape = record("decay", 32, 30, 20)
+    left = {}
+    for pace in ("asap", "recorded"):
+        done = subprocess.run([ENGINE, "--tape", tape, "--mode=memory", "--series", f"--pace={pace}"], check=True,
+                              env=dict(os.environ, LD_PRELOAD=ctypes.util.find_library("jemalloc"),
+                                       MALLOC_CONF="dirty_decay_ms:150,muzzy_decay_ms:0"),
+                              capture_output=True, text=True, timeout=60)
+        *_, last = done.stdout.splitlines()
+        left[pace] = int(last.split(",")[5])
+    assert left["asap"] > 24 << 20
+    assert left["recorded"] < 8 << 20
+
+
+def test_pauses_are_sampled(pauses):
+    """The series goes on while every thread waits: an allocator may have threads of its own at work."""
+    values, series = read_series(pauses, "--pace=recorded")
+    times = [point[1] / 1e9 for point in series]
+    assert times[-1] == pytest.approx((values["timed_ns"] + values["pace_idle_ns"]) / 1e9, rel=0.2)
+    assert max(after - before for before, after in zip(times, times[1:])) < 0.02  # of pauses of 40 ms
+
+
+# ---- as it is told ------------------------------------------------------------------------------
+
+
+def test_replay_states_its_pace(heaptape, pauses):
+    asap = json.loads(heaptape("replay", pauses, "--format=json").stdout)
+    assert asap["pace"] == "asap" and asap["paced_seconds"] is asap["max_lag_seconds"] is asap["late_share"] is None
+    for given, told in (("recorded", "recorded"), ("1.0", "recorded"), ("2.50", "2.5")):
+        paced = json.loads(heaptape("replay", pauses, f"--pace={given}", "--format=json").stdout)
+        assert paced["pace"] == told and 0 <= paced["late_share"] <= 1 and paced["max_lag_seconds"] >= 0
+        assert paced["paced_seconds"] == pytest.approx(recorded_seconds(pauses) / (2.5 if told == "2.5" else 1), abs=0.05)
+    assert "asap" in heaptape("replay", pauses).stdout
+
+
+def test_bench_and_report_state_their_pace(heaptape, pauses, tmp_path):
+    done = heaptape("bench", pauses, "--pace=4", "-n", "3", "-a", "null", "-o", tmp_path / "results")
+    assert done.returncode == 0 and "pace 4" in done.stdout
+    results = json.loads((tmp_path / "results/results.json").read_text())
+    assert results["settings"]["pace"] == "4"
+    seconds = recorded_seconds(pauses) / 4
+    for run in results["runs"]:
+        assert run["paced_seconds"] == pytest.approx(seconds, abs=0.05)
+    # A minute, the events and the recording's time at its pace.
+    events = results["tapes"][0]["events"]
+    assert results["settings"]["timeout_seconds"] == pytest.approx(
+        60 + events / 1e6 + results["tapes"][0]["duration_seconds"] / 4, abs=1e-3)
+    report = heaptape("report", tmp_path / "results", "-o", tmp_path / "report")
+    assert report.returncode == 0, report.stderr
+    assert "Pace: 4" in (tmp_path / "report/report.html").read_text()
+
+
+@pytest.mark.parametrize("pace", ["", "fast", "0", "0.49", "1001", "-2", "nan", "inf", "2x"])
+@pytest.mark.parametrize("tool", ["replay", "bench"])
+def test_paces_of_no_sense(heaptape, pauses, tool, pace):
+    done = heaptape(tool, pauses, f"--pace={pace}")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"heaptape {tool}: --pace={pace}: not asap, recorded or a factor from 0.5 to 1000")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_cut_tape_has_its_time(heaptape, pauses, tmp_path):
+    """Without an end block the length is found by reading; the limit allows for it."""
+    cut = tmp_path / "cut.tape"
+    cut.write_bytes(pauses.read_bytes()[:-400])
+    paced = json.loads(heaptape("replay", cut, "--pace=recorded", "--format=json").stdout)
+    assert paced["status"] == "ok" and paced["paced_seconds"] > 0.15
