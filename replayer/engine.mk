@@ -55,3 +55,11 @@ TEST_PROGRAMS += $(WRONG_LIBRARIES)
 $(WRONG_LIBRARIES): $(TESTS)/libwrong_%.so: $(OBJ)/tests/wrong/%.pic.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/engine_verify_test
+SANITIZE_PROGRAMS += $(TESTS)/engine_verify_test
+
+$(TESTS)/engine_verify_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_verify_test \
+		$(addprefix replayer/engine/,shadow pattern pages))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

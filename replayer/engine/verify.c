@@ -233,7 +233,7 @@ static uint64_t alignment_of(uint64_t size)
     return size ? UINT64_C(1) << (63 - __builtin_clzll(size)) : 1;
 }
 
-static void check_address(struct verify_block *block, uint64_t aligned)
+static void check_alignment(struct verify_block *block, uint64_t aligned)
 {
     uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
     uint64_t alignment = aligned ? aligned : alignment_of(block->size);
@@ -242,17 +242,25 @@ static void check_address(struct verify_block *block, uint64_t aligned)
         violation.expected = alignment;
         violation_tell(&violation);
     }
-    if (!own_overlaps(address, shadowed(block)))
-        return;
-    struct engine_violation violation = verify_violation(ENGINE_VIOLATION_NOT_HEAP, block);
-    block->flags |= VERIFY_SHARED;
-    violation_tell(&violation);
+}
+
+/* Whether its first byte can be read at all: else the allocator's own functions would fault on it.
+ */
+static bool is_there(struct verify_block *block)
+{
+    if (guard_enter()) {
+        tell_fault(block);
+        return false;
+    }
+    (void)*(volatile char *)memory_of(block);
+    guard_leave();
+    return true;
 }
 
 static void check_usable(struct verify_block *block)
 {
     block->usable = block->size;
-    if (!verify.replay->usable_known)
+    if (!verify.replay->usable_known || (block->size && !is_there(block)))
         return;
     uint64_t usable = malloc_usable_size(memory_of(block));
     block->usable = usable;
@@ -260,20 +268,20 @@ static void check_usable(struct verify_block *block)
         return;
     struct engine_violation violation = verify_violation(ENGINE_VIOLATION_USABLE_SMALL, block);
     violation_tell(&violation);
-    /* The rest may be anybody's: only what is surely the block's is filled. */
-    block->flags |= VERIFY_SHARED;
+    block->size = usable; /* the rest may be anybody's */
 }
 
 static void enter(struct verify_block *block)
 {
     uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
-    if (!shadow_covers(address, shadowed(block))) {
-        struct engine_violation violation = verify_violation(ENGINE_VIOLATION_NOT_HEAP, block);
-        block->flags |= VERIFY_SHARED;
-        violation_tell(&violation);
-    } else if (ENGINE_UNLIKELY(shadow_enter(&verify.shadow, address, shadowed(block)))) {
+    bool possible = shadow_covers(address, shadowed(block));
+    if (possible && ENGINE_UNLIKELY(shadow_enter(&verify.shadow, address, shadowed(block))))
         tell_overlap(block);
-    }
+    if (block->flags & VERIFY_SHARED || (possible && !own_overlaps(address, shadowed(block))))
+        return;
+    struct engine_violation violation = verify_violation(ENGINE_VIOLATION_NOT_HEAP, block);
+    block->flags |= VERIFY_SHARED;
+    violation_tell(&violation);
 }
 
 void verify_given(struct verify_block *block, uintptr_t address, uint64_t size, uint64_t aligned,
@@ -286,10 +294,11 @@ void verify_given(struct verify_block *block, uintptr_t address, uint64_t size, 
     verify_counts.blocks++;
     atomic_store_explicit(&block->address, address, memory_order_release);
     check_usable(block);
-    check_address(block, aligned);
+    check_alignment(block, aligned);
     enter(block);
     if (zero)
         check_zero(block);
+    kept_bytes = kept_bytes < block->size ? kept_bytes : block->size;
     bool has_content = kept_bytes && !(old_flags & VERIFY_SHARED);
     if (has_content)
         check_content(block, kept_bytes, old_filled, ENGINE_VIOLATION_REALLOC_LOST);

@@ -2,10 +2,12 @@
  * Writes a random tape for the engine's tests and prints how many calls of each kind a replay of it
  * must make, counted here, by other code than the engine's.
  *
- *     engine_tape OUT EVENTS LIVE LANES CROSS [short] [seed=N]
+ *     engine_tape OUT EVENTS LIVE LANES CROSS [short] [huge] [zero] [seed=N]
  *
  * LIVE: object ids in use; CROSS: percent of uses by another lane than the last one's; "short":
- * lanes come one after the other, none at the same time as another but the first.
+ * lanes come one after the other, none at the same time as another but the first; "huge": some
+ * blocks of megabytes and a few of more than 4 GiB; "zero": some reallocs to nothing that keep the
+ * object.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -30,8 +32,12 @@ struct object {
 
 static uint64_t made[TAPE_EVENT_KIND_LIMIT];
 
+static bool with_huge, with_zero;
+
 static uint64_t random_size(void)
 {
+    if (with_huge && !random_below(60))
+        return 1000000 + random_below(7000000);
     if (!random_below(200))
         return 0;
     if (!random_below(100))
@@ -47,7 +53,7 @@ static void use(struct tape_event *event, struct object *object)
                                     TAPE_USABLE_SIZE, TAPE_REALLOC_FREE};
     event->kind = kinds[random_below(sizeof(kinds))];
     if (event->kind == TAPE_REALLOC)
-        event->size = 1 + random_size();
+        event->size = with_zero && !random_below(10) ? 0 : 1 + random_size();
     object->live = !tape_kind_frees(event->kind);
 }
 
@@ -59,6 +65,8 @@ static void begin(struct tape_event *event, struct object *object)
     event->size = random_size();
     if (event->kind == TAPE_ALIGNED)
         event->align_log2 = (uint8_t)(3 + random_below(10));
+    if (with_huge && event->kind == TAPE_MALLOC && !random_below(1500))
+        event->size = (UINT64_C(4) << 30) + random_below(5000);
     object->live = true;
 }
 
@@ -82,6 +90,8 @@ int main(int argc, char **argv)
     bool brief = false;
     for (int i = 6; i < argc; i++) {
         brief |= !strcmp(argv[i], "short");
+        with_huge |= !strcmp(argv[i], "huge");
+        with_zero |= !strcmp(argv[i], "zero");
         if (!strncmp(argv[i], "seed=", 5))
             state += strtoull(argv[i] + 5, NULL, 10) * UINT64_C(0x9e3779b97f4a7c15);
     }
