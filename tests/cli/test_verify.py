@@ -205,8 +205,8 @@ def run_engine(tape, *options, preload=None):
 
 def test_windows_and_a_plan_file_change_nothing(tapes, tmp_path):
     """Many windows find the same as one; a plan that another run has kept is not used, and left as it is."""
-    whole = run_engine(tapes["four"], preload=BUILD / "tests/libwrong_aligned_to_8.so")
-    parts = run_engine(tapes["four"], "--plan-memory=256k", preload=BUILD / "tests/libwrong_aligned_to_8.so")
+    whole = run_engine(tapes["one"], preload=BUILD / "tests/libwrong_aligned_to_8.so")
+    parts = run_engine(tapes["one"], "--plan-memory=256k", preload=BUILD / "tests/libwrong_aligned_to_8.so")
     counts = [[line for line in run.stdout.splitlines() if line.startswith("violations_")] for run in (whole, parts)]
     assert counts[0] and counts[0] == counts[1]
     assert whole.returncode == parts.returncode == 1
