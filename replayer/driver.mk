@@ -2,7 +2,7 @@
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
 	allocators bench_table debugger engine_run interrupt json_file live live_print machine noise options output \
-	prediction preload probe process progress results schedule series statistics summary tapes verify violations)
+	prediction preload probe process progress results schedule series significance statistics summary tapes verify violations)
 DRIVER_COMMANDS := allocators bench doctor live replay run stats
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
@@ -43,7 +43,7 @@ $(BROKEN_LIBRARIES): $(TESTS)/libbroken_%.so: $(OBJ)/tests/stress/broken_%.pic.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
 
-DRIVER_TESTS := $(patsubst %,$(TESTS)/driver_%_test,process statistics summary target)
+DRIVER_TESTS := $(patsubst %,$(TESTS)/driver_%_test,process significance statistics summary target)
 TEST_PROGRAMS += $(DRIVER_TESTS)
 SANITIZE_PROGRAMS += $(DRIVER_TESTS)
 

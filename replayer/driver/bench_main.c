@@ -18,7 +18,6 @@
 #define DEFAULT_SEED          1
 #define QUICK_ROUNDS          3
 #define DEFAULT_MEMORY_ROUNDS 3
-#define ENOUGH_ROUNDS         5
 #define LATE_SHARE_WARN       0.05 /* of a run's operations */
 
 static const char usage[] =
@@ -35,14 +34,22 @@ static const char usage[] =
     "order, and\n"
     "leaves RESULTS/results.json and RESULTS/series/*.csv for heaptape report and heaptape plot. "
     "The table\n"
-    "on stdout gives medians with 95 % intervals; \"no difference shown\" where the interval of "
-    "the ratio\n"
-    "to libc holds 1. libc (the baseline) and null (the floor: the replay's own cost) always run.\n"
+    "on stdout gives medians with 95 % intervals; \"no difference shown\" where a test over the "
+    "rounds does\n"
+    "not tell the allocator from libc. libc (the baseline) and null (the floor: the replay's own "
+    "cost)\n"
+    "always run.\n"
     "\n"
     "  -a ALLOCATOR      run this one (again for more; default: every one found): a name of "
     "heaptape\n"
     "                    allocators, NAME=PATH or NAME=PATH,ENV=VALUE\n"
-    "  -n ROUNDS         runs for time of each (default: 5, up to 15 while they are short)\n"
+    "  -n ROUNDS         runs for time of each: a number, or auto (the default): at least as many "
+    "as can\n"
+    "                    show a difference, then until the interval of the time relative to libc "
+    "is narrow\n"
+    "                    enough, at most 30\n"
+    "  --precision=SHARE how narrow for -n auto: its whole width, default 2%\n"
+    "  --max-time=TIME   of one allocator's runs for time on one tape with -n auto (default 5s)\n"
     "  -o RESULTS        folder for the results (default " DEFAULT_FOLDER
     "); an earlier bench's results\n"
     "                    there are replaced, any other folder is refused\n"
@@ -90,6 +97,8 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"allocator", required_argument, NULL, 'a'},
         {"rounds", required_argument, NULL, 'n'},
         {"output", required_argument, NULL, 'o'},
+        {"precision", required_argument, NULL, OPTION_PRECISION},
+        {"max-time", required_argument, NULL, OPTION_MAX_TIME},
         {"quick", no_argument, NULL, OPTION_QUICK},
         {"seed", required_argument, NULL, OPTION_SEED},
         {"touch", required_argument, NULL, OPTION_TOUCH},
@@ -107,7 +116,12 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         if (option == 'a')
             options_collect(&options->allocators, "-a", optarg);
         else if (option == 'n')
-            options->schedule.rounds = options_number("-n", optarg, STATISTICS_VALUES);
+            options->schedule.rounds =
+                strcmp(optarg, "auto") ? options_number("-n", optarg, STATISTICS_VALUES) : 0;
+        else if (option == OPTION_PRECISION)
+            results->precision = options_share("--precision", optarg);
+        else if (option == OPTION_MAX_TIME)
+            results->max_time_ns = cli_duration("--max-time", optarg);
         else if (option == 'o')
             options->schedule.folder = optarg;
         else if (option == OPTION_QUICK)
@@ -183,10 +197,13 @@ static void warn_environment(struct results *results)
     if (results->machine.governor[0] && strcmp(results->machine.governor, "performance") != 0)
         results_warn(results, "governor", "cpupower frequency-set -g performance",
                      "the CPU's frequency governor is %s", results->machine.governor);
-    if (results->rounds && results->rounds < ENOUGH_ROUNDS)
-        results_warn(results, "few_rounds", "use -n 5 or more",
-                     "-n %u: intervals from fewer than 5 rounds are too narrow, from fewer than 3 "
-                     "there are none",
+    unsigned least = schedule_least_rounds(results);
+    char hint[64];
+    snprintf(hint, sizeof hint, "use -n %u or more, or -n auto", least);
+    if (results->rounds && results->rounds < least)
+        results_warn(results, "few_rounds", hint,
+                     "%u rounds are too few to show a difference in time where one allocator "
+                     "differs and the others do not",
                      results->rounds);
 }
 
@@ -242,7 +259,10 @@ static bool any_failed(const struct results *results, bool strict)
 
 int main(int argc, char **argv)
 {
-    static struct results results = {.seed = DEFAULT_SEED, .settings.order = ENGINE_DEFAULT_ORDER};
+    static struct results results = {.seed = DEFAULT_SEED,
+                                     .precision = SCHEDULE_PRECISION,
+                                     .max_time_ns = SCHEDULE_MAX_TIME_NS,
+                                     .settings.order = ENGINE_DEFAULT_ORDER};
     static struct bench_options options;
     static struct noise noise;
     cli_begin("bench");

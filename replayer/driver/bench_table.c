@@ -29,10 +29,10 @@ static void cell_time(char *cell, const struct interval *ns)
 }
 
 /* "-31 %  faster": the difference from libc, or that none is shown. */
-static enum tone cell_ratio(char *cell, const struct interval *ratio, const char *verdict)
+static enum tone cell_ratio(char *cell, const struct results_ratio *ratio, const char *verdict)
 {
-    int differs = statistics_differs(ratio);
-    double percent = 100 * (ratio->median - 1);
+    int differs = results_differs(ratio);
+    double median = ratio->interval.median, percent = 100 * (median - 1);
     if (!verdict) {
         snprintf(cell, CELL_BYTES, "-");
         return TONE_PLAIN;
@@ -42,7 +42,7 @@ static enum tone cell_ratio(char *cell, const struct interval *ratio, const char
         return TONE_PLAIN;
     }
     if (percent > 1000)
-        snprintf(cell, CELL_BYTES, "%.3g times  %s", ratio->median, verdict);
+        snprintf(cell, CELL_BYTES, "%.3g times  %s", median, verdict);
     else
         snprintf(cell, CELL_BYTES, "%+.*f %%  %s", fabs(percent) < 10 ? 1 : 0, percent, verdict);
     return differs < 0 ? TONE_GOOD : TONE_BAD;

@@ -74,6 +74,20 @@ unsigned options_number(const char *option, const char *text, unsigned most)
     return (unsigned)value;
 }
 
+double options_share(const char *option, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    bool digits = (*text >= '0' && *text <= '9') || *text == '.';
+    if (*end == '%') {
+        value /= 100;
+        end++;
+    }
+    if (!digits || *end || !(value > 0 && value <= 1))
+        cli_die_usage("%s=%s: not a share such as 2%% or 0.02", option, text);
+    return value;
+}
+
 /* One word for one pace: "1.0" is "recorded", "02" is "2". */
 static void take_pace(const char *text, struct engine_settings *settings)
 {

@@ -25,6 +25,8 @@ enum {
     OPTION_INPUT,
     OPTION_VERIFY,
     OPTION_USABLE,
+    OPTION_PRECISION,
+    OPTION_MAX_TIME,
 };
 
 /* Lines for every tool's table; put them last. */
@@ -47,6 +49,9 @@ enum emit_format options_format(const char *text);
 const char *options_word(const char *option, const char *text, const char *const *words);
 /* A whole number from 1 to `most`. */
 unsigned options_number(const char *option, const char *text, unsigned most);
+
+/* "2%" or "0.02" is 0.02; above 0, at most 1. */
+double options_share(const char *option, const char *text);
 
 /* The values that --touch and --order take, as the engine has them. */
 extern const char *const options_touch_words[], *const options_order_words[];

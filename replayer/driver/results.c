@@ -8,6 +8,7 @@
 #include <string.h>
 #include "replayer/driver/output.h"
 #include "replayer/driver/series.h"
+#include "replayer/driver/significance.h"
 #include "traces/cli.h"
 
 struct results_run *results_add_run(struct results *results)
@@ -43,6 +44,13 @@ void results_warn(struct results *results, const char *code, const char *hint, c
         results->warnings[results->warning_count++] = warning;
 }
 
+const char *results_stop_word(enum results_stop stop)
+{
+    static const char *const words[RESULTS_STOP_LIMIT] = {
+        NULL, "fixed", "precise", "max_rounds", "max_time", "failed", "baseline"};
+    return words[stop];
+}
+
 /* ---- pieces
  * ------------------------------------------------------------------------------------------- */
 
@@ -68,13 +76,16 @@ static void emit_interval(struct emit *emit, const char *key, const struct inter
     emit_end(emit);
 }
 
-static void emit_ratio(struct emit *emit, const char *key, const struct interval *interval,
+static void emit_ratio(struct emit *emit, const char *key, const struct results_ratio *ratio,
                        const char *verdict)
 {
+    const struct interval *interval = &ratio->interval;
     emit_object(emit, key);
     emit_fixed(emit, "median", interval->median, 5);
     emit_fixed(emit, "ci_low", interval->ci_low, 5);
     emit_fixed(emit, "ci_high", interval->ci_high, 5);
+    emit_double(emit, "p_value", ratio->p);
+    emit_double(emit, "p_adjusted", ratio->p_adjusted);
     emit_string(emit, "verdict", verdict);
     emit_end(emit);
 }
@@ -102,6 +113,10 @@ static void emit_settings(struct emit *emit, const struct results *results)
             timeout_ns = results->tapes[i].timeout_ns;
     emit_object(emit, "settings");
     emit_u64(emit, "rounds", results->rounds);
+    emit_bool(emit, "rounds_auto", results->rounds_are_auto);
+    emit_double(emit, "precision", results->rounds_are_auto ? results->precision : NAN);
+    emit_double(emit, "max_time_seconds",
+                results->rounds_are_auto ? (double)results->max_time_ns / 1e9 : NAN);
     emit_u64(emit, "seed", results->seed);
     emit_string(emit, "touch",
                 results->settings.touch ? results->settings.touch : ENGINE_TOUCH_BY_MODE);
@@ -112,6 +127,8 @@ static void emit_settings(struct emit *emit, const struct results *results)
     emit_u64(emit, "memory_limit_bytes", results->settings.memory_bytes);
     emit_double(emit, "confidence", STATISTICS_CONFIDENCE);
     emit_string(emit, "interval_method", STATISTICS_METHOD);
+    emit_double(emit, "significance_level", SIGNIFICANCE_LEVEL);
+    emit_string(emit, "test_method", SIGNIFICANCE_METHOD);
     emit_end(emit);
 }
 
@@ -240,6 +257,7 @@ static void emit_summary_row(struct emit *emit, const struct results *results, u
     emit_string(emit, "detail", row->detail);
     emit_u64(emit, "rounds_ok", row->rounds_ok);
     emit_u64(emit, "rounds", row->rounds);
+    emit_string(emit, "stopped", results_stop_word(row->stopped));
     emit_interval(emit, "ns_per_operation", &row->ns_per_operation, 4, true);
     emit_fixed(emit, "floor_ns_per_operation", row->floor_ns_per_operation, 4);
     emit_interval(emit, "net_ns_per_operation", &row->net_ns_per_operation, 4, false);

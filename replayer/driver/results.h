@@ -30,7 +30,7 @@ struct results_tape {
     struct tape_summary summary;
     uint64_t file_bytes;
     bool complete;
-    unsigned time_rounds, memory_rounds; /* planned */
+    unsigned time_rounds, memory_rounds; /* planned so far */
     uint64_t timeout_ns;
 };
 
@@ -60,15 +60,38 @@ struct results_fragmentation {
     double mean_over_time, at_peak_requested, at_peak_held, max_held_over_max_requested, area_ratio;
 };
 
+/* Why an allocator's rounds for time ended where they did. */
+enum results_stop {
+    RESULTS_STOP_NONE,       /* interrupted before anything else */
+    RESULTS_STOP_FIXED,      /* all that -n asked for */
+    RESULTS_STOP_PRECISE,    /* the interval of its relative time is narrow enough */
+    RESULTS_STOP_MAX_ROUNDS, /* SCHEDULE_AUTO_MAX rounds, and the interval is still wider */
+    RESULTS_STOP_MAX_TIME,   /* --max-time */
+    RESULTS_STOP_FAILED,     /* it crashed, hung, ... */
+    RESULTS_STOP_BASELINE,   /* libc went on until the last of the others stopped */
+    RESULTS_STOP_LIMIT,
+};
+/* "fixed", "precise", ... as in results.json; NULL for RESULTS_STOP_NONE. */
+const char *results_stop_word(enum results_stop stop);
+
+/* A ratio to libc with what the test of significance.h says of it, before and after adjusting. */
+struct results_ratio {
+    struct interval interval;
+    double p, p_adjusted;
+};
+
 /* What all runs of one allocator on one tape come to. NAN where unknown. */
 struct results_summary {
     /* RUN_OK only if every run was; RUN_INTERRUPTED where a mode has no run yet (no row then) */
     enum run_status status;
     const char *detail;
     unsigned rounds_ok, rounds; /* of time mode */
-    struct interval ns_per_operation, net_ns_per_operation, relative_time;
+    enum results_stop stopped;
+    struct interval ns_per_operation, net_ns_per_operation;
+    struct results_ratio relative_time;
     double floor_ns_per_operation;
-    struct interval peak_resident_bytes, relative_peak_resident;
+    struct interval peak_resident_bytes;
+    struct results_ratio relative_peak_resident;
     double peak_requested_bytes, peak_usable_bytes, peak_held_bytes, startup_resident_bytes;
     bool held_known, is_baseline;
     struct results_fragmentation fragmentation;
@@ -85,7 +108,10 @@ struct results {
     bool complete;
     struct machine machine;
     struct engine_settings settings;
-    unsigned rounds; /* -n, or the most of any tape */
+    unsigned rounds;      /* -n, or the most of any tape */
+    bool rounds_are_auto; /* then: until each interval is at most `precision` wide */
+    double precision;     /* a share: 0.02 */
+    uint64_t max_time_ns; /* of one allocator's runs for time on one tape; where rounds are auto */
     uint64_t seed;
     struct allocator_list allocators;
     struct results_tape *tapes;
@@ -93,6 +119,7 @@ struct results {
     struct results_run *runs;
     size_t run_count, run_capacity;
     struct results_summary *summary; /* [tape * allocators.count + allocator] */
+    enum results_stop *stops;        /* likewise; NULL: all of them are NONE */
     struct results_warning warnings[RESULTS_WARNINGS];
     unsigned warning_count;
 };
@@ -108,6 +135,8 @@ void results_summarize(struct results *results);
 const struct results_summary *results_summary_of(const struct results *results, unsigned tape,
                                                  unsigned allocator);
 
+/* -1 below the baseline, +1 above, 0 no difference shown. */
+int results_differs(const struct results_ratio *ratio);
 /* "faster", "slower", "no difference shown", "baseline"; NULL where nothing was measured. */
 const char *results_time_verdict(const struct results_summary *summary);
 /* "less", "more", ... likewise. */

@@ -1,18 +1,13 @@
 #include "replayer/driver/schedule.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "replayer/driver/interrupt.h"
+#include "replayer/driver/significance.h"
 #include "replayer/driver/verify.h"
 #include "traces/cli.h"
 
-/* Without -n: at least ROUNDS_MIN, more while a round's run stays short, so that the runs of one
- * allocator on one tape come to about ROUNDS_SECONDS. */
-#define ROUNDS_MIN     5
-#define ROUNDS_MAX     15
-#define ROUNDS_SECONDS 2.0
-
-_Static_assert(ROUNDS_MIN >= STATISTICS_MIN, "intervals need rounds");
-_Static_assert(ROUNDS_MAX <= STATISTICS_VALUES, "rounds fit in the statistics");
+_Static_assert(SCHEDULE_AUTO_MAX <= STATISTICS_VALUES, "rounds fit in the statistics");
 
 struct schedule {
     struct results *results;
@@ -21,6 +16,7 @@ struct schedule {
     struct progress progress;
     unsigned *failures; /* [tape * allocators + allocator] */
     unsigned *order;    /* of allocators */
+    unsigned least;     /* rounds of everything before -n auto looks at widths */
     struct engine_run run;
 };
 
@@ -77,13 +73,16 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     const struct allocator *with = &results->allocators.items[allocator];
     unsigned *failures = &schedule->failures[tape * results->allocators.count + allocator];
     struct engine_settings settings = results->settings;
+    if (mode == RUN_MODE_TIME && results->stops[tape * results->allocators.count + allocator])
+        return true;
     if (*failures >= SCHEDULE_FAILURES_MAX) {
         progress_done(&schedule->progress);
         return true;
     }
     settings.timeout_ns = on->timeout_ns;
-    progress_step(&schedule->progress, "%s: %s, %s %u of %u", on->name, with->name,
+    progress_step(&schedule->progress, "%s: %s, %s %u of %s%u", on->name, with->name,
                   run_mode_word(mode), round + 1,
+                  mode == RUN_MODE_TIME && results->rounds_are_auto ? "at least " : "",
                   mode == RUN_MODE_MEMORY ? on->memory_rounds : on->time_rounds);
     if (mode == RUN_MODE_VERIFY)
         verify_run(&on->replayed, with, &settings, &schedule->run);
@@ -130,27 +129,69 @@ static bool verify_all(struct schedule *schedule)
     return true;
 }
 
-/* Decides a tape's rounds from what the runs of the first one took. */
-static void plan_rounds(struct schedule *schedule, unsigned tape)
+static double seconds_of(const struct results *results, unsigned tape, unsigned allocator)
+{
+    double seconds = 0;
+    for (size_t i = 0; i < results->run_count; i++) {
+        const struct results_run *run = &results->runs[i];
+        if (run->tape == tape && run->allocator == allocator && run->mode == RUN_MODE_TIME)
+            seconds += run->wall_seconds;
+    }
+    return seconds;
+}
+
+/* Whether this allocator's rounds on the tape end here. */
+static enum results_stop stop_of(const struct schedule *schedule, unsigned tape, unsigned allocator)
+{
+    const struct results *results = schedule->results;
+    const struct results_summary *summary = results_summary_of(results, tape, allocator);
+    const struct interval *relative = &summary->relative_time.interval;
+    if (schedule->failures[tape * results->allocators.count + allocator])
+        return RESULTS_STOP_FAILED;
+    /* Where libc itself failed there are no ratios, and the time alone must do. */
+    if (statistics_width(isnan(relative->median) ? &summary->ns_per_operation : relative) <=
+        results->precision)
+        return RESULTS_STOP_PRECISE;
+    if (summary->rounds >= SCHEDULE_AUTO_MAX)
+        return RESULTS_STOP_MAX_ROUNDS;
+    if (seconds_of(results, tape, allocator) * 1e9 >= (double)results->max_time_ns)
+        return RESULTS_STOP_MAX_TIME;
+    return RESULTS_STOP_NONE;
+}
+
+/* After a round of -n auto: which allocators go on on the tape, and so whether there is another
+ * round. */
+static void plan_round(struct schedule *schedule, unsigned tape)
 {
     struct results *results = schedule->results;
-    double seconds = 0;
-    unsigned runs = 0;
-    for (size_t i = 0; i < results->run_count; i++)
-        if (results->runs[i].tape == tape && results->runs[i].mode == RUN_MODE_TIME) {
-            seconds += results->runs[i].wall_seconds;
-            runs++;
+    struct results_tape *on = &results->tapes[tape];
+    unsigned count = (unsigned)results->allocators.count, going = 0;
+    enum results_stop *stops = &results->stops[tape * count], *baseline = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (results_summary_of(results, tape, i)->is_baseline) {
+            baseline = &stops[i];
+            continue;
         }
-    double mean = runs ? seconds / runs : 0;
-    double rounds = mean > 0 ? ROUNDS_SECONDS / mean : ROUNDS_MAX;
-    unsigned planned = rounds < ROUNDS_MIN   ? ROUNDS_MIN
-                       : rounds > ROUNDS_MAX ? ROUNDS_MAX
-                                             : (unsigned)rounds;
-    unsigned before = results->tapes[tape].time_rounds;
-    results->tapes[tape].time_rounds = planned;
-    schedule->progress.all += (planned - before) * (unsigned)results->allocators.count;
-    if (planned > results->rounds)
-        results->rounds = planned;
+        if (!stops[i])
+            stops[i] = stop_of(schedule, tape, i);
+        going += !stops[i];
+    }
+    if (baseline && !going)
+        *baseline = RESULTS_STOP_BASELINE;
+    if (!going)
+        return;
+    on->time_rounds++;
+    schedule->progress.all += going + (baseline != NULL);
+    if (on->time_rounds > results->rounds)
+        results->rounds = on->time_rounds;
+}
+
+/* The rounds were given: all that got through them have had theirs. */
+static void stops_fixed(struct schedule *schedule)
+{
+    struct results *results = schedule->results;
+    for (size_t i = 0; i < results->tape_count * results->allocators.count; i++)
+        results->stops[i] = schedule->failures[i] ? RESULTS_STOP_FAILED : RESULTS_STOP_FIXED;
 }
 
 static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
@@ -164,11 +205,20 @@ static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
             return false;
         if (memory && !run_all_allocators(schedule, tape, RUN_MODE_MEMORY, round))
             return false;
-        if (round == 0 && !schedule->options->rounds)
-            plan_rounds(schedule, tape);
         *ret_any |= time || memory;
     }
     return true;
+}
+
+static void plan_next(struct schedule *schedule, unsigned round)
+{
+    struct results *results = schedule->results;
+    if (!results->rounds_are_auto || round + 1 < schedule->least)
+        return;
+    results_summarize(results);
+    for (unsigned tape = 0; tape < results->tape_count; tape++)
+        if (round + 1 == results->tapes[tape].time_rounds)
+            plan_round(schedule, tape);
 }
 
 static void save(struct schedule *schedule)
@@ -177,37 +227,67 @@ static void save(struct schedule *schedule)
     results_write(schedule->results, schedule->options->folder);
 }
 
-bool schedule_run(struct results *results, const struct schedule_options *options,
-                  struct noise *noise)
+/* Comparisons with libc on all tapes. */
+static unsigned comparisons(const struct results *results)
+{
+    unsigned each = 0;
+    for (size_t i = 0; i < results->allocators.count; i++)
+        each += !results->allocators.items[i].is_floor &&
+                strcmp(results->allocators.items[i].name, ALLOCATOR_LIBC) != 0;
+    return each * results->tape_count;
+}
+
+unsigned schedule_least_rounds(const struct results *results)
+{
+    return significance_rounds_needed(comparisons(results));
+}
+
+static struct schedule *schedule_make(struct results *results,
+                                      const struct schedule_options *options)
 {
     struct schedule *schedule = calloc(1, sizeof *schedule);
     unsigned allocators = (unsigned)results->allocators.count, steps = 0;
-    bool any = true, going = true;
+    results->stops = calloc(results->tape_count * allocators, sizeof *results->stops);
     if (schedule) {
         schedule->failures = calloc(results->tape_count * allocators, sizeof(unsigned));
         schedule->order = calloc(allocators, sizeof(unsigned));
     }
-    if (!schedule || !schedule->failures || !schedule->order)
+    if (!schedule || !results->stops || !schedule->failures || !schedule->order)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     schedule->results = results;
     schedule->options = options;
     schedule->random.state = results->seed;
+    schedule->least = schedule_least_rounds(results);
+    results->rounds_are_auto = !options->rounds;
+    results->rounds = options->rounds ? options->rounds : schedule->least;
     for (unsigned i = 0; i < results->tape_count; i++) {
-        results->tapes[i].time_rounds = options->rounds ? options->rounds : ROUNDS_MIN;
+        results->tapes[i].time_rounds = results->rounds;
         results->tapes[i].memory_rounds = options->memory_rounds;
-        steps += (results->tapes[i].time_rounds + options->memory_rounds) * allocators;
+        steps += (results->rounds + options->memory_rounds) * allocators;
         steps += options->verify ? allocators - 1 : 0;
     }
     progress_begin(&schedule->progress, steps);
+    return schedule;
+}
+
+bool schedule_run(struct results *results, const struct schedule_options *options,
+                  struct noise *noise)
+{
+    struct schedule *schedule = schedule_make(results, options);
+    bool any = true, going = true;
     save(schedule); /* a folder that cannot be written to is told before anything runs */
     if (options->verify)
         going = verify_all(schedule);
     for (unsigned round = 0; going && any; round++) {
         going = run_round(schedule, round, &any);
         noise_sample(noise, 4);
+        if (going)
+            plan_next(schedule, round);
         if (any || !going)
             save(schedule);
     }
+    if (going && !results->rounds_are_auto)
+        stops_fixed(schedule);
     progress_clear(&schedule->progress);
     free(schedule->failures);
     free(schedule->order);

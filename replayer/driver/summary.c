@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "replayer/driver/results.h"
+#include "replayer/driver/significance.h"
 #include "traces/cli.h"
 
 /* Seeds of the intervals of one row: apart, and the same for the same row. */
@@ -151,12 +152,13 @@ static void forget_figures(struct results_summary *summary)
         .rounds = summary->rounds,
         .rounds_ok = summary->rounds_ok,
         .is_baseline = summary->is_baseline,
+        .stopped = summary->stopped,
         .ns_per_operation = interval_unknown,
         .net_ns_per_operation = interval_unknown,
-        .relative_time = interval_unknown,
+        .relative_time = {{NAN, NAN, NAN, NAN, NAN}, NAN, NAN},
         .floor_ns_per_operation = NAN,
         .peak_resident_bytes = interval_unknown,
-        .relative_peak_resident = interval_unknown,
+        .relative_peak_resident = {{NAN, NAN, NAN, NAN, NAN}, NAN, NAN},
         .peak_requested_bytes = NAN,
         .peak_usable_bytes = NAN,
         .peak_held_bytes = NAN,
@@ -164,6 +166,12 @@ static void forget_figures(struct results_summary *summary)
         .fragmentation = {NAN, NAN, NAN, NAN, NAN},
     };
     *summary = empty;
+}
+
+static void take_logarithms(double *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        values[i] = log(values[i]);
 }
 
 static void time_figures(const struct selection *of, int baseline, uint64_t seed,
@@ -174,7 +182,9 @@ static void time_figures(const struct selection *of, int baseline, uint64_t seed
     summary->ns_per_operation = statistics_interval(values, count, seed + SEED_TIME);
     if (baseline >= 0) {
         count = collect_ratios(of, (unsigned)baseline, values);
-        summary->relative_time = statistics_interval(values, count, seed + SEED_RATIO);
+        summary->relative_time.interval = statistics_interval(values, count, seed + SEED_RATIO);
+        take_logarithms(values, count);
+        summary->relative_time.p = significance_signed_rank(values, count);
     }
 }
 
@@ -187,8 +197,10 @@ static void memory_figures(const struct selection *of, int baseline, uint64_t se
     summary->peak_resident_bytes = statistics_interval(values, count, seed + SEED_RESIDENT);
     if (baseline >= 0) {
         count = collect_ratios(of, (unsigned)baseline, values);
-        summary->relative_peak_resident =
+        summary->relative_peak_resident.interval =
             statistics_interval(values, count, seed + SEED_RESIDENT_RATIO);
+        take_logarithms(values, count);
+        summary->relative_peak_resident.p = significance_paired_t(values, count);
     }
     if (!run)
         return;
@@ -219,6 +231,32 @@ static int index_of(const struct results *results, const char *name)
     return found ? (int)(found - results->allocators.items) : -1;
 }
 
+/* All questions of the bench together, time and memory apart. The baseline is none, and the floor
+ * is no allocator: its own p stays as it is. */
+static void adjust(struct results *results)
+{
+    size_t columns = results->allocators.count, count = columns * results->tape_count;
+    double *p = calloc(2 * count + 1, sizeof *p);
+    if (!p)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    for (size_t i = 0; i < count; i++) {
+        const struct results_summary *summary = &results->summary[i];
+        bool asked = !summary->is_baseline && !results->allocators.items[i % columns].is_floor;
+        p[i] = asked ? summary->relative_time.p : NAN;
+        p[count + i] = asked ? summary->relative_peak_resident.p : NAN;
+    }
+    significance_adjust(p, count);
+    significance_adjust(p + count, count);
+    for (size_t i = 0; i < count; i++) {
+        struct results_summary *summary = &results->summary[i];
+        bool floor = results->allocators.items[i % columns].is_floor;
+        summary->relative_time.p_adjusted = floor ? summary->relative_time.p : p[i];
+        summary->relative_peak_resident.p_adjusted =
+            floor ? summary->relative_peak_resident.p : p[count + i];
+    }
+    free(p);
+}
+
 void results_summarize(struct results *results)
 {
     size_t columns = results->allocators.count, count = columns * results->tape_count;
@@ -234,6 +272,7 @@ void results_summarize(struct results *results)
         memset(summary, 0, sizeof *summary);
         judge(results, of.tape, of.allocator, summary);
         summary->is_baseline = (int)of.allocator == baseline;
+        summary->stopped = results->stops ? results->stops[i] : RESULTS_STOP_NONE;
         forget_figures(summary);
         if (summary->status != RUN_OK)
             continue;
@@ -241,6 +280,7 @@ void results_summarize(struct results *results)
         of.mode = RUN_MODE_MEMORY;
         memory_figures(&of, baseline, results->seed, summary);
     }
+    adjust(results);
     for (size_t i = 0; i < count && null >= 0; i++) {
         const struct results_summary *floor = &results->summary[i - i % columns + (size_t)null];
         subtract_floor(&results->summary[i], floor->ns_per_operation.median);
@@ -253,14 +293,23 @@ const struct results_summary *results_summary_of(const struct results *results, 
     return &results->summary[tape * results->allocators.count + allocator];
 }
 
-static const char *verdict(const struct results_summary *summary, const struct interval *ratio,
+int results_differs(const struct results_ratio *ratio)
+{
+    const struct interval *interval = &ratio->interval;
+    if (!(ratio->p_adjusted <= SIGNIFICANCE_LEVEL) || isnan(interval->ci_low) ||
+        (interval->ci_low <= 1 && interval->ci_high >= 1))
+        return 0;
+    return interval->ci_low > 1 ? 1 : -1;
+}
+
+static const char *verdict(const struct results_summary *summary, const struct results_ratio *ratio,
                            const char *below, const char *above)
 {
-    if (summary->status != RUN_OK || isnan(ratio->median))
+    if (summary->status != RUN_OK || isnan(ratio->interval.median))
         return NULL;
     if (summary->is_baseline)
         return "baseline";
-    int differs = statistics_differs(ratio);
+    int differs = results_differs(ratio);
     return differs < 0 ? below : differs > 0 ? above : "no difference shown";
 }
 

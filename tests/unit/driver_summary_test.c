@@ -46,9 +46,9 @@ static struct results_run *memory_run(unsigned allocator, unsigned round, uint64
 }
 
 /* libc 20, 22, 24; fast always half of it; null 2. Rounds differ more than allocators' noise. */
-static void fill(void)
+static void fill_rounds(unsigned rounds)
 {
-    for (unsigned round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < rounds; round++) {
         double ns = 20 + 2 * round;
         time_run(LIBC, round, ns);
         time_run(FAST, round, ns / 2);
@@ -57,6 +57,23 @@ static void fill(void)
         memory_run(FAST, round, 1000 + round);
         memory_run(NULL_ALLOCATOR, round, 10);
     }
+}
+
+static void fill(void)
+{
+    fill_rounds(3);
+}
+
+static void test_enough_rounds_show_a_difference(void)
+{
+    begin();
+    fill_rounds(6);
+    results_summarize(&results);
+    const struct results_summary *fast = results_summary_of(&results, 0, FAST);
+    CHECK_NEAR(fast->relative_time.p, 2.0 / 64, 1e-12);
+    CHECK_NEAR(fast->relative_time.p_adjusted, 2.0 / 64, 1e-12); /* the floor is no comparison */
+    CHECK_STR(results_time_verdict(fast), "faster");
+    CHECK_STR(results_memory_verdict(fast), "no difference shown");
 }
 
 static void test_figures(void)
@@ -74,9 +91,10 @@ static void test_figures(void)
     CHECK_NEAR(libc->net_ns_per_operation.median, 20, 0);
     CHECK_NEAR(libc->net_ns_per_operation.ci_low, 18, 0);
     CHECK_STR(results_time_verdict(libc), "baseline");
-    CHECK_NEAR(fast->relative_time.median, 0.5, 0);
-    CHECK_NEAR(fast->relative_time.ci_high, 0.5, 0); /* paired: the rounds' drift is gone */
-    CHECK_STR(results_time_verdict(fast), "faster");
+    CHECK_NEAR(fast->relative_time.interval.median, 0.5, 0);
+    CHECK_NEAR(fast->relative_time.interval.ci_high, 0.5,
+               0); /* paired: the rounds' drift is gone */
+    CHECK_STR(results_time_verdict(fast), "no difference shown"); /* in 3 rounds, never */
     CHECK_STR(results_memory_verdict(fast), "no difference shown");
     CHECK_NEAR(fast->peak_resident_bytes.median, 1001, 0);
     CHECK_EQ_U64(fast->median_memory->peak_resident_bytes, 1001);
@@ -122,7 +140,7 @@ static void test_without_a_baseline(void)
     const struct results_summary *fast = results_summary_of(&results, 0, FAST);
     CHECK_EQ_INT(fast->status, RUN_OK);
     CHECK_NEAR(fast->ns_per_operation.median, 11, 0);
-    CHECK(isnan(fast->relative_time.median));
+    CHECK(isnan(fast->relative_time.interval.median));
     CHECK(!results_time_verdict(fast) && !results_memory_verdict(fast));
 }
 
@@ -193,6 +211,7 @@ static void test_warnings_come_once(void)
 int main(void)
 {
     RUN(test_figures);
+    RUN(test_enough_rounds_show_a_difference);
     RUN(test_a_failure_leaves_no_figures);
     RUN(test_half_a_round);
     RUN(test_without_a_baseline);
