@@ -83,7 +83,7 @@ double options_share(const char *option, const char *text)
         value /= 100;
         end++;
     }
-    if (!digits || *end || !(value > 0 && value <= 1))
+    if (!digits || *end || !(value > 0 && value <= 10))
         cli_die_usage("%s=%s: not a share such as 2%% or 0.02", option, text);
     return value;
 }

@@ -50,7 +50,7 @@ const char *options_word(const char *option, const char *text, const char *const
 /* A whole number from 1 to `most`. */
 unsigned options_number(const char *option, const char *text, unsigned most);
 
-/* "2%" or "0.02" is 0.02; above 0, at most 1. */
+/* "2%" or "0.02" is 0.02; above 0, at most 10. */
 double options_share(const char *option, const char *text);
 
 /* The values that --touch and --order take, as the engine has them. */
