@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "replayer/engine/crash.h"
 #include "replayer/engine/engine.h"
+#include "replayer/engine/latency.h"
 #include "replayer/engine/pace.h"
 #include "replayer/engine/pages.h"
 #include "replayer/engine/plan.h"
@@ -43,10 +44,12 @@ static const char usage[] =
     "replay` start it; it seldom needs to be run by hand.\n"
     "\n"
     "  --tape PATH           the tape\n"
-    "  --mode=time|memory|verify\n"
-    "                        time the calls (default), sample memory while they run, or check "
-    "every\n"
-    "                        answer of the allocator (exit status 1 where one is wrong)\n"
+    "  --mode=time|memory|latency|verify\n"
+    "                        time the calls (default), sample memory while they run, time each "
+    "call\n"
+    "                        by itself, or check every answer of the allocator (exit status 1 "
+    "where\n"
+    "                        one is wrong)\n"
     "  --touch=none|first|page|full\n"
     "                        write to new memory: not at all, its first byte (default in time "
     "mode),\n"
@@ -134,7 +137,8 @@ static void option_take(struct options *options, int option, const char *text)
         settings->tape = text;
         break;
     case 'm':
-        settings->mode = (enum engine_mode)CHOICE("--mode", text, "time", "memory", "verify");
+        settings->mode =
+            (enum engine_mode)CHOICE("--mode", text, "time", "memory", "latency", "verify");
         break;
     case 'u':
         settings->touch =
@@ -222,9 +226,11 @@ static struct options options_parse(int argc, char **argv)
 /* ---- the run
  * ------------------------------------------------------------------------------------- */
 
-static void result_open(int fd)
+static void result_open(int fd, enum engine_mode mode)
 {
-    size_t bytes = sizeof(struct engine_result);
+    size_t bytes = ENGINE_LATENCY_AT;
+    if (mode == ENGINE_MODE_LATENCY)
+        bytes += sizeof(struct engine_latency);
     int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
     struct stat status;
     if (fd >= 0 && (fstat(fd, &status) || (uint64_t)status.st_size < bytes))
@@ -234,8 +240,13 @@ static void result_open(int fd)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "the result cannot be mapped: %s", strerror(errno));
     engine_result = map;
     engine_result->magic = ENGINE_RESULT_MAGIC;
-    engine_result->bytes = bytes;
+    engine_result->bytes = sizeof(struct engine_result);
     atomic_store(&engine_result->phase, ENGINE_STARTED);
+}
+
+static struct engine_latency *result_latency(void)
+{
+    return (struct engine_latency *)((char *)engine_result + ENGINE_LATENCY_AT);
 }
 
 static replay_loop *loop_for(const struct engine_settings *settings)
@@ -244,6 +255,8 @@ static replay_loop *loop_for(const struct engine_settings *settings)
                                               replay_time_full};
     if (settings->mode == ENGINE_MODE_VERIFY)
         return replay_verify;
+    if (settings->mode == ENGINE_MODE_LATENCY)
+        return replay_latency;
     return settings->mode == ENGINE_MODE_MEMORY ? replay_memory : time_loops[settings->touch];
 }
 
@@ -270,35 +283,68 @@ static bool next_window(struct plan *plan, struct plan_file *file)
     return true;
 }
 
+/* What a mode does before and after each window, outside of what is timed. */
+static void window_begins(struct plan *plan, struct replay *replay, struct proc_footprint startup,
+                          bool first)
+{
+    switch (plan->settings->mode) {
+    case ENGINE_MODE_TIME:
+        break;
+    case ENGINE_MODE_MEMORY:
+        if (first)
+            sampler_open(replay, plan->events_claimed, startup);
+        sampler_resume();
+        break;
+    case ENGINE_MODE_LATENCY:
+        if (first)
+            latency_open(result_latency(), plan->events_claimed);
+        latency_resume(&plan->window);
+        break;
+    case ENGINE_MODE_VERIFY:
+        verify_resume(&plan->window);
+        break;
+    }
+}
+
+static void window_ends(struct plan *plan)
+{
+    switch (plan->settings->mode) {
+    case ENGINE_MODE_TIME:
+        break;
+    case ENGINE_MODE_MEMORY:
+        sampler_pause();
+        break;
+    case ENGINE_MODE_LATENCY:
+        latency_pause(&plan->window, plan->calls - plan->window.calls);
+        break;
+    case ENGINE_MODE_VERIFY:
+        verify_pause();
+        break;
+    }
+}
+
 static void run_windows(struct plan *plan, struct plan_file *file, struct replay *replay,
                         struct proc_footprint startup)
 {
-    bool memory = plan->settings->mode == ENGINE_MODE_MEMORY;
-    bool verifies = plan->settings->mode == ENGINE_MODE_VERIFY;
+    enum engine_mode mode = plan->settings->mode;
     bool first = true;
     while (next_window(plan, file)) {
         tables_grow(replay, plan);
         threads_prepare(&plan->window);
-        if (memory && first)
-            sampler_open(replay, plan->events_claimed, startup);
-        if (memory)
-            sampler_resume();
-        if (verifies)
-            verify_resume(&plan->window);
+        window_begins(plan, replay, startup, first);
         atomic_store(&engine_result->phase, ENGINE_REPLAYING);
         crash_window(plan->calls - plan->window.calls);
         threads_run(&plan->window);
         atomic_store(&engine_result->progress, plan->calls);
-        if (memory)
-            sampler_pause();
-        if (verifies)
-            verify_pause();
+        window_ends(plan);
         first = false;
     }
-    if (memory && first) {
+    if (first && mode == ENGINE_MODE_MEMORY) {
         sampler_open(replay, 0, startup);
         sampler_resume();
     }
+    if (first && mode == ENGINE_MODE_LATENCY)
+        latency_open(result_latency(), 0);
 }
 
 /* Leaves the plan for the runs to come, so that none of them has to make it. */
@@ -322,7 +368,7 @@ int main(int argc, char **argv)
     struct proc_footprint startup = {0};
     if (memory)
         startup = proc_allocator_footprint();
-    result_open(options.result_fd);
+    result_open(options.result_fd, options.settings.mode);
     if (memory || verifies)
         replay.usable_known = proc_same_file((void *)malloc, (void *)malloc_usable_size);
     replay.touch = options.settings.touch;
@@ -344,6 +390,8 @@ int main(int argc, char **argv)
         run_windows(&plan, file, &replay, startup);
     if (verifies)
         verify_close();
+    if (options.settings.mode == ENGINE_MODE_LATENCY && !options.plan_only)
+        latency_close();
     threads_close();
     engine_result->operations = plan.calls;
     engine_result->skipped = plan.skipped;
@@ -356,5 +404,7 @@ int main(int argc, char **argv)
     plan_file_close(file, &plan);
     if (options.print)
         print_result(engine_result, options.series);
+    if (options.print && options.settings.mode == ENGINE_MODE_LATENCY)
+        print_latency(result_latency());
     return violations_fail() ? HEAPTAPE_EXIT_CHECK_FAILED : HEAPTAPE_EXIT_OK;
 }

@@ -26,7 +26,7 @@
 
 enum plan_code {
     PLAN_MALLOC = PLAN_QUADS, /* size > 0 */
-    PLAN_FREE,
+    PLAN_FREE, /* size: of the block where the plan tracks sizes, capped; else nothing */
     PLAN_CALLOC,      /* size > 0 */
     PLAN_REALLOC_NEW, /* realloc(NULL, size), size > 0 */
     PLAN_REALLOC,     /* size > 0; nothing but the first byte of it is touched */

@@ -19,7 +19,7 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     tape_track_init(&plan->track);
     bool memory = settings->mode == ENGINE_MODE_MEMORY;
     bool verify = settings->mode == ENGINE_MODE_VERIFY;
-    plan->quick = !memory && !verify && settings->touch < ENGINE_TOUCH_PAGE;
+    plan->quick = settings->mode == ENGINE_MODE_TIME && settings->touch < ENGINE_TOUCH_PAGE;
     /* Waits take places too. */
     bool waits = plan->several || settings->speed > 0;
     window_open(&plan->window, waits ? 2 * totals.events : totals.events, settings->plan_bytes,
@@ -137,12 +137,19 @@ static inline uint32_t put_realloc(struct plan *plan, uint32_t thread,
                     (struct plan_side){.size = event->size, .old_size = old_size});
 }
 
+/* Its size is for latency mode's size classes. */
+static inline uint32_t put_free(struct plan *plan, uint32_t thread, uint32_t object, uint64_t size)
+{
+    uint32_t slot = slot_old(plan, thread, object);
+    return put_short(plan, thread, PLAN_FREE, slot, size < UINT32_MAX ? size : UINT32_MAX);
+}
+
 static inline uint32_t put_event(struct plan *plan, uint32_t thread, const struct tape_event *event,
                                  uint64_t old_size)
 {
     switch (event->kind) {
     case TAPE_FREE:
-        return put_short(plan, thread, PLAN_FREE, slot_old(plan, thread, event->object), 0);
+        return put_free(plan, thread, event->object, old_size);
     case TAPE_FREE_NULL:
         return put_short(plan, thread, PLAN_FREE_NULL, 0, 0);
     case TAPE_USABLE_SIZE:
@@ -167,8 +174,7 @@ static void put_done(struct plan *plan, uint32_t thread, uint32_t object, uint32
 /* An allocation of an id that is live, in a damaged tape: the block that had the id goes first. */
 static void put_lost_free(struct plan *plan, uint32_t thread, uint32_t object)
 {
-    uint32_t slot = slot_old(plan, thread, object);
-    put_done(plan, thread, object, put_short(plan, thread, PLAN_FREE, slot, 0), true);
+    put_done(plan, thread, object, put_free(plan, thread, object, 0), true);
 }
 
 static bool is_call(unsigned kind)

@@ -86,3 +86,30 @@ void print_result(const struct engine_result *result, bool series)
              s->resident_bytes);
     }
 }
+
+void print_latency(const struct engine_latency *latency)
+{
+    static const char *const kinds[LATENCY_KINDS] = {"malloc", "calloc", "realloc", "aligned",
+                                                     "free"};
+    static struct latency_histogram all;
+    const double resolution = latency->resolution_ticks;
+    line("ns_per_tick %.9f\nclock_cost_ns %.2f\nclock_cost_after_ns %.2f\nclock_resolution_ns "
+         "%.2f\npreemptions %" PRIu64 "\nhas_tsc %u\n",
+         latency->ns_per_tick, latency->cost_ticks * latency->ns_per_tick,
+         latency->cost_after_ticks * latency->ns_per_tick, latency_resolution_ns(latency),
+         latency->preemptions, latency->has_tsc);
+    for (unsigned kind = 0; kind < LATENCY_KINDS; kind++) {
+        memset(&all, 0, sizeof(all));
+        for (unsigned class = 0; class < LATENCY_CLASSES; class ++)
+            latency_merge(&all, &latency->histograms[kind][class]);
+        if (!all.count)
+            continue;
+        line("%s_count %" PRIu64 "\n%s_ns_mean %.1f\n", kinds[kind], all.count, kinds[kind],
+             latency_ns(latency, (double)all.sum_ticks / (double)all.count));
+        static const double shares[] = {0.5, 0.9, 0.99, 0.999, 0.9999};
+        for (unsigned i = 0; i < sizeof(shares) / sizeof(shares[0]); i++)
+            line("%s_ns_p%g %.1f\n", kinds[kind], shares[i] * 100,
+                 latency_ns(latency, latency_percentile(&all, shares[i], resolution)));
+        line("%s_ns_max %.1f\n", kinds[kind], latency_ns(latency, (double)all.max_ticks));
+    }
+}

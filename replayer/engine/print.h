@@ -4,8 +4,11 @@
 #define HEAPTAPE_REPLAYER_PRINT_H
 
 #include <stdbool.h>
+#include "replayer/engine/latency_result.h"
 #include "replayer/engine/result.h"
 
 void print_result(const struct engine_result *result, bool series);
+/* Latency mode's, by kind. */
+void print_latency(const struct engine_latency *latency);
 
 #endif

@@ -61,7 +61,7 @@ struct replay {
 };
 
 replay_loop replay_time_none, replay_time_first, replay_time_page, replay_time_full, replay_memory,
-    replay_verify;
+    replay_latency, replay_verify;
 
 /* A call in its long form: the slot and the counts in `self` take what it gave. */
 void replay_call(struct replay *replay, struct replay_thread *self, const struct plan_side *side,

@@ -117,4 +117,7 @@ struct engine_result {
     struct engine_sample series[ENGINE_SERIES_MAX];
 };
 
+/* Latency mode: struct engine_latency (latency_result.h) stands this far into the mapping. */
+#define ENGINE_LATENCY_AT ((sizeof(struct engine_result) + 4095) / 4096 * 4096)
+
 #endif
