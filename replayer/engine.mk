@@ -40,6 +40,17 @@ $(TESTS)/engine_timetable_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_timeta
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
+TEST_PROGRAMS += $(TESTS)/engine_slow.so
+$(TESTS)/engine_slow.so: $(OBJ)/tests/stress/engine_slow.pic.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/latency_histogram_test
+SANITIZE_PROGRAMS += $(TESTS)/latency_histogram_test
+$(TESTS)/latency_histogram_test: $(OBJ)/tests/unit/latency_histogram_test.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) -o $@
+
 TEST_PROGRAMS += $(TESTS)/engine_plan_test
 SANITIZE_PROGRAMS += $(TESTS)/engine_plan_test
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include "replayer/engine/latency.h"
 #include "replayer/engine/latency_clock.h"
-#include "replayer/engine/pace.h"
 #include "replayer/engine/replay.h"
 #include "replayer/engine/thread_tls.h"
 #include "replayer/engine/touch.h"
@@ -130,9 +129,6 @@ static inline __attribute__((always_inline)) void loop(struct replay *replay,
             break;
         case PLAN_PROGRESS:
             atomic_fetch_add_explicit(&engine_result->progress, op->size, memory_order_relaxed);
-            break;
-        case PLAN_CLOCK:
-            pace_wait(replay, self, &replay->side[op->size]);
             break;
         case PLAN_NEXT:
             op = replay->ops + op->size - 1;
