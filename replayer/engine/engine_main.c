@@ -228,9 +228,8 @@ static struct options options_parse(int argc, char **argv)
 
 static void result_open(int fd, enum engine_mode mode)
 {
-    size_t bytes = ENGINE_LATENCY_AT;
-    if (mode == ENGINE_MODE_LATENCY)
-        bytes += sizeof(struct engine_latency);
+    size_t bytes = mode == ENGINE_MODE_LATENCY ? ENGINE_LATENCY_AT + sizeof(struct engine_latency)
+                                               : sizeof(struct engine_result);
     int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
     struct stat status;
     if (fd >= 0 && (fstat(fd, &status) || (uint64_t)status.st_size < bytes))
