@@ -9,7 +9,7 @@ static void *malloc_wrong(size_t size)
     wrong_lock();
     if (victim && ++age == 100) {
         if (bench_block(victim)->live)
-            memcpy(victim, &victim, sizeof(victim));
+            *(char **)(void *)victim = victim;
         victim = NULL;
     }
     if (!victim && size >= 32 && size <= 64 && EVERY(50)) {
