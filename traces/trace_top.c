@@ -142,7 +142,6 @@ static void count_all(struct top *top)
     const struct tape_event *events;
     size_t count;
     struct tape_error error;
-    tape_reader_on_extra(top->reader, NULL, NULL);
     tape_reader_rewind(top->reader);
     tape_track_init(&top->track);
     while ((status = tape_reader_next(top->reader, &events, &count, &error)) == TAPE_OK ||
@@ -370,6 +369,29 @@ static void take_options(int argc, char **argv, struct top *top)
     top->path = argv[optind];
 }
 
+/* First of all, without the events: a long tape that has none is told at once. */
+static void take_sites(struct top *top)
+{
+    const struct tape_event *events;
+    size_t count;
+    enum tape_status status;
+    struct tape_error error;
+    if (!tape_reader_totals(top->reader).file_bytes)
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: is read more than once: name a file, not a pipe",
+                top->path);
+    tape_reader_on_extra(top->reader, take_extra, top);
+    tape_reader_pass_over_events(top->reader);
+    while ((status = tape_reader_next(top->reader, &events, &count, &error)) != TAPE_END)
+        if (status != TAPE_OK && status != TAPE_DAMAGED) /* damage is told with the events */
+            cli_die_error(&error);
+    if (!tape_sites_highest(top->sites))
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT,
+                "%s: no call sites on this tape; record it with heaptape record --sites",
+                top->path);
+    tape_reader_on_extra(top->reader, NULL, NULL);
+    tape_reader_rewind(top->reader);
+}
+
 int trace_top(int argc, char **argv)
 {
     struct top *top = calloc(1, sizeof *top);
@@ -383,13 +405,9 @@ int trace_top(int argc, char **argv)
     take_options(argc, argv, top);
     if (tape_reader_open(top->path, &top->reader, &error) != TAPE_OK)
         cli_die_error(&error);
-    tape_reader_on_extra(top->reader, take_extra, top);
+    take_sites(top);
     if (tape_summarize(top->reader, &top->summary, &error) != TAPE_OK)
         cli_die_error(&error);
-    if (!tape_sites_highest(top->sites))
-        cli_die(HEAPTAPE_EXIT_BAD_INPUT,
-                "%s: no call sites on this tape; record it with heaptape record --sites",
-                top->path);
     top->use_count = tape_sites_highest(top->sites) + 1;
     top->uses = calloc(top->use_count, sizeof *top->uses);
     if (!top->uses)

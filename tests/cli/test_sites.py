@@ -137,6 +137,14 @@ def test_a_tape_is_the_same_apart_from_sites(tmp_path):
     assert a["by_kind"] == b["by_kind"] and a["peak_live_bytes"] == b["peak_live_bytes"]
 
 
+def test_what_cannot_be_read_twice_is_told(tmp_path):
+    record(tmp_path / "x.tape", [CASES / "sites_case"], "--sites", "-q")
+    with subprocess.Popen(["cat", tmp_path / "x.tape"], stdout=subprocess.PIPE) as cat:
+        done = run([TRACE, "top", "/dev/stdin"], stdin=cat.stdout)
+        cat.stdout.close()
+    assert done.returncode == 3 and done.stdout == b"" and b"name a file, not a pipe" in done.stderr
+
+
 def test_slices_keep_their_sites(tmp_path):
     record(tmp_path / "x.tape", [CASES / "sites_case"], "--sites=3", "-q")
     done = run([TRACE, "slice", "--events=150:", "-o", tmp_path / "y.tape", tmp_path / "x.tape"])
