@@ -13,8 +13,8 @@
 #include "traces/error.h"
 
 enum engine_mode {
-    ENGINE_MODE_TIME,   /* as fast as it goes; nothing is sampled */
-    ENGINE_MODE_MEMORY, /* R, U, H and P sampled; the time is not the allocator's alone */
+    ENGINE_MODE_TIME,    /* as fast as it goes; nothing is sampled */
+    ENGINE_MODE_MEMORY,  /* R, U, H and P sampled; the time is not the allocator's alone */
     ENGINE_MODE_LATENCY, /* every call timed by itself (latency.h) */
     ENGINE_MODE_VERIFY, /* every answer of the allocator's checked; no time, no memory (verify.h) */
 };

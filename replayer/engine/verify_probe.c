@@ -40,18 +40,18 @@ static bool is_free(const struct verify_block *block)
     uint64_t affordable = 1 + TRIAL_BYTES / (block->size + 1);
     int tries = affordable < TRIALS_MAX ? (int)affordable : TRIALS_MAX;
     uintptr_t address = atomic_load_explicit(&block->address, memory_order_relaxed);
-    void *trials[TRIALS_MAX];
+    uintptr_t trials[TRIALS_MAX];
     int made = 0;
     bool again = false;
     while (!again && made < tries) {
         uintptr_t trial = (uintptr_t)malloc(block->size);
-        trials[made++] = (void *)trial;
+        trials[made++] = trial;
         again = trial && trial < address + block->size && address < trial + block->size;
     }
-    while (made--)
-        if (!again || made) /* the last one is the block itself, which is lost */
-            replay_free(trials[made]);
-    return again;
+    made -= again; /* the last one is the block itself, which is lost */
+    for (int i = 0; i < made; i++)
+        replay_free((void *)trials[i]);
+    return again; /* NOLINT(clang-analyzer-unix.Malloc) */
 }
 
 /* What a failed realloc has done to the block. False: freed it. */
