@@ -129,14 +129,20 @@ def test_a_bug_is_found_and_named(heaptape, tapes, name):
     assert kind == "crashed" or f"{kind}: {first['what']}" in answer["detail"]
 
 
+def dump(heaptape, tape):
+    """Lane, call and the rest (object, size) of each event."""
+    events = {}
+    for line in heaptape("trace", "dump", tape).stdout.splitlines():
+        index, _, lane, call, rest = (line.split(None, 4) + [""])[:5]
+        events[int(index)] = (int(lane), call, rest.split())
+    return events
+
+
 @pytest.mark.parametrize("name", ("aligned_to_8", "cross_free", "calloc_dirty", "free_crashes", "realloc_shifts"))
 def test_the_event_named_is_the_one(heaptape, tapes, name):
-    """Index, call, lane and size are those of the tape, also with several lanes and windows."""
+    """Index, call, lane and size are those of the tape, also with several lanes."""
     for shape in ("one", "four"):
-        dumped = {}
-        for line in heaptape("trace", "dump", tapes[shape]).stdout.splitlines():
-            index, _, lane, call, rest = (line.split(None, 4) + [""])[:5]
-            dumped[int(index)] = (int(lane), call, rest.split())
+        dumped = dump(heaptape, tapes[shape])
         answer, _ = verify(heaptape, tapes[shape], wrong(name))
         for violation in answer["violations_listed"]:
             if violation["event"] is None:
@@ -146,9 +152,20 @@ def test_the_event_named_is_the_one(heaptape, tapes, name):
             if violation["kind"] in ("misaligned", "not_zero"):
                 assert str(violation["size_bytes"]) in rest
             if violation["kind"] in ("realloc_lost", "damaged"):
-                object_id = rest[0]
-                assert dumped[violation["block_event"]][2][0] == object_id
+                assert dumped[violation["block_event"]][2][0] == rest[0]  # the object
                 assert violation["block_event"] <= violation["sound_event"] <= violation["event"]
+
+
+def test_the_event_named_is_the_one_in_every_window(heaptape, tapes):
+    dumped = dump(heaptape, tapes["four"])
+    result = run_engine(tapes["four"], "--plan-memory=256k", preload=BUILD / "tests/libwrong_null_sometimes.so")
+    lines = [line.split() for line in result.stdout.splitlines() if line.startswith("null ")]
+    named = [dict(zip(words[1::2], words[2::2])) for words in lines]
+    assert len(named) >= 5
+    assert max(int(violation["event"]) for violation in named) > 40000  # a window of 256 KiB has some 20,000
+    for violation in named:
+        lane, call, rest = dumped[int(violation["event"])]
+        assert lane == int(violation["lane"]) and call == "malloc" and violation["size"] in rest
 
 
 @pytest.mark.parametrize("allocator", SOUND)
