@@ -2,7 +2,7 @@
 # free must be visible to the loader: see thread_tls.h.
 PROGRAMS += $(LIBEXEC)/heaptape-engine
 
-ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pace timetable pages proc sampler crash print call \
+ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pace timetable pages proc sampler warm system_calls crash print call \
 	memory_loop time_loop latency latency_loop verify verify_loop verify_probe shadow pattern guard own violation
 ENGINE_OBJECTS := $(patsubst %,$(OBJ)/replayer/engine/%.o,$(ENGINE_SOURCES))
 ENGINE_CFLAGS := -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-plt
@@ -14,14 +14,15 @@ $(LIBEXEC)/heaptape-engine: $(ENGINE_OBJECTS) $(TAPE_LIB)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -pthread -Wl,-z,now -Wl,--export-dynamic-symbol=calloc -Wl,--export-dynamic-symbol=free $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
-# What the engine's tests need: random tapes with known counts, and a preload that counts.
-TEST_PROGRAMS += $(TESTS)/engine_tape $(TESTS)/engine_count.so
+# What the engine's tests need: random tapes with known counts, a preload that counts the heap's calls, and one
+# that makes a known number of system calls.
+TEST_PROGRAMS += $(TESTS)/engine_tape $(TESTS)/engine_count.so $(TESTS)/engine_calls.so
 
 $(TESTS)/engine_tape: $(OBJ)/tests/stress/engine_tape.o $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(TAPE_LDLIBS) -o $@
 
-$(TESTS)/engine_count.so: $(OBJ)/tests/stress/engine_count.pic.o
+$(TESTS)/engine_count.so $(TESTS)/engine_calls.so: $(TESTS)/%.so: $(OBJ)/tests/stress/%.pic.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@
 

@@ -25,6 +25,7 @@
 #include "replayer/engine/proc.h"
 #include "replayer/engine/replay.h"
 #include "replayer/engine/sampler.h"
+#include "replayer/engine/system_calls.h"
 #include "replayer/engine/threads.h"
 #include "replayer/engine/verify.h"
 #include "replayer/engine/violation.h"
@@ -311,6 +312,7 @@ static void window_ends(struct plan *plan)
     case ENGINE_MODE_TIME:
         break;
     case ENGINE_MODE_MEMORY:
+        threads_settle();
         sampler_pause();
         break;
     case ENGINE_MODE_LATENCY:
@@ -341,6 +343,7 @@ static void run_windows(struct plan *plan, struct plan_file *file, struct replay
     if (first && mode == ENGINE_MODE_MEMORY) {
         sampler_open(replay, 0, startup);
         sampler_resume();
+        sampler_pause();
     }
     if (first && mode == ENGINE_MODE_LATENCY)
         latency_open(result_latency(), 0);
@@ -378,7 +381,9 @@ int main(int argc, char **argv)
     struct plan_file *file = plan_file_open(options.plan_fd, &options.settings);
     if (!plan_file_load(file, &plan))
         plan_open(&plan, &options.settings);
-    threads_open(&replay, plan.several ? &plan.lanes : NULL);
+    threads_open(&replay, plan.several ? &plan.lanes : NULL, memory);
+    if (memory)
+        system_calls_open();
     crash_open(&replay);
     if (verifies)
         verify_open(&replay, &options.settings);

@@ -4,6 +4,7 @@
  * accounting's.
  */
 #include <malloc.h>
+#include <x86intrin.h>
 #include "replayer/engine/replay.h"
 #include "replayer/engine/sampler.h"
 #include "replayer/engine/touch.h"
@@ -15,9 +16,11 @@ static void add(_Atomic uint64_t *sum, uint64_t value)
     atomic_store_explicit(sum, now + value, memory_order_relaxed);
 }
 
+#define TIMED_STRIDE 64 /* one of so many accounts is timed */
+
 /* The slot's block out of R and U; then `size` (and what is usable of it) in. */
-static void account(struct replay *replay, struct replay_thread *self, uint32_t slot, bool leaves,
-                    bool comes, uint64_t size)
+static void account_block(struct replay *replay, struct replay_thread *self, uint32_t slot,
+                          bool leaves, bool comes, uint64_t size)
 {
     struct replay_block *block = &replay->blocks[slot];
     struct replay_block before = leaves ? *block : (struct replay_block){0};
@@ -33,6 +36,31 @@ static void account(struct replay *replay, struct replay_thread *self, uint32_t 
     *block = after;
     add(&self->requested_bytes, after.requested_bytes - before.requested_bytes);
     add(&self->usable_bytes, after.usable_bytes - before.usable_bytes);
+}
+
+/* What reading the counter twice takes. */
+static uint64_t empty_ticks(void)
+{
+    uint64_t least = UINT64_MAX;
+    for (int i = 0; i < 16; i++) {
+        uint64_t begin = __rdtsc(), ticks = __rdtsc() - begin;
+        least = ticks < least ? ticks : least;
+    }
+    return least;
+}
+
+static void account(struct replay *replay, struct replay_thread *self, uint32_t slot, bool leaves,
+                    bool comes, uint64_t size)
+{
+    if (ENGINE_LIKELY(self->accounts++ % TIMED_STRIDE)) {
+        account_block(replay, self, slot, leaves, comes, size);
+        return;
+    }
+    uint64_t begin = __rdtsc();
+    account_block(replay, self, slot, leaves, comes, size);
+    uint64_t ticks = __rdtsc() - begin;
+    self->accounts_timed++;
+    self->account_ticks += ticks > self->empty_ticks ? ticks - self->empty_ticks : 0;
 }
 
 static void run_call(struct replay *replay, struct replay_thread *self, const struct plan_op *op)
@@ -55,6 +83,8 @@ static void run_call(struct replay *replay, struct replay_thread *self, const st
 
 void replay_memory(struct replay *replay, struct replay_thread *self)
 {
+    if (!self->empty_ticks)
+        self->empty_ticks = empty_ticks();
     for (const struct plan_op *op = self->first;; op++) {
         self->position = op;
         switch (plan_op_code(*op)) {

@@ -16,7 +16,8 @@ static struct ranges *own = &sets[0], *merged = &sets[1];
 static void append(struct ranges *ranges, uint64_t start, uint64_t end)
 {
     if (start < end && ranges->count < RANGES_MAX)
-        ranges->table[ranges->count++] = (struct proc_range){start, end, true};
+        ranges->table[ranges->count++] =
+            (struct proc_range){.start = start, .end = end, .foreign = true};
 }
 
 static void read_ranges(struct ranges *ranges)

@@ -41,7 +41,11 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(pace_late)                                                                                   \
     X(verified_blocks)                                                                             \
     X(verified_bytes)                                                                              \
-    X(realloc_moved) X(realloc_in_place) X(lanes) X(held_known) X(series_count) X(damaged)
+    X(realloc_moved)                                                                               \
+    X(realloc_in_place)                                                                            \
+    X(lanes)                                                                                       \
+    X(held_known) X(series_count) X(damaged) X(sampling_ns) X(accounting_ns) X(exact_resident)     \
+        X(huge_bytes_at_peak) X(huge_peak_resident_bytes) X(system_calls_known)
 
 /* Verify mode's: raw, one a line. heaptape replay --verify puts them in words. */
 static void print_violations(const struct engine_result *result)
@@ -64,6 +68,21 @@ static void print_violations(const struct engine_result *result)
     }
 }
 
+static void print_calls(const struct engine_result *result)
+{
+    static const char *const words[] = {
+#define X(name, word) word,
+        ENGINE_SYSTEM_CALLS(X)
+#undef X
+    };
+    for (unsigned i = 0; i < ENGINE_CALL_LIMIT && result->system_calls_known; i++) {
+        const struct engine_call_count *count = &result->system_calls[i];
+        line("call_%s_calls %" PRIu64 "\ncall_%s_failed %" PRIu64 "\ncall_%s_bytes %" PRIu64 "\n",
+             words[i], (uint64_t)count->calls, words[i], (uint64_t)count->failed, words[i],
+             (uint64_t)count->bytes);
+    }
+}
+
 void print_result(const struct engine_result *result, bool series)
 {
     line("phase %u\n", result->phase);
@@ -74,16 +93,20 @@ void print_result(const struct engine_result *result, bool series)
     if (result->operations)
         line("ns_per_operation %.3f\n", (double)result->timed_ns / (double)result->operations);
     print_violations(result);
+    print_calls(result);
     /* Of the whole process; memory mode sets it back now and then. */
     line("process_peak_resident_bytes %" PRIu64 "\n", proc_high_water());
     if (!series)
         return;
-    line("operation,time_ns,requested_bytes,usable_bytes,held_bytes,resident_bytes\n");
+    line("operation,time_ns,requested_bytes,usable_bytes,held_bytes,resident_bytes,huge_bytes,"
+         "minor_faults,major_faults,system_calls\n");
     for (uint32_t i = 0; i < result->series_count; i++) {
         const struct engine_sample *s = &result->series[i];
-        line("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+        line("%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRId64
+             ",%" PRIu64 ",%" PRIu64 ",%" PRId64 "\n",
              s->operation, s->time_ns, s->requested_bytes, s->usable_bytes, s->held_bytes,
-             s->resident_bytes);
+             s->resident_bytes, (int64_t)s->huge_bytes, s->minor_faults, s->major_faults,
+             (int64_t)s->system_calls); /* -1: unknown */
     }
 }
 

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include "replayer/engine/engine.h"
@@ -49,40 +51,44 @@ struct proc_statm proc_statm(void)
         at += *at == ' ';
     }
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    return (struct proc_statm){fields[1] * page, fields[5] * page};
+    return (struct proc_statm){fields[1] * page, fields[5] * page, (fields[1] - fields[2]) * page};
 }
 
-/* The kilobytes behind `key` in a file of "key: number kB" lines, as bytes; 0 where there is none.
- */
-static uint64_t kilobytes(int fd, const char *key)
+/* The number behind `key` in the text of a file of "key: number" lines; 0 where there is none. */
+static uint64_t behind(const char *text, const char *key, unsigned base)
 {
-    char text[4096];
-    ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
-    if (got <= 0)
-        return 0;
-    text[got] = 0;
     const char *at = strstr(text, key);
     if (!at)
         return 0;
     at += strlen(key);
     while (*at == ' ' || *at == '\t')
         at++;
-    return number(&at, 10) << 10;
+    return number(&at, base);
 }
 
-uint64_t proc_rollup_resident(void)
+/* All of a small file of /proc; "" where it cannot be read. */
+static void text_of(int fd, char *text, size_t bytes)
 {
-    return kilobytes(rollup_fd, "\nRss:");
+    ssize_t got = fd < 0 ? 0 : pread(fd, text, bytes - 1, 0);
+    text[got > 0 ? got : 0] = 0;
+}
+
+struct proc_rollup proc_rollup(void)
+{
+    char text[4096];
+    text_of(rollup_fd, text, sizeof(text));
+    return (struct proc_rollup){behind(text, "\nRss:", 10) << 10,
+                                behind(text, "\nAnonHugePages:", 10) << 10};
 }
 
 uint64_t proc_high_water(void)
 {
+    char text[4096];
     int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    uint64_t bytes = kilobytes(fd, "\nVmHWM:");
-    close(fd);
-    return bytes;
+    text_of(fd, text, sizeof(text));
+    if (fd >= 0)
+        close(fd);
+    return behind(text, "\nVmHWM:", 10) << 10;
 }
 
 void proc_reset_high_water(void)
@@ -136,6 +142,7 @@ static char *lines_next(struct lines *lines)
 struct mapping {
     uint64_t start, end;
     bool writable;  /* and private */
+    char rights[5]; /* "rwxp" */
     char path[512]; /* "" = anonymous; cut where longer */
 };
 
@@ -153,8 +160,10 @@ static bool mapping_parse(const char *line, struct mapping *ret)
     for (int fields = 0; fields < 4 && *at; fields++) {
         while (*at == ' ')
             at++;
-        if (fields == 0)
-            ret->writable = at[0] && at[1] == 'w' && at[2] && at[3] == 'p';
+        if (fields == 0) {
+            memcpy(ret->rights, at, strnlen(at, 4));
+            ret->writable = ret->rights[1] == 'w' && ret->rights[3] == 'p';
+        }
         while (*at && *at != ' ')
             at++;
     }
@@ -218,6 +227,25 @@ static const char *engine_path(void)
     return path;
 }
 
+static struct proc_range range_of(const struct mapping *mapping, bool foreign)
+{
+    uint8_t kind = PROC_FILE;
+    if (!mapping->path[0])
+        kind = PROC_ANONYMOUS;
+    else if (!strcmp(mapping->path, "[heap]"))
+        kind = PROC_HEAP;
+    else if (mapping->path[0] == '[')
+        kind = PROC_SPECIAL;
+    return (struct proc_range){.start = mapping->start,
+                               .end = mapping->end,
+                               .foreign = foreign,
+                               .readable = mapping->rights[0] == 'r',
+                               .writable = mapping->rights[1] == 'w',
+                               .executable = mapping->rights[2] == 'x',
+                               .shared = mapping->rights[3] == 's',
+                               .kind = kind};
+}
+
 size_t proc_ranges(struct proc_range *ret_ranges, size_t limit)
 {
     static struct lines lines;
@@ -233,7 +261,7 @@ size_t proc_ranges(struct proc_range *ret_ranges, size_t limit)
             continue;
         ours = is_allocators(&mapping, engine, file_end, !ours, &bss);
         file_end = mapping.path[0] == '/' ? mapping.end : 0;
-        ret_ranges[count++] = (struct proc_range){mapping.start, mapping.end, !ours};
+        ret_ranges[count++] = range_of(&mapping, !ours);
     }
     close(lines.fd);
     return count;
@@ -265,6 +293,46 @@ struct proc_footprint proc_allocator_footprint(void)
     }
     close(lines.fd);
     return total;
+}
+
+/* Linux's names of a directory's entries, without the heap that opendir() asks. */
+struct directory_entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t bytes;
+    uint8_t type;
+    char name[];
+};
+
+static bool blocks(const char *thread, int signal_number)
+{
+    char path[64], text[4096];
+    snprintf(path, sizeof(path), "/proc/self/task/%.16s/status", thread);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    text_of(fd, text, sizeof(text));
+    if (fd >= 0)
+        close(fd);
+    return behind(text, "\nSigBlk:", 16) >> (signal_number - 1) & 1;
+}
+
+unsigned proc_threads(int signal_number, unsigned *ret_blocked)
+{
+    _Alignas(8) char entries[4096];
+    unsigned threads = 0, blocked = 0;
+    int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (long got; fd >= 0 && (got = syscall(SYS_getdents64, fd, entries, sizeof(entries))) > 0;)
+        for (long at = 0; at < got;) {
+            const struct directory_entry *entry = (void *)(entries + at);
+            at += entry->bytes;
+            if (entry->name[0] == '.')
+                continue;
+            threads++;
+            blocked += blocks(entry->name, signal_number);
+        }
+    if (fd >= 0)
+        close(fd);
+    *ret_blocked = blocked;
+    return threads;
 }
 
 bool proc_same_file(const void *a, const void *b)

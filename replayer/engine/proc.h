@@ -11,13 +11,17 @@
 
 struct proc_statm {
     uint64_t resident_bytes;
-    uint64_t data_bytes; /* private writable mappings, brk and stacks */
+    uint64_t data_bytes;      /* private writable mappings, brk and stacks */
+    uint64_t anonymous_bytes; /* of resident_bytes: neither files' nor shared */
 };
 
 void proc_open(void);
 struct proc_statm proc_statm(void);
+struct proc_rollup {
+    uint64_t resident_bytes, huge_bytes; /* Rss; AnonHugePages */
+};
 /* Exact on every kernel; the kernel walks all pages for it. 0 where it has no such file. */
-uint64_t proc_rollup_resident(void);
+struct proc_rollup proc_rollup(void);
 /* Sets the high-water mark of resident memory to what is resident now. Needs no permission. */
 void proc_reset_high_water(void);
 /*
@@ -41,13 +45,20 @@ struct proc_footprint {
 /* Call it before the engine maps anything of its own. */
 struct proc_footprint proc_allocator_footprint(void);
 
+enum proc_range_kind { PROC_ANONYMOUS, PROC_FILE, PROC_HEAP, PROC_SPECIAL };
+
 /* A mapping of the process. */
 struct proc_range {
     uint64_t start, end;
     bool foreign; /* by its name not the allocator's: see proc_footprint */
+    bool readable, writable, executable, shared;
+    uint8_t kind; /* enum proc_range_kind; PROC_HEAP: brk, PROC_SPECIAL: a name of the kernel's */
 };
 /* All mappings, lowest first; returns their number, at most `limit`. One thread at a time. */
 size_t proc_ranges(struct proc_range *ret_ranges, size_t limit);
+
+/* The threads of the process; *ret_blocked: how many of them block the signal. */
+unsigned proc_threads(int signal_number, unsigned *ret_blocked);
 
 /* Whether both addresses lie in the same file's mappings. */
 bool proc_same_file(const void *a, const void *b);

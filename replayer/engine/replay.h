@@ -35,6 +35,9 @@ struct replay_thread {
     uint64_t pace_cpu_ns;     /* paced: processor time that waiting for moments took */
     uint64_t pace_max_lag_ns; /* how late the latest of its moments was kept */
     uint64_t pace_late;       /* operations later than PACE_LATE_NS */
+    /* Memory mode: how often R and U were brought up to date, how many times of those were timed,
+     * and what those took in ticks of the time-stamp counter; and what reading it twice takes. */
+    uint64_t accounts, accounts_timed, account_ticks, empty_ticks;
 };
 
 /* Memory mode: what a slot's block stands for in R and U. */

@@ -13,6 +13,7 @@
 
 #define ENGINE_RESULT_MAGIC UINT64_C(0x3152475441504548)
 #define ENGINE_SERIES_MAX   4096
+#define ENGINE_UNKNOWN      UINT64_MAX /* a figure that could not be had */
 
 enum engine_phase { ENGINE_STARTED, ENGINE_PLANNED, ENGINE_REPLAYING, ENGINE_DONE, ENGINE_ERROR };
 
@@ -25,6 +26,42 @@ struct engine_sample {
     uint64_t usable_bytes;    /* U */
     uint64_t held_bytes;      /* H */
     uint64_t resident_bytes;  /* P */
+    uint64_t huge_bytes;      /* of P in huge pages; ENGINE_UNKNOWN where it was not read */
+    uint64_t minor_faults, major_faults; /* in the replay so far, of all threads */
+    uint64_t system_calls;               /* of ENGINE_SYSTEM_CALLS so far, or ENGINE_UNKNOWN */
+};
+
+/*
+ * The system calls that memory mode counts: X(NAME, "name"). What `bytes` of each are is said
+ * behind it. analysis/METRICS.md explains them.
+ */
+#define ENGINE_SYSTEM_CALLS(X)                                                                     \
+    X(MMAP, "mmap")                 /* mapped */                                                   \
+    X(MMAP_RESERVE, "mmap_reserve") /* mapped with PROT_NONE */                                    \
+    X(MUNMAP, "munmap")             /* unmapped */                                                 \
+    X(MREMAP, "mremap")             /* the new length */                                           \
+    X(MPROTECT, "mprotect")         /* changed */                                                  \
+    X(BRK_GROW, "brk_grow")         /* grown by */                                                 \
+    X(BRK_SHRINK, "brk_shrink")     /* shrunk by */                                                \
+    X(BRK_QUERY, "brk_query")       /* none: brk(0) only asks */                                   \
+    X(MADVISE_DONTNEED, "madvise_dontneed")                                                        \
+    X(MADVISE_FREE, "madvise_free")                                                                \
+    X(MADVISE_HUGEPAGE, "madvise_hugepage")                                                        \
+    X(MADVISE_NOHUGEPAGE, "madvise_nohugepage")                                                    \
+    X(MADVISE_COLLAPSE, "madvise_collapse")                                                        \
+    X(MADVISE_POPULATE, "madvise_populate")                                                        \
+    X(MADVISE_OTHER, "madvise_other")
+
+enum engine_system_call {
+#define X(name, word) ENGINE_CALL_##name,
+    ENGINE_SYSTEM_CALLS(X)
+#undef X
+        ENGINE_CALL_LIMIT
+};
+
+struct engine_call_count {
+    _Atomic uint64_t calls, failed; /* all; those among them that failed */
+    _Atomic uint64_t bytes;         /* of those that did not */
 };
 
 /*
@@ -106,6 +143,14 @@ struct engine_result {
     uint32_t held_known; /* 0: H cannot be told for this allocator and P stands in */
     uint32_t series_count;
     uint32_t damaged; /* 1: part of the tape was unreadable and left out */
+    /* Memory mode: by enum engine_system_call, while the replay ran. No figures where not known. */
+    uint32_t system_calls_known;
+    uint32_t exact_resident; /* the kernel's own sum of resident pages is exact */
+    struct engine_call_count system_calls[ENGINE_CALL_LIMIT];
+    uint64_t sampling_ns;   /* of timed_ns and between windows: reading the samples */
+    uint64_t accounting_ns; /* of timed_ns: keeping R and U, estimated from every 64th call */
+    /* Huge pages at the highest P at which they were read, and that P; ENGINE_UNKNOWN: never. */
+    uint64_t huge_bytes_at_peak, huge_peak_resident_bytes;
     /* Verify mode: how many of each kind, and the first of all. */
     _Atomic uint64_t violations[ENGINE_VIOLATION_LIMIT];
     _Atomic uint32_t violations_kept; /* entries of `violation` that are complete */

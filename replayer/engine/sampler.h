@@ -3,20 +3,31 @@
  * ENGINE_SERIES_MAX points: where they are full, every second one goes and both grids get twice as
  * wide, so that a run of any length fits. The points at which R, H and P were highest stay.
  *
+ * Cost. A point costs about 2 us, and all of them together at most a hundredth of the time, but for
+ * some 600 on the grid of operations, which are always taken (of a shorter tape: one each 16
+ * operations): runs of less than about 0.15 s spend more than a hundredth. What was spent, readings
+ * between windows included, is engine_result->sampling_ns.
+ *
  * Where the figures come from:
  * - R, U: what the replayed calls add up to (memory_loop.c).
  * - H: "data" of /proc/self/statm: private writable mappings and brk, exact; what is only reserved
  *   (PROT_NONE) is not in it.
  * - P: "resident" of /proc/self/statm where this kernel counts it exactly, which is tried out at
  *   the start; elsewhere (counters kept per thread or core) corrected by Rss of
- *   /proc/self/smaps_rollup: at the peak of R, and as often as a 50th of the time allows, since the
- *   kernel looks at every page for it.
+ *   /proc/self/smaps_rollup: at the peak of R, and as often as a 200th of the time allows, since
+ * the kernel looks at every page for it.
+ * - Huge pages: AnonHugePages of smaps_rollup, at the first peak of R, and where R peaks again or P
+ *   is a 16th higher than when they were read last, if the share of time allows. Between two
+ *   windows in which the engine's own anonymous memory has changed they get lost: unknown from
+ *   there on.
+ * - Faults: getrusage(), all threads, samples' own reading apart.
+ * - System calls: system_calls.h.
  *
  * H and P are differences to the baseline taken before the first operation. But the memory that the
  * allocator had mapped by then to give blocks from is in H (without it H could be less than R),
  * while what it had made resident by then is told apart (startup_resident_bytes). What the engine
  * maps itself between two windows is measured likewise and taken out, so that its own memory never
- * shows.
+ * shows; and what it and libc would fault in while the replay runs is there before (warm.h).
  *
  * Threads: sampler_check() and sampler_peak() may be called by any replay thread; the rest by one
  * thread while no window runs.
@@ -40,7 +51,7 @@ void sampler_resume(void);
 void sampler_check(void);
 /* Samples whatever the grids say: R is at its peak. */
 void sampler_peak(void);
-/* The last sample, and peaks and series into engine_result. */
+/* The last sample, of the last pause, and peaks and series into engine_result. */
 void sampler_close(void);
 /* How many operations apart sampler_check() should be called for a tape of so many. */
 uint32_t sampler_stride(uint64_t operations);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include "replayer/engine/engine.h"
@@ -16,6 +17,7 @@
  */
 #define STACK_BYTES   ((size_t)128 << 10)
 #define STACK_TOUCHED ((size_t)12 << 10) /* made resident before its first operation */
+#define STACK_GUARD   ((size_t)4096)     /* below each of the engine's own */
 #define TIMER_SLACK   1000
 
 _Static_assert((STACK_BYTES + 4096) * WINDOW_THREADS < (size_t)40 << 20, "libc keeps all stacks");
@@ -33,12 +35,27 @@ static struct {
     struct lanes *lanes;
     _Atomic uint32_t ready, go, remaining;
     cpu_set_t cores; /* that the process may use; empty where that cannot be told */
+    char *stacks;    /* of the engine's own, by index; NULL: libc makes them */
     struct runner runners[WINDOW_THREADS];
 } crew;
 
 static const struct plan_op nothing = {(uint32_t)PLAN_END << PLAN_SLOT_BITS, 0};
 
-void threads_open(struct replay *replay, struct lanes *lanes)
+static void stacks_map(void)
+{
+    const size_t each = STACK_GUARD + STACK_BYTES;
+    char *base = mmap(NULL, each * WINDOW_THREADS, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        engine_fail(HEAPTAPE_EXIT_ENVIRONMENT, "no memory for stacks: %s: raise the memory limit",
+                    strerror(errno));
+    madvise(base, each * WINDOW_THREADS, MADV_NOHUGEPAGE);
+    for (unsigned i = 0; i < WINDOW_THREADS; i++)
+        mprotect(base + i * each, STACK_GUARD, PROT_NONE);
+    crew.stacks = base;
+}
+
+void threads_open(struct replay *replay, struct lanes *lanes, bool own_stacks)
 {
     static struct replay_thread threads[WINDOW_THREADS + 1]; /* the last one is PLAN_CLOCK */
     crew.replay = replay;
@@ -48,6 +65,8 @@ void threads_open(struct replay *replay, struct lanes *lanes)
         CPU_ZERO(&crew.cores);
     replay->threads = threads;
     replay->thread_count = 1;
+    if (own_stacks && lanes)
+        stacks_map();
 }
 
 static __attribute__((noinline)) void touch_stack(void)
@@ -122,7 +141,12 @@ static void runner_make(uint32_t index)
     struct runner *runner = &crew.runners[index];
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    if (crew.stacks)
+        pthread_attr_setstack(&attributes,
+                              crew.stacks + index * (STACK_GUARD + STACK_BYTES) + STACK_GUARD,
+                              STACK_BYTES);
+    else
+        pthread_attr_setstacksize(&attributes, STACK_BYTES);
     atomic_store(&crew.ready, 0);
     atomic_store(&crew.replay->threads[index].started, REPLAY_PARKED);
     thread_tls_begin();
@@ -256,6 +280,12 @@ void threads_run(struct window *window)
     getrusage(RUSAGE_SELF, &after);
     engine_result->minor_faults += (uint64_t)(after.ru_minflt - before.ru_minflt);
     engine_result->major_faults += (uint64_t)(after.ru_majflt - before.ru_majflt);
+}
+
+void threads_settle(void)
+{
+    if (crew.lanes)
+        join_ended();
 }
 
 void threads_close(void)

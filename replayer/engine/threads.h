@@ -22,12 +22,18 @@
 #include "replayer/engine/replay.h"
 #include "replayer/engine/window.h"
 
-/* `lanes` NULL: a tape of one lane, run by the calling thread alone. */
-void threads_open(struct replay *replay, struct lanes *lanes);
+/*
+ * `lanes` NULL: a tape of one lane, run by the calling thread alone. `own_stacks`: threads get
+ * stacks that the engine has mapped now, so that libc maps and gives back nothing for them later
+ * (memory mode).
+ */
+void threads_open(struct replay *replay, struct lanes *lanes, bool own_stacks);
 /* Makes the threads that the planned window needs and joins those that have ended. */
 void threads_prepare(struct window *window);
 /* Runs the window. Adds to engine_result's timed_ns, timed_cpu_ns, pace_idle_ns and faults. */
 void threads_run(struct window *window);
+/* Waits until those that end with the window have: what the allocator does then is done. */
+void threads_settle(void);
 /* Joins all that have ended; threads that have not stay parked. Adds up counts into engine_result.
  */
 void threads_close(void);

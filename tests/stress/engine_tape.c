@@ -2,12 +2,13 @@
  * Writes a random tape for the engine's tests and prints how many calls of each kind a replay of it
  * must make, counted here, by other code than the engine's.
  *
- *     engine_tape OUT EVENTS LIVE LANES CROSS [short] [huge] [zero] [seed=N]
+ *     engine_tape OUT EVENTS LIVE LANES CROSS [short] [huge] [zero] [nulls]
+ *                 [seed=N]
  *
  * LIVE: object ids in use; CROSS: percent of uses by another lane than the last one's; "short":
  * lanes come one after the other, none at the same time as another but the first; "huge": some
  * blocks of megabytes and a few of more than 4 GiB; "zero": some reallocs to nothing that keep the
- * object.
+ * object; "nulls": every call is free(NULL).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -87,11 +88,12 @@ int main(int argc, char **argv)
     uint64_t events = strtoull(argv[2], NULL, 10);
     uint32_t live = (uint32_t)atoi(argv[3]), lanes = (uint32_t)atoi(argv[4]);
     uint32_t cross = (uint32_t)atoi(argv[5]);
-    bool brief = false;
+    bool brief = false, nulls = false;
     for (int i = 6; i < argc; i++) {
         brief |= !strcmp(argv[i], "short");
         with_huge |= !strcmp(argv[i], "huge");
         with_zero |= !strcmp(argv[i], "zero");
+        nulls |= !strcmp(argv[i], "nulls");
         if (!strncmp(argv[i], "seed=", 5))
             state += strtoull(argv[i] + 5, NULL, 10) * UINT64_C(0x9e3779b97f4a7c15);
     }
@@ -111,7 +113,10 @@ int main(int argc, char **argv)
         event.lane = i < lanes && !brief ? (uint32_t)i : now;
         if (object->live && !brief && random_below(100) >= cross)
             event.lane = object->lane;
-        if (!random_below(50))
+        if (nulls) {
+            event.kind = TAPE_FREE_NULL;
+            event.object = TAPE_NO_OBJECT;
+        } else if (!random_below(50))
             other(&event);
         else if (object->live)
             use(&event, object);

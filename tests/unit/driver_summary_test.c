@@ -152,7 +152,9 @@ static void test_without_a_baseline(void)
 static void test_fragmentation_by_hand(void)
 {
     struct engine_sample series[] = {
-        {0, 0, 100, 100, 150, 150}, {4, 0, 200, 200, 300, 300}, {8, 0, 100, 100, 300, 300}};
+        {.operation = 0, .requested_bytes = 100, .held_bytes = 150, .resident_bytes = 150},
+        {.operation = 4, .requested_bytes = 200, .held_bytes = 300, .resident_bytes = 300},
+        {.operation = 8, .requested_bytes = 100, .held_bytes = 300, .resident_bytes = 300}};
     begin();
     fill();
     for (size_t i = 0; i < results.run_count; i++)
