@@ -2,7 +2,7 @@
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
 	allocators bench_table debugger engine_run interrupt json_file live live_print machine noise options output \
-	prediction preload probe process progress results schedule series significance statistics summary tapes verify violations)
+	prediction preload probe process progress results run_memory schedule series significance statistics summary tapes verify violations)
 DRIVER_COMMANDS := allocators bench doctor live replay run stats
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)

@@ -7,6 +7,7 @@
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/options.h"
+#include "replayer/driver/run_memory.h"
 #include "replayer/driver/verify.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
@@ -172,6 +173,12 @@ static void emit_memory(struct emit *emit, const struct engine_run *memory)
     emit_bytes(emit, "peak_resident_bytes", ok, result->peak_resident_bytes);
     emit_bytes(emit, "startup_resident_bytes", ok, result->startup_resident_bytes);
     emit_bool(emit, "held_known", ok && result->held_known);
+    struct run_memory more;
+    run_memory_take(&more, result);
+    /* Not in CSV, where an array's rows would be all that is printed; nor where there are none. */
+    run_memory_emit(emit, ok ? &more : NULL,
+                    emit->format != EMIT_CSV &&
+                        (emit->format == EMIT_JSON || (ok && run_memory_calls(&more))));
 }
 
 /* What every kind of run begins with. */

@@ -227,6 +227,8 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_known(emit, "peak_held_bytes", memory && run->held_known, run->peak_held_bytes);
     emit_known(emit, "peak_resident_bytes", memory, run->peak_resident_bytes);
     emit_bool(emit, "held_known", memory && run->held_known);
+    if (run->mode == RUN_MODE_MEMORY)
+        run_memory_emit(emit, memory ? &run->memory : NULL, true);
     emit_known(emit, "failed_calls", run->status == RUN_OK || run->failed_calls, run->failed_calls);
     emit_end(emit);
 }
@@ -240,6 +242,14 @@ static void emit_fragmentation(struct emit *emit, const struct results_fragmenta
     emit_fixed(emit, "max_held_over_max_requested", figures->max_held_over_max_requested, 5);
     emit_fixed(emit, "area_ratio", figures->area_ratio, 5);
     emit_end(emit);
+}
+
+/* Of the memory run whose series is kept. */
+static void emit_memory_run(struct emit *emit, const struct results_run *run)
+{
+    emit_known(emit, "memory_minor_faults", run, run ? run->minor_faults : 0);
+    emit_known(emit, "memory_major_faults", run, run ? run->major_faults : 0);
+    run_memory_emit(emit, run ? &run->memory : NULL, true);
 }
 
 static void emit_summary_row(struct emit *emit, const struct results *results, unsigned tape,
@@ -271,6 +281,7 @@ static void emit_summary_row(struct emit *emit, const struct results *results, u
     emit_ratio(emit, "relative_peak_resident", &row->relative_peak_resident,
                results_memory_verdict(row));
     emit_fragmentation(emit, &row->fragmentation);
+    emit_memory_run(emit, row->median_memory);
     emit_string(emit, "series_csv", row->median_memory ? series : NULL);
     emit_end(emit);
 }

@@ -13,6 +13,7 @@
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/machine.h"
+#include "replayer/driver/run_memory.h"
 #include "replayer/driver/statistics.h"
 #include "traces/emit.h"
 #include "traces/summary.h"
@@ -51,7 +52,8 @@ struct results_run {
     uint64_t startup_resident_bytes, peak_requested_bytes, peak_usable_bytes, peak_held_bytes,
         peak_resident_bytes;
     bool held_known, damaged;
-    struct engine_sample *series; /* of memory mode */
+    struct run_memory memory;     /* of memory mode */
+    struct engine_sample *series; /* likewise */
     uint32_t series_count;
 };
 

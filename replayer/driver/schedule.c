@@ -60,8 +60,10 @@ static void keep_result(struct results_run *row, const struct engine_run *run)
     row->peak_resident_bytes = result->peak_resident_bytes;
     row->held_known = result->held_known != 0;
     row->damaged = result->damaged != 0;
-    if (row->mode == RUN_MODE_MEMORY && row->status == RUN_OK)
+    if (row->mode == RUN_MODE_MEMORY && row->status == RUN_OK) {
+        run_memory_take(&row->memory, result);
         keep_series(row, result);
+    }
 }
 
 /* One run; false where it was interrupted, and then leaves no row. */

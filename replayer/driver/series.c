@@ -14,17 +14,29 @@ void series_name(const char *tape, const char *allocator, char *text, size_t byt
     snprintf(text, bytes, "%s/%s.%s.csv", RESULTS_SERIES, tape, allocator);
 }
 
+/* An empty cell where it is unknown. */
+static void put_known(FILE *file, uint64_t value)
+{
+    if (value != ENGINE_UNKNOWN)
+        fprintf(file, "%" PRIu64, value);
+}
+
 static void write_run(const struct results_run *run, const char *folder, const char *name)
 {
     struct output output;
     output_open(&output, folder, name);
-    fputs("operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes\n",
+    fputs("operation,time_seconds,requested_bytes,usable_bytes,held_bytes,resident_bytes,"
+          "huge_bytes,minor_faults,major_faults,system_calls\n",
           output.file);
     for (uint32_t i = 0; i < run->series_count; i++) {
         const struct engine_sample *at = &run->series[i];
-        fprintf(output.file, "%" PRIu64 ",%.9f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+        fprintf(output.file, "%" PRIu64 ",%.9f,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",",
                 at->operation, (double)at->time_ns / 1e9, at->requested_bytes, at->usable_bytes,
                 at->held_bytes, at->resident_bytes);
+        put_known(output.file, at->huge_bytes);
+        fprintf(output.file, ",%" PRIu64 ",%" PRIu64 ",", at->minor_faults, at->major_faults);
+        put_known(output.file, at->system_calls);
+        fputc('\n', output.file);
     }
     output_close(&output);
 }

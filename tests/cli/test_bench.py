@@ -16,7 +16,8 @@ import pytest
 from conftest import BUILD, ROOT
 from driver_help import BROKEN, make_tape, one_line, results_of
 
-SERIES_HEADER = ["operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes", "resident_bytes"]
+SERIES_HEADER = ["operation", "time_seconds", "requested_bytes", "usable_bytes", "held_bytes", "resident_bytes",
+                 "huge_bytes", "minor_faults", "major_faults", "system_calls"]
 SIZES_HEADER = ["size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes"]
 STATUSES = {"ok", "crashed", "timeout", "out_of_memory", "error"}
 ONLY = ["-a", "htmalloc"]
@@ -181,6 +182,10 @@ def test_series_and_sizes(bench):
         assert len(operations) > 10 and operations == sorted(operations)
         assert max(int(line[2]) for line in rows[1:]) <= row["peak_requested_bytes"]
         assert all(float(line[1]) >= 0 for line in rows[1:])
+        assert int(rows[-1][9]) == row["system_call_count"] == sum(c["calls"] for c in row["system_calls"])
+        assert int(rows[-1][7]) <= row["memory_minor_faults"]
+        assert row["sampling_seconds"] > 0 and row["accounting_seconds"] >= 0
+        assert row["huge_share_at_peak"] is None or 0 <= row["huge_share_at_peak"] <= 1
     for tape in results["tapes"]:
         rows = list(csv.reader((folder / tape["sizes_csv"]).open()))
         assert rows[0] == SIZES_HEADER
@@ -197,7 +202,7 @@ def test_fragmentation_is_that_of_the_series(bench):
             assert set(figures.values()) == {None}
             continue
         seen += 1
-        lines = [[float(x) for x in line] for line in list(csv.reader((folder / row["series_csv"]).open()))[1:]]
+        lines = [[float(x) for x in line[:6]] for line in list(csv.reader((folder / row["series_csv"]).open()))[1:]]
         top = max(lines, key=lambda line: line[2])
         assert figures["at_peak_requested"] == pytest.approx(top[4] / top[2] - 1, abs=1e-4)
         assert figures["max_held_over_max_requested"] == pytest.approx(

@@ -1,0 +1,33 @@
+/*
+ * What a memory run tells besides the four sizes: the allocator's system calls, huge pages, and
+ * what the measuring cost. One shape for runs, for summaries and for heaptape replay.
+ */
+#ifndef HEAPTAPE_REPLAYER_DRIVER_RUN_MEMORY_H
+#define HEAPTAPE_REPLAYER_DRIVER_RUN_MEMORY_H
+
+#include <stdbool.h>
+#include "replayer/engine/result.h"
+#include "traces/emit.h"
+
+struct run_memory {
+    bool calls_known;
+    struct {
+        uint64_t calls, failed, bytes;
+    } calls[ENGINE_CALL_LIMIT];                            /* by enum engine_system_call */
+    uint64_t huge_bytes_at_peak, huge_peak_resident_bytes; /* or ENGINE_UNKNOWN */
+    double sampling_seconds, accounting_seconds;
+};
+
+/* "mmap", "madvise_free", ... as in results.json. */
+const char *run_memory_call_word(enum engine_system_call call);
+/* All calls together; 0 where they are not known. */
+uint64_t run_memory_calls(const struct run_memory *memory);
+
+void run_memory_take(struct run_memory *memory, const struct engine_result *result);
+/*
+ * Its members into the open object; NULL: there was no such run, and all are unknown. `calls`: with
+ * the array of calls by name.
+ */
+void run_memory_emit(struct emit *emit, const struct run_memory *memory, bool calls);
+
+#endif
