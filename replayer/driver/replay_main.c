@@ -174,11 +174,12 @@ static void emit_memory(struct emit *emit, const struct engine_run *memory)
     emit_bytes(emit, "startup_resident_bytes", ok, result->startup_resident_bytes);
     emit_bool(emit, "held_known", ok && result->held_known);
     struct run_memory more;
+    char calls[512];
     run_memory_take(&more, result);
-    /* Not in CSV, where an array's rows would be all that is printed; nor where there are none. */
-    run_memory_emit(emit, ok ? &more : NULL,
-                    emit->format != EMIT_CSV &&
-                        (emit->format == EMIT_JSON || (ok && run_memory_calls(&more))));
+    run_memory_emit(emit, ok ? &more : NULL, emit->format == EMIT_JSON);
+    if (emit->format != EMIT_JSON)
+        emit_string(emit, "system_calls",
+                    ok ? run_memory_calls_text(&more, calls, sizeof calls) : NULL);
 }
 
 /* What every kind of run begins with. */

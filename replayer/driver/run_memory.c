@@ -1,7 +1,10 @@
 #include "replayer/driver/run_memory.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include "traces/cli.h"
 
 const char *run_memory_call_word(enum engine_system_call call)
 {
@@ -35,6 +38,22 @@ void run_memory_take(struct run_memory *memory, const struct engine_result *resu
     memory->huge_peak_resident_bytes = result->huge_peak_resident_bytes;
     memory->sampling_seconds = (double)result->sampling_ns / 1e9;
     memory->accounting_seconds = (double)result->accounting_ns / 1e9;
+}
+
+const char *run_memory_calls_text(const struct run_memory *memory, char *text, size_t bytes)
+{
+    size_t length = 0;
+    char size[16];
+    *text = 0;
+    for (unsigned i = 0; i < ENGINE_CALL_LIMIT && length < bytes; i++)
+        if (memory->calls[i].calls)
+            length += (size_t)snprintf(text + length, bytes - length, "%s%s %" PRIu64 " (%s)",
+                                       length ? ", " : "", run_memory_call_word(i),
+                                       memory->calls[i].calls,
+                                       cli_format_bytes(memory->calls[i].bytes, size));
+    if (!memory->calls_known)
+        return NULL;
+    return length ? text : "none";
 }
 
 static void emit_calls(struct emit *emit, const struct run_memory *memory)

@@ -6,6 +6,7 @@
 #define HEAPTAPE_REPLAYER_DRIVER_RUN_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include "replayer/engine/result.h"
 #include "traces/emit.h"
 
@@ -24,6 +25,8 @@ const char *run_memory_call_word(enum engine_system_call call);
 uint64_t run_memory_calls(const struct run_memory *memory);
 
 void run_memory_take(struct run_memory *memory, const struct engine_result *result);
+/* "mmap 5 (18.0MiB), madvise_free 2 (64KiB)" into `text`; NULL where they are not known. */
+const char *run_memory_calls_text(const struct run_memory *memory, char *text, size_t bytes);
 /*
  * Its members into the open object; NULL: there was no such run, and all are unknown. `calls`: with
  * the array of calls by name.
