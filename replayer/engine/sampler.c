@@ -373,6 +373,9 @@ void sampler_close(void)
 {
     struct engine_result *result = engine_result;
     put(&sampler.pause, &sampler.pause_faults, sampler.running_ns);
+    /* The series' own, which begin and end with the windows' pauses: a little more than is timed. */
+    result->minor_faults = sampler.pause_faults.minor - sampler.faults.minor;
+    result->major_faults = sampler.pause_faults.major - sampler.faults.major;
     close_huge(result);
     result->sampling_ns = sampler.spent_ns;
     result->accounting_ns = accounting_ns();
