@@ -1,4 +1,6 @@
-"""Heap growth: R, U, H and P over the replay, a panel for each allocator, all on one scale."""
+"""Heap growth: R, U, H and P over the replay, a panel for each allocator, all on one scale.
+
+Over operations; over time where the replay was paced, since pauses are then a part of it."""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
-from .curves import label_operations, operations_unit, thin, tick_plainly
+from .curves import label_operations, thin, tick_plainly
 from .palette import INK, MUTED, SHADE, letters
 from .results import Row, Tape
 from .units import SPACE, as_bytes, byte_unit, figures
@@ -24,24 +26,28 @@ READING = (
 PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.75  # inches of a whole panel, and of its plot area
 
 
-def scale(rows: list[Row]) -> tuple[float, float]:
-    """The largest operation and the largest byte count of any panel."""
-    operations = max(float(r.series.operation[-1]) for r in rows)
+def across(context: Context, row: Row) -> numpy.ndarray:
+    """What the curves are drawn over."""
+    return row.series.time_seconds if context.pace else row.series.operation
+
+
+def scale(context: Context, rows: list[Row]) -> tuple[float, float]:
+    """The right end of the x axis and the largest byte count of any panel."""
+    largest = max(float(across(context, r)[-1]) for r in rows)
     sizes = [
         numpy.nanmax(v)
         for r in rows
         for v in (r.series.requested, r.series.usable, r.series.held, r.series.resident)
         if not numpy.all(numpy.isnan(v))
     ]
-    return operations, max([float(s) for s in sizes] + [1.0])
+    return largest, max([float(s) for s in sizes] + [1.0])
 
 
 def draw_panel(
-    axes: Axes, row: Row, colour: str, x_factor: float, y_factor: float, x_max: float, y_max: float
+    axes: Axes, row: Row, x: numpy.ndarray, colour: str, y_factor: float, x_max: float, y_max: float
 ) -> None:
-    """One allocator's four curves."""
+    """One allocator's four curves, over x in the unit of its axis."""
     series = row.series
-    x = series.operation / x_factor
 
     def curve(values: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
         return thin(x, values / y_factor, 160)
@@ -52,7 +58,7 @@ def draw_panel(
     if row.held_known:
         axes.plot(*curve(series.held), color=colour, lw=0.9, zorder=4)
     axes.plot(*curve(series.resident), color=colour, lw=2.1, zorder=5)
-    axes.set_xlim(0, x_max / x_factor)
+    axes.set_xlim(0, x_max)
     axes.set_ylim(0, y_max / y_factor * 1.04)
 
 
@@ -175,10 +181,10 @@ def decorate(
         failed_panel(axes, row, colour)
         return
     unit, y_factor = byte_unit(y_max)
-    _, x_factor = operations_unit(x_max)
-    draw_panel(axes, row, colour, x_factor, y_factor, x_max, y_max)
+    x_factor = label_operations(axes, x_max, 4, bool(context.pace))
+    draw_panel(axes, row, across(context, row) / x_factor, colour, y_factor, x_max / x_factor, y_max)
     title_panel(axes, row, colour, unit, y_factor)
-    label_operations(axes, x_max, 4)
+    tick_plainly(axes.xaxis, 4)
     tick_plainly(axes.yaxis, 4)
     axes.set_ylabel(unit if left else "")
     axes.tick_params(labelleft=left, labelbottom=True)
@@ -191,7 +197,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     drawn = [r for r in tape.rows if r.series is not None]
     if not drawn:
         return None
-    x_max, y_max = scale(drawn)
+    x_max, y_max = scale(context, drawn)
     columns = min(3, len(tape.rows))
     lines = math.ceil(len(tape.rows) / columns)
     footer = context.footer(

@@ -30,6 +30,12 @@ class Context:
     def of(cls, results: Results) -> "Context":
         return cls(results, colours(results.allocator_names))
 
+    @property
+    def pace(self) -> str:
+        """As --pace has it; empty where the replay went as fast as it could."""
+        pace = str(self.results.settings.get("pace") or "")
+        return "" if pace == "asap" else pace
+
     def machine(self) -> str:
         """The machine in a few words."""
         machine = self.results.machine
@@ -56,5 +62,5 @@ class Context:
         )
         parts.append(self.machine())
         parts.append(f"Blocks touched: {settings.get('touch')}" if settings.get("touch") else "")
-        parts.append(f"Pace: {settings['pace']}" if settings.get("pace", "asap") != "asap" else "")
+        parts.append(f"Pace: {self.pace}" if self.pace else "")
         return ". ".join(p.rstrip(".") for p in parts if p) + "."

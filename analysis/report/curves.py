@@ -31,15 +31,23 @@ def operations_unit(largest: float) -> tuple[str, float]:
     return ("thousand operations", 1e3) if largest >= 2e3 else ("operations", 1.0)
 
 
+def time_unit(largest: float) -> tuple[str, float]:
+    """How seconds are counted on an axis."""
+    for least, unit, factor in ((7200, "hours", 3600.0), (120, "minutes", 60.0), (2, "seconds", 1.0)):
+        if largest >= least:
+            return unit, factor
+    return "milliseconds", 1e-3
+
+
 def tick_plainly(axis, bins: int) -> None:
     """About `bins` round ticks without exponents or trailing zeros."""
     axis.set_major_locator(MaxNLocator(bins, steps=[1, 2, 2.5, 5, 10], min_n_ticks=3))
     axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}".replace("-", "\N{MINUS SIGN}")))
 
 
-def label_operations(axes: Axes, largest: float, bins: int = 5) -> float:
-    """Labels the x axis of operations; returns what to divide by."""
-    unit, factor = operations_unit(largest)
-    axes.set_xlabel(f"{unit} replayed")
+def label_operations(axes: Axes, largest: float, bins: int = 5, of_time: bool = False) -> float:
+    """Labels the x axis of operations, or of seconds; returns what to divide by."""
+    unit, factor = time_unit(largest) if of_time else operations_unit(largest)
+    axes.set_xlabel(f"{unit} of replay" if of_time else f"{unit} replayed")
     tick_plainly(axes.xaxis, bins)
     return factor

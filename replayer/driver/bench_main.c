@@ -18,7 +18,8 @@
 #define DEFAULT_SEED          1
 #define QUICK_ROUNDS          3
 #define DEFAULT_MEMORY_ROUNDS 3
-#define LATE_SHARE_WARN       0.05 /* of a run's operations */
+#define LATE_SHARE_WARN       0.05 /* of a run's operations are late, and the most by */
+#define LATE_LAG_WARN         0.05 /* of its time */
 
 static const char usage[] =
     "Examples:\n"
@@ -221,7 +222,8 @@ static void warn_late(struct results *results)
 {
     for (size_t i = 0; results->settings.pace && i < results->run_count; i++) {
         const struct results_run *run = &results->runs[i];
-        if (run->status == RUN_OK && run->late_share >= LATE_SHARE_WARN)
+        if (run->status == RUN_OK && run->late_share >= LATE_SHARE_WARN &&
+            run->max_lag_seconds >= LATE_LAG_WARN * run->paced_seconds)
             results_warn(results, "late", "choose a slower --pace, or a machine with less to do",
                          "%s: the replay did not keep up with its pace everywhere",
                          results->tapes[run->tape].name);

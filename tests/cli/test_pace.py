@@ -74,7 +74,8 @@ def test_waiting_is_not_measured(pauses):
     assert paced["timed_cpu_ns"] < 0.05e9
 
 
-@pytest.mark.parametrize("options", [[], ["--order=strict"], ["--mode=memory"], ["--plan-memory=256k"]],
+@pytest.mark.parametrize("options", [[], ["--order=strict"], ["--mode=memory"], ["--mode=latency"], ["--mode=verify"],
+                                     ["--plan-memory=256k"]],
                          ids=lambda options: options[0] if options else "plain")
 @pytest.mark.parametrize("tape", ["pauses", "turns"])
 def test_lanes_and_windows_have_one_clock(request, tape, options):
@@ -179,6 +180,8 @@ def test_bench_and_report_state_their_pace(heaptape, pauses, tmp_path):
     report = heaptape("report", tmp_path / "results", "-o", tmp_path / "report")
     assert report.returncode == 0, report.stderr
     assert "Pace: 4" in (tmp_path / "report/report.html").read_text()
+    chart, = (tmp_path / "report/charts").glob("*.growth.svg")  # pauses have a length there
+    assert "milliseconds of replay" in chart.read_text() and "operations replayed" not in chart.read_text()
 
 
 @pytest.mark.parametrize("pace", ["", "fast", "0", "0.49", "1001", "-2", "nan", "inf", "2x"])
