@@ -59,6 +59,10 @@ void debugger_command(const char *tape, const struct allocator *allocator,
     append_word(text, bytes, tape);
     append(text, bytes, " --mode=verify --order=");
     append(text, bytes, settings->order);
+    if (settings->pace) {
+        append(text, bytes, " --pace=");
+        append(text, bytes, settings->pace);
+    }
     if (settings->usable_skip)
         append(text, bytes, " --usable=skip");
     if (event == ENGINE_NO_EVENT)

@@ -255,6 +255,7 @@ static int verify(struct replay_options *options, const struct allocator *alloca
     emit_head(&emit, options, allocator, &run);
     verify_emit(&emit, &options->tape, allocator, &options->engine, &run);
     emit_pace(&emit, options, &run);
+    verify_emit_lists(&emit, &run);
     emit_end(&emit);
     emit_finish(&emit);
     return exit_status(&run);

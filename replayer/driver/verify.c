@@ -109,8 +109,9 @@ static void emit_known(struct emit *emit, const char *key, bool known, uint64_t 
 }
 
 /* Arrays only where they have something: in CSV they take the place of all else. */
-static void emit_lists(struct emit *emit, const struct engine_result *result)
+void verify_emit_lists(struct emit *emit, const struct engine_run *run)
 {
+    const struct engine_result *result = &run->result;
     if (violations_kept(result) || emit->format == EMIT_JSON) {
         emit_array(emit, "violations_listed");
         for (unsigned i = 0; i < violations_kept(result); i++)
@@ -159,5 +160,4 @@ void verify_emit(struct emit *emit, const struct engine_tape *tape,
                          sizeof command);
         emit_string(emit, "debugger", command);
     }
-    emit_lists(emit, result);
 }

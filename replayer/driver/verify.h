@@ -16,9 +16,10 @@
 void verify_run(struct engine_tape *tape, const struct allocator *allocator,
                 const struct engine_settings *settings, struct engine_run *ret_run);
 
-/* The run as members of the open object. */
+/* The run as members of the open object: its figures; then what it found, one by one. */
 void verify_emit(struct emit *emit, const struct engine_tape *tape,
                  const struct allocator *allocator, const struct engine_settings *settings,
                  const struct engine_run *run);
+void verify_emit_lists(struct emit *emit, const struct engine_run *run);
 
 #endif

@@ -48,7 +48,7 @@ static void *call_new(const struct plan_side *side, int *ret_error)
 /* The block gets this call's identity. */
 static void identify(struct verify_block *block)
 {
-    block->event = verify_now.event;
+    block->event = block->sound_event = verify_now.event;
     block->lane = verify_now.lane;
 }
 
