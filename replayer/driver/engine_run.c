@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -162,14 +163,20 @@ static void judge(struct engine_run *run, const struct process_result *process,
     }
 }
 
-/* A file for the result, mapped. The engine gets its number. */
-static struct engine_result *result_make(int *ret_fd)
+static size_t result_bytes(enum run_mode mode)
 {
+    return mode == RUN_MODE_LATENCY ? ENGINE_LATENCY_AT + sizeof(struct engine_latency)
+                                    : sizeof(struct engine_result);
+}
+
+/* A file for the result, mapped. The engine gets its number. */
+static struct engine_result *result_make(enum run_mode mode, int *ret_fd)
+{
+    size_t bytes = result_bytes(mode);
     int fd = memfd_create("heaptape-result", MFD_CLOEXEC);
     void *mapped = MAP_FAILED;
-    if (fd >= 0 && ftruncate(fd, sizeof(struct engine_result)) == 0)
-        mapped =
-            mmap(NULL, sizeof(struct engine_result), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
+        mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (mapped == MAP_FAILED)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "cannot make a memory file for the result: %s",
                 strerror(errno));
@@ -221,6 +228,17 @@ static void take_result(struct engine_run *run, const struct engine_result *resu
     run->signal = process->end == PROCESS_SIGNALED ? process->signal : 0;
     run->exit_code = process->exit_status;
     run->process_ns = process->wall_ns;
+}
+
+static void take_latency(struct engine_run *run, const struct engine_result *result)
+{
+    static struct engine_latency *latency;
+    if (!latency)
+        latency = malloc(sizeof *latency);
+    if (!latency)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    memcpy(latency, (const char *)result + ENGINE_LATENCY_AT, sizeof *latency);
+    run->latency = latency;
 }
 
 /* The engine's command line for a run. */
@@ -311,7 +329,7 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     struct process_result process;
     char words[LAST_WORDS];
     int result_fd, plan = plan_get(tape, mode, settings);
-    struct engine_result *result = result_make(&result_fd);
+    struct engine_result *result = result_make(mode, &result_fd);
     command_make(&command, tape, mode, settings);
     snprintf(command.result, sizeof command.result, "--result-fd=%d", result_fd);
     snprintf(command.plan, sizeof command.plan, "--plan-fd=%d", plan);
@@ -330,11 +348,13 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     request.keep[1] = plan;
     process_run(&request, &process);
     take_result(ret_run, result, &process);
+    if (mode == RUN_MODE_LATENCY)
+        take_latency(ret_run, result);
     last_words(request.output, words, sizeof words);
     judge(ret_run, &process, &request, words);
     if (mode == RUN_MODE_VERIFY)
         judge_verified(ret_run);
-    munmap(result, sizeof *result);
+    munmap(result, result_bytes(mode));
     close(result_fd);
     close(request.output);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "replayer/driver/allocators.h"
+#include "replayer/engine/latency_result.h"
 #include "replayer/engine/result.h"
 
 struct engine_settings {
@@ -57,6 +58,7 @@ struct engine_run {
     bool result_is_there; /* the engine got as far as main() */
     uint64_t process_ns;  /* fork to end */
     struct engine_result result;
+    const struct engine_latency *latency; /* of latency mode; until the next run in it */
 };
 
 /*

@@ -27,6 +27,7 @@ enum {
     OPTION_USABLE,
     OPTION_PRECISION,
     OPTION_MAX_TIME,
+    OPTION_LATENCY,
 };
 
 /* Lines for every tool's table; put them last. */

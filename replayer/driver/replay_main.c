@@ -1,4 +1,7 @@
-/* heaptape replay: one run for time, one for memory, one for the floor; or one to verify. */
+/*
+ * heaptape replay: one run for time, one for memory, one for the floor; or one to verify; or one
+ * for latencies and one for theirs on the null allocator.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +9,7 @@
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/interrupt.h"
+#include "replayer/driver/latency.h"
 #include "replayer/driver/options.h"
 #include "replayer/driver/run_memory.h"
 #include "replayer/driver/verify.h"
@@ -19,6 +23,7 @@ static const char usage[] =
     "  heaptape replay app.tape -a jemalloc --format=json\n"
     "  heaptape replay app.tape -a mine=./libmine.so --touch=full\n"
     "  heaptape replay --verify app.tape -a mine=./libmine.so\n"
+    "  heaptape replay --latency app.tape -a mimalloc\n"
     "\n"
     "Usage: heaptape replay [OPTIONS] TAPE\n"
     "\n"
@@ -35,6 +40,10 @@ static const char usage[] =
     "                    content kept, calloc's zeros, usable sizes, errors (analysis/METRICS.md); "
     "lists\n"
     "                    what is wrong and how to see it happen in a debugger\n"
+    "  --latency         instead, one run in which each call is timed by itself: percentiles by "
+    "call "
+    "and by\n"
+    "                    size, and those of the null allocator, this machine's own\n"
     "  --usable=WORD     with --verify: write (to all that malloc_usable_size says, the default) "
     "or skip\n"
     "                    (use only what was asked for)\n"
@@ -63,7 +72,7 @@ struct replay_options {
     const char *spec;
     struct engine_settings engine;
     enum emit_format format;
-    bool verify;
+    bool verify, latency;
 };
 
 static void parse(int argc, char **argv, struct replay_options *options)
@@ -71,6 +80,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
     static const struct option table[] = {
         {"allocator", required_argument, NULL, 'a'},
         {"verify", no_argument, NULL, OPTION_VERIFY},
+        {"latency", no_argument, NULL, OPTION_LATENCY},
         {"usable", required_argument, NULL, OPTION_USABLE},
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
@@ -86,11 +96,15 @@ static void parse(int argc, char **argv, struct replay_options *options)
             options->spec = optarg;
         else if (option == OPTION_VERIFY)
             options->verify = true;
+        else if (option == OPTION_LATENCY)
+            options->latency = true;
         else if (option == OPTION_FORMAT)
             options->format = options_format(optarg);
         else
             options_engine(option, optarg, &options->engine);
     }
+    if (options->verify && options->latency)
+        cli_die_usage("--verify and --latency are runs of their own: one at a time");
     if (options->engine.usable_skip && !options->verify)
         cli_die_usage("--usable goes with --verify");
     if (options->engine.touch && options->verify)
@@ -261,6 +275,41 @@ static int verify(struct replay_options *options, const struct allocator *alloca
     return exit_status(&run);
 }
 
+static void emit_latency(struct emit *emit, const struct replay_options *options,
+                         const struct allocator *allocator, const struct engine_latency *latency,
+                         const struct engine_latency *floor)
+{
+    latency_emit_clock(emit, latency);
+    if (options->format == EMIT_JSON)
+        latency_emit_flat(emit, latency);
+    emit_array(emit, "latency");
+    latency_emit_rows(emit, latency, NULL, allocator->name, true);
+    latency_emit_rows(emit, floor, NULL, ALLOCATOR_NULL, false);
+    emit_end(emit);
+}
+
+static int latency(struct replay_options *options, const struct allocator *allocator,
+                   const struct allocator *null)
+{
+    static struct engine_run run, floor;
+    static struct engine_latency own; /* the next run takes the place of this one's */
+    struct emit emit;
+    engine_run(&options->tape, allocator, RUN_MODE_LATENCY, &options->engine, &run);
+    check_run(&run);
+    own = *run.latency;
+    engine_run(&options->tape, null, RUN_MODE_LATENCY, &options->engine, &floor);
+    check_run(&floor);
+    emit_head(&emit, options, allocator, &run);
+    emit_string(&emit, "touch", options->engine.touch ? options->engine.touch : "first");
+    emit_string(&emit, "order", options->engine.order);
+    emit_pace(&emit, options, &run);
+    if (run.status == RUN_OK)
+        emit_latency(&emit, options, allocator, &own, floor.latency);
+    emit_end(&emit);
+    emit_finish(&emit);
+    return exit_status(&run);
+}
+
 int main(int argc, char **argv)
 {
     static struct engine_run time, memory, floor;
@@ -275,6 +324,8 @@ int main(int argc, char **argv)
         return verify(&options, &list.items[0]);
     allocators_add(&list, ALLOCATOR_NULL);
     const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
+    if (options.latency)
+        return latency(&options, allocator, null);
     engine_run(&options.tape, allocator, RUN_MODE_TIME, &options.engine, &time);
     check_run(&time);
     engine_run(&options.tape, allocator, RUN_MODE_MEMORY, &options.engine, &memory);
