@@ -1,7 +1,7 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
-	allocators bench_table debugger engine_run interrupt json_file latency live live_print machine noise options output \
+	allocators bench_table debugger engine_run interrupt json_file latency latency_files live live_print machine noise options output \
 	prediction preload probe process progress results run_memory schedule series significance statistics summary tapes verify violations)
 DRIVER_COMMANDS := allocators bench doctor live replay run stats
 

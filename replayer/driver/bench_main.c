@@ -14,12 +14,14 @@
 #include "replayer/driver/tapes.h"
 #include "traces/cli.h"
 
-#define DEFAULT_FOLDER        "heaptape-results"
-#define DEFAULT_SEED          1
-#define QUICK_ROUNDS          3
-#define DEFAULT_MEMORY_ROUNDS 3
-#define LATE_SHARE_WARN       0.05 /* of a run's operations are late, and the most by */
-#define LATE_LAG_WARN         0.05 /* of its time */
+#define DEFAULT_FOLDER         "heaptape-results"
+#define DEFAULT_SEED           1
+#define QUICK_ROUNDS           3
+#define DEFAULT_MEMORY_ROUNDS  3
+#define LATE_SHARE_WARN        0.05 /* of a run's operations are late, and the most by */
+#define LATE_LAG_WARN          0.05 /* of its time */
+#define DEFAULT_LATENCY_ROUNDS 1
+#define LATENCY_ROUNDS_MAX     100
 
 static const char usage[] =
     "Examples:\n"
@@ -54,6 +56,8 @@ static const char usage[] =
     "  -o RESULTS        folder for the results (default " DEFAULT_FOLDER
     "); an earlier bench's results\n"
     "                    there are replaced, any other folder is refused\n"
+    "  --latency-rounds=N  runs of each in which every call is timed by itself (default 1; 0 = "
+    "none)\n"
     "  --quick           3 rounds: a first look\n"
     "  --seed=NUMBER     of the order and the intervals (default 1)\n"
     "  --touch=WORD      what of a new block is written: none, first (byte; the default for time), "
@@ -92,6 +96,14 @@ struct bench_options {
     bool strict;
 };
 
+static unsigned latency_rounds(const char *text)
+{
+    uint64_t rounds = cli_count("--latency-rounds", text);
+    if (rounds > LATENCY_ROUNDS_MAX)
+        cli_die_usage("--latency-rounds=%s: at most %d", text, LATENCY_ROUNDS_MAX);
+    return (unsigned)rounds;
+}
+
 static void parse(int argc, char **argv, struct bench_options *options, struct results *results)
 {
     static const struct option table[] = {
@@ -100,6 +112,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"output", required_argument, NULL, 'o'},
         {"precision", required_argument, NULL, OPTION_PRECISION},
         {"max-time", required_argument, NULL, OPTION_MAX_TIME},
+        {"latency-rounds", required_argument, NULL, OPTION_LATENCY},
         {"quick", no_argument, NULL, OPTION_QUICK},
         {"seed", required_argument, NULL, OPTION_SEED},
         {"touch", required_argument, NULL, OPTION_TOUCH},
@@ -113,6 +126,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         OPTIONS_COMMON};
     options->schedule.folder = DEFAULT_FOLDER;
     options->schedule.memory_rounds = DEFAULT_MEMORY_ROUNDS;
+    results->latency_rounds = DEFAULT_LATENCY_ROUNDS;
     for (int option; (option = options_next(argc, argv, ":a:n:o:h", table, usage)) != -1;) {
         if (option == 'a')
             options_collect(&options->allocators, "-a", optarg);
@@ -125,6 +139,8 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
             results->max_time_ns = cli_duration("--max-time", optarg);
         else if (option == 'o')
             options->schedule.folder = optarg;
+        else if (option == OPTION_LATENCY)
+            results->latency_rounds = latency_rounds(optarg);
         else if (option == OPTION_QUICK)
             options->schedule.rounds = QUICK_ROUNDS;
         else if (option == OPTION_SEED)

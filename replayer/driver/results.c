@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "replayer/driver/latency_files.h"
 #include "replayer/driver/output.h"
 #include "replayer/driver/series.h"
 #include "replayer/driver/significance.h"
@@ -117,6 +118,7 @@ static void emit_settings(struct emit *emit, const struct results *results)
     emit_double(emit, "precision", results->rounds_are_auto ? results->precision : NAN);
     emit_double(emit, "max_time_seconds",
                 results->rounds_are_auto ? (double)results->max_time_ns / 1e9 : NAN);
+    emit_u64(emit, "latency_rounds", results->latency_rounds);
     emit_u64(emit, "seed", results->seed);
     emit_string(emit, "touch",
                 results->settings.touch ? results->settings.touch : ENGINE_TOUCH_BY_MODE);
@@ -319,6 +321,7 @@ void results_write(const struct results *results, const char *folder)
     struct emit emit;
     struct output output;
     series_write(results, folder);
+    latency_files_write(results, folder);
     output_open(&output, folder, RESULTS_FILE);
     emit_begin(&emit, output.file, EMIT_JSON);
     emit_object(&emit, NULL);
@@ -336,6 +339,7 @@ void results_write(const struct results *results, const char *folder)
         emit_run(&emit, results, &results->runs[i]);
     emit_end(&emit);
     results_emit_summary(&emit, results);
+    latency_emit_results(&emit, results);
     emit_end(&emit);
     emit_finish(&emit);
     output_close(&output);

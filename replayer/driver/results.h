@@ -100,6 +100,12 @@ struct results_summary {
     const struct results_run *median_memory; /* the run whose series is kept; NULL = none */
 };
 
+/* What the latency runs of one allocator on one tape come to; zeroed where there is none yet. */
+struct results_latency {
+    struct engine_latency *sum; /* of all rounds (latency_add_round()) */
+    unsigned rounds, written;   /* written: as many as the files have */
+};
+
 struct results_warning {
     char code[32], message[256], hint[256];
 };
@@ -114,6 +120,7 @@ struct results {
     bool rounds_are_auto; /* then: until each interval is at most `precision` wide */
     double precision;     /* a share: 0.02 */
     uint64_t max_time_ns; /* of one allocator's runs for time on one tape; where rounds are auto */
+    unsigned latency_rounds;
     uint64_t seed;
     struct allocator_list allocators;
     struct results_tape *tapes;
@@ -122,6 +129,7 @@ struct results {
     size_t run_count, run_capacity;
     struct results_summary *summary; /* [tape * allocators.count + allocator] */
     enum results_stop *stops;        /* likewise; NULL: all of them are NONE */
+    struct results_latency *latency; /* likewise; NULL: none was measured */
     struct results_warning warnings[RESULTS_WARNINGS];
     unsigned warning_count;
 };

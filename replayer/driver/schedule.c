@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "replayer/driver/interrupt.h"
+#include "replayer/driver/latency_files.h"
 #include "replayer/driver/significance.h"
 #include "replayer/driver/verify.h"
 #include "traces/cli.h"
@@ -85,7 +86,9 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     progress_step(&schedule->progress, "%s: %s, %s %u of %s%u", on->name, with->name,
                   run_mode_word(mode), round + 1,
                   mode == RUN_MODE_TIME && results->rounds_are_auto ? "at least " : "",
-                  mode == RUN_MODE_MEMORY ? on->memory_rounds : on->time_rounds);
+                  mode == RUN_MODE_MEMORY    ? on->memory_rounds
+                  : mode == RUN_MODE_LATENCY ? results->latency_rounds
+                                             : on->time_rounds);
     if (mode == RUN_MODE_VERIFY)
         verify_run(&on->replayed, with, &settings, &schedule->run);
     else
@@ -99,6 +102,8 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     row->round = round;
     row->order_in_round = order_in_round;
     keep_result(row, &schedule->run);
+    if (mode == RUN_MODE_LATENCY && row->status == RUN_OK)
+        latency_keep(results, tape, allocator, schedule->run.latency);
     if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY ||
         (mode == RUN_MODE_VERIFY && row->status != RUN_OK))
         *failures = SCHEDULE_FAILURES_MAX;
@@ -207,7 +212,10 @@ static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
             return false;
         if (memory && !run_all_allocators(schedule, tape, RUN_MODE_MEMORY, round))
             return false;
-        *ret_any |= time || memory;
+        bool latency = round < results->latency_rounds;
+        if (latency && !run_all_allocators(schedule, tape, RUN_MODE_LATENCY, round))
+            return false;
+        *ret_any |= time || memory || latency;
     }
     return true;
 }
@@ -265,7 +273,7 @@ static struct schedule *schedule_make(struct results *results,
     for (unsigned i = 0; i < results->tape_count; i++) {
         results->tapes[i].time_rounds = results->rounds;
         results->tapes[i].memory_rounds = options->memory_rounds;
-        steps += (results->rounds + options->memory_rounds) * allocators;
+        steps += (results->rounds + options->memory_rounds + results->latency_rounds) * allocators;
         steps += options->verify ? allocators - 1 : 0;
     }
     progress_begin(&schedule->progress, steps);

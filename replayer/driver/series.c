@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "replayer/driver/latency_files.h"
 #include "replayer/driver/output.h"
 #include "traces/cli.h"
 
@@ -126,5 +127,6 @@ void results_open_folder(const char *folder)
     remove_files(series, "", ".tmp");
     remove_files(folder, RESULTS_FILE ".", ".tmp");
     unlink(file);
+    unlink(output_path(folder, LATENCY_FILE, file));
     unlink(output_path(folder, "live.json", file));
 }

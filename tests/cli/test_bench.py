@@ -174,6 +174,7 @@ def test_requested_bytes_do_not_depend_on_the_allocator(bench):
 def test_series_and_sizes(bench):
     folder, results, _ = bench
     named = {row["series_csv"] for row in results["summary"]} | {tape["sizes_csv"] for tape in results["tapes"]}
+    named |= {row[key] for row in results["latency"] for key in ("shares_csv", "over_time_csv")}
     assert named == {f"series/{path.name}" for path in (folder / "series").iterdir()}
     for row in results["summary"]:
         rows = list(csv.reader((folder / row["series_csv"]).open()))
@@ -490,7 +491,8 @@ def test_an_earlier_bench_is_replaced_whole(heaptape, tape, threads_tape, tmp_pa
     assert heaptape("bench", tape, *ONLY, "--quick", "-o", folder).returncode == 0
     assert heaptape("bench", threads_tape, *ONLY, "--quick", "-o", folder).returncode == 0
     assert {path.name.split(".")[0] for path in (folder / "series").iterdir()} == {"threads"}
-    assert [path.name for path in folder.iterdir() if path.name not in ("series", "results.json")] == []
+    assert {path.name for path in folder.iterdir()} == {"series", "results.json", "latency.csv"}
+    assert "threads" in (folder / "latency.csv").read_text() and ",one," not in (folder / "latency.csv").read_text()
 
 
 def test_a_disk_that_refuses(tape, tmp_path):

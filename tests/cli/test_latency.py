@@ -1,5 +1,7 @@
 """Latency mode: what it says of an allocator that is slow in a known way, and of one that does nothing."""
 
+import csv
+import json
 import subprocess
 
 import pytest
@@ -57,3 +59,66 @@ def test_what_nothing_takes(tape):
     assert 0 < seen["malloc_ns_p50"] < 60 and seen["free_ns_p50"] < 60
     assert seen["clock_cost_ns"] > 1
     assert abs(seen["clock_cost_ns"] - seen["clock_cost_after_ns"]) < seen["clock_cost_ns"]
+
+
+def test_replay_tells_percentiles(heaptape, tape):
+    """Rows by call and size class, and each kind's own keys; a percentile needs a call beyond it."""
+    result = json.loads(heaptape("replay", "--latency", tape, "-a", f"slow={SLOW}", "--format=json").stdout)
+    assert result["status"] == "ok" and result["malloc_count"] + result["free_count"] == 200_000
+    assert 19.6e3 < result["malloc_ns_p99"] < 25e3
+    rows = result["latency"]
+    classes = [row for row in rows if row["call"] == "malloc" and row["allocator"] == "slow"]
+    assert classes[0]["size_low_bytes"] is None and classes[0]["count"] == result["malloc_count"]
+    assert sum(row["count"] for row in classes[1:]) == classes[0]["count"]
+    assert [row["size_high_bytes"] for row in classes[1:]] == [16, 32, 64, 128, 256, 512]
+    for row in rows:
+        assert (row["p99_99_ns"] is None) == (row["count"] < 10_000)
+        known = [row[key] for key in ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "max_ns")
+                 if row[key] is not None]
+        assert known == sorted(known)
+
+
+def test_bench_keeps_them(heaptape, tape, tmp_path):
+    """Two rounds are one histogram; each tape and allocator has its row and its files."""
+    results = tmp_path / "results"
+    heaptape("bench", tape, "-a", f"slow={SLOW}", "--quick", "--latency-rounds=2", "-o", results)
+    read = json.loads((results / "results.json").read_text())
+    assert {row["allocator"] for row in read["latency"]} == {"libc", "slow", "null"}
+    slow = next(row for row in read["latency"] if row["allocator"] == "slow")
+    assert slow["rounds"] == 2 and slow["malloc_count"] + slow["free_count"] == 400_000
+    assert 19.6e3 < slow["malloc_ns_p99"] < 25e3
+    with open(results / slow["shares_csv"], newline="", encoding="ascii") as file:
+        points = [row for row in csv.DictReader(file) if row["call"] == "malloc"]
+    assert float(points[0]["share"]) == 0 and float(points[-1]["share"]) == 1
+    times = [float(point["ns"]) for point in points]
+    assert times == sorted(times) and times[-1] == pytest.approx(slow["malloc_ns_max"], abs=0.1)
+    with open(results / slow["over_time_csv"], newline="", encoding="ascii") as file:
+        slices = list(csv.DictReader(file))
+    assert sum(int(row["calls"]) for row in slices) == 200_000
+    firsts = [int(row["first_operation"]) for row in slices]
+    assert firsts == sorted(firsts) and 200 <= len(firsts) <= 256
+    with open(results / "latency.csv", newline="", encoding="ascii") as file:
+        table = list(csv.DictReader(file))
+    assert {row["allocator"] for row in table} == {"libc", "slow", "null"}
+
+
+def test_bench_without(heaptape, tape, tmp_path):
+    results = tmp_path / "results"
+    heaptape("bench", tape, "-a", "libc", "--quick", "--latency-rounds=0", "-o", results)
+    assert json.loads((results / "results.json").read_text())["latency"] == []
+    assert not (results / "latency.csv").exists() and not list((results / "series").glob("*latency*"))
+
+
+def test_wrong_use(heaptape, tape):
+    for arguments in (["bench", tape, "--latency-rounds=x"], ["bench", tape, "--latency-rounds=101"],
+                      ["replay", "--verify", "--latency", tape]):
+        result = heaptape(*arguments)
+        assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+
+
+def test_an_allocator_that_crashes_has_no_latencies(heaptape, tape):
+    crash = BUILD / "tests/libbroken_crash.so"
+    result = heaptape("replay", "--latency", tape, "-a", f"bad={crash}", "--format=json")
+    assert result.returncode == 1
+    read = json.loads(result.stdout)
+    assert read["status"] == "crashed" and "malloc_ns_p50" not in read
