@@ -1,9 +1,11 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
-	allocators bench_table debugger engine_run interrupt json_file latency latency_files live live_print machine noise options output \
-	prediction preload probe process progress results run_memory schedule series significance statistics summary tapes verify violations)
-DRIVER_COMMANDS := allocators bench doctor live replay run stats
+	allocators bench_table build_id changes changes_print debugger engine_run interrupt json_file \
+	latency latency_files live live_print machine metric noise options output prediction preload probe \
+	process progress results run_memory saved schedule series significance statistics summary tapes \
+	verify violations)
+DRIVER_COMMANDS := allocators bench diff doctor live replay run stats
 
 DRIVER_PROGRAMS := $(DRIVER_COMMANDS:%=$(LIBEXEC)/heaptape-%)
 PROGRAMS += $(DRIVER_PROGRAMS)
@@ -36,7 +38,7 @@ bench-scale: all
 	@replayer/driver/bench_scale.sh "$(abspath $(B))" $(EVENTS)
 
 # Allocators that go wrong on purpose, for the tests of the bench.
-BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null start)
+BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null slow start)
 TEST_PROGRAMS += $(BROKEN_LIBRARIES)
 
 $(BROKEN_LIBRARIES): $(TESTS)/libbroken_%.so: $(OBJ)/tests/stress/broken_%.pic.o

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/bench_table.h"
+#include "replayer/driver/changes.h"
+#include "replayer/driver/changes_print.h"
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/noise.h"
 #include "replayer/driver/options.h"
@@ -28,6 +30,8 @@ static const char usage[] =
     "  heaptape bench app.tape\n"
     "  heaptape bench app.tape -a libc -a jemalloc -a mine=./libmine.so -n 9 -o results\n"
     "  heaptape bench traces/corpus/*.tape --quick --format=csv\n"
+    "  heaptape bench app.tape -a mine=./libmine.so --against old --fail-if "
+    "'time>3%,peak_resident>1%'\n"
     "  heaptape bench server.tape --pace=10          ten times as fast as recorded, pauses and "
     "all\n"
     "\n"
@@ -78,6 +82,10 @@ static const char usage[] =
     "                    --verify); one that breaks a promise is a row saying so, is not "
     "measured,\n"
     "                    and makes the exit status 1\n"
+    "  --against=OLD     compare with this earlier results folder, as heaptape diff does\n"
+    "  --fail-if=LIST    exit 1 where that shows something worse: METRIC>PERCENT%, with commas "
+    "between\n"
+    "  --fail-missing    exit 1 also where OLD has a tape or an allocator that was not run\n"
     "  --strict          exit 1 where an allocator crashed, hung or ran out of memory\n"
     "  --format=WORD     of the summary on stdout: table (default), json or csv\n"
     "  --help, --version\n"
@@ -86,13 +94,19 @@ static const char usage[] =
     "failure (a\n"
     "first time-out) on a tape it is not run there again. Ctrl-C keeps what was measured.\n"
     "\n"
-    "Exit status: 0 ok, 1 with --strict or --verify, 2 usage, 3 not a tape, 4 environment, 130 "
+    "Exit status: 0 ok, 1 with --fail-if, --fail-missing or --strict or --verify, 2 usage, 3 not a "
+    "tape, 4 environment, 130 "
     "interrupted.\n";
 
 struct bench_options {
     struct options_texts allocators;
     struct schedule_options schedule;
     enum emit_format format;
+    const char *against, *fail_if; /* NULL where not given */
+    bool fail_missing;
+    struct metric_limit limits[METRIC_LIMITS_MAX];
+    size_t limit_count;
+    struct saved old; /* of `against`, read before anything runs */
     bool strict;
 };
 
@@ -110,6 +124,9 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"allocator", required_argument, NULL, 'a'},
         {"rounds", required_argument, NULL, 'n'},
         {"output", required_argument, NULL, 'o'},
+        {"against", required_argument, NULL, OPTION_AGAINST},
+        {"fail-if", required_argument, NULL, OPTION_FAIL_IF},
+        {"fail-missing", no_argument, NULL, OPTION_FAIL_MISSING},
         {"precision", required_argument, NULL, OPTION_PRECISION},
         {"max-time", required_argument, NULL, OPTION_MAX_TIME},
         {"latency-rounds", required_argument, NULL, OPTION_LATENCY},
@@ -133,6 +150,12 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         else if (option == 'n')
             options->schedule.rounds =
                 strcmp(optarg, "auto") ? options_number("-n", optarg, STATISTICS_VALUES) : 0;
+        else if (option == OPTION_AGAINST)
+            options->against = optarg;
+        else if (option == OPTION_FAIL_IF)
+            options->fail_if = optarg;
+        else if (option == OPTION_FAIL_MISSING)
+            options->fail_missing = true;
         else if (option == OPTION_PRECISION)
             results->precision = options_share("--precision", optarg);
         else if (option == OPTION_MAX_TIME)
@@ -156,6 +179,12 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
     }
     if (optind == argc)
         cli_die_usage("no tape given; heaptape record -o app.tape -- PROGRAM makes one");
+    if ((options->fail_if || options->fail_missing) && !options->against)
+        cli_die_usage(
+            "--fail-if and --fail-missing need --against=OLD, the results to compare with");
+    options->limit_count = metric_limits("--fail-if", options->fail_if, options->limits);
+    if (options->against) /* before it is replaced, where it is our own folder */
+        saved_read(&options->old, options->against);
     unsigned rounds = options->schedule.rounds;
     if (rounds && rounds < options->schedule.memory_rounds)
         options->schedule.memory_rounds = rounds;
@@ -246,16 +275,43 @@ static void warn_late(struct results *results)
     }
 }
 
-static void print(const struct results *results, const struct bench_options *options)
+/* The check against earlier results; what it says goes to stdout with the summary. */
+struct check {
+    bool made, failed;
+    struct changes changes;
+};
+
+static void check_make(struct check *check, const struct bench_options *options)
+{
+    static struct saved new;
+    if (!options->against)
+        return;
+    saved_read(&new, options->schedule.folder);
+    changes_find(&check->changes, &options->old, &new, options->limits, options->limit_count);
+    check->failed = changes_fail(&check->changes, options->fail_if, options->fail_missing);
+    check->made = true;
+}
+
+static void print(const struct results *results, const struct bench_options *options,
+                  const struct check *check)
 {
     struct emit emit;
     if (options->format == EMIT_TABLE) {
-        bench_table_print(stdout, results, isatty(STDOUT_FILENO) && !getenv("NO_COLOR"));
+        bench_table_print(stdout, results, options_colour());
+        if (check->made) {
+            putchar('\n');
+            changes_print_table(stdout, &check->changes, check->failed, options_colour());
+        }
     } else {
         emit_begin(&emit, stdout, options->format);
         emit_object(&emit, NULL);
         emit_u64(&emit, "schema_version", RESULTS_SCHEMA_VERSION);
         emit_bool(&emit, "complete", results->complete);
+        if (check->made) { /* first, for in CSV the first list is what is printed */
+            emit_object(&emit, "against");
+            changes_emit(&emit, &check->changes, check->failed);
+            emit_end(&emit);
+        }
         results_emit_summary(&emit, results);
         emit_end(&emit);
         emit_finish(&emit);
@@ -263,6 +319,7 @@ static void print(const struct results *results, const struct bench_options *opt
     fflush(stdout);
     for (unsigned i = 0; i < results->warning_count; i++)
         cli_warn("%s; %s", results->warnings[i].message, results->warnings[i].hint);
+    changes_warn(&check->changes);
 }
 
 /* Whether a check that was asked for failed: any run with `strict`, else those that verify. */
@@ -283,6 +340,7 @@ int main(int argc, char **argv)
                                      .settings.order = ENGINE_DEFAULT_ORDER};
     static struct bench_options options;
     static struct noise noise;
+    static struct check check;
     cli_begin("bench");
     keep_command(&results, argc, argv);
     parse(argc, argv, &options, &results);
@@ -299,11 +357,13 @@ int main(int argc, char **argv)
     warn_late(&results);
     results_summarize(&results);
     results_write(&results, options.schedule.folder);
-    print(&results, &options);
+    if (results.complete)
+        check_make(&check, &options);
+    print(&results, &options, &check);
     if (!results.complete) {
         cli_warn("interrupted; what was measured is in %s", options.schedule.folder);
         return interrupt_exit_status();
     }
-    return cli_end(any_failed(&results, options.strict) ? HEAPTAPE_EXIT_CHECK_FAILED
-                                                        : HEAPTAPE_EXIT_OK);
+    return cli_end(check.failed || any_failed(&results, options.strict) ? HEAPTAPE_EXIT_CHECK_FAILED
+                                                                        : HEAPTAPE_EXIT_OK);
 }

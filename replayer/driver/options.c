@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "replayer/driver/engine_run.h"
 #include "traces/cli.h"
 
@@ -72,6 +73,11 @@ unsigned options_number(const char *option, const char *text, unsigned most)
     if (!digits || value < 1 || value > most)
         cli_die_usage("%s %s: not a whole number from 1 to %u", option, text, most);
     return (unsigned)value;
+}
+
+bool options_colour(void)
+{
+    return isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 }
 
 double options_share(const char *option, const char *text)

@@ -6,6 +6,7 @@
 #define HEAPTAPE_REPLAYER_DRIVER_OPTIONS_H
 
 #include <getopt.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include "traces/emit.h"
 
@@ -27,7 +28,13 @@ enum {
     OPTION_USABLE,
     OPTION_PRECISION,
     OPTION_MAX_TIME,
+<<<<<<< HEAD
     OPTION_LATENCY,
+=======
+    OPTION_AGAINST,
+    OPTION_FAIL_IF,
+    OPTION_FAIL_MISSING,
+>>>>>>> b292ca1 (heaptape diff, bench --against: what got worse, shown or not; exit 1 for CI)
 };
 
 /* Lines for every tool's table; put them last. */
@@ -53,6 +60,9 @@ unsigned options_number(const char *option, const char *text, unsigned most);
 
 /* "2%" or "0.02" is 0.02; above 0, at most 10. */
 double options_share(const char *option, const char *text);
+
+/* Whether stdout is a terminal that wants colour. */
+bool options_colour(void);
 
 /* The values that --touch and --order take, as the engine has them. */
 extern const char *const options_touch_words[], *const options_order_words[];

@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+<<<<<<< HEAD
 #include "replayer/driver/latency_files.h"
+=======
+#include "replayer/driver/build_id.h"
+>>>>>>> b292ca1 (heaptape diff, bench --against: what got worse, shown or not; exit 1 for CI)
 #include "replayer/driver/output.h"
 #include "replayer/driver/series.h"
 #include "replayer/driver/significance.h"
@@ -303,10 +307,13 @@ void results_emit_summary(struct emit *emit, const struct results *results)
 
 static void emit_head(struct emit *emit, const struct results *results)
 {
+    char engine[PATH_MAX], id[BUILD_ID_BYTES];
     emit_u64(emit, "schema_version", RESULTS_SCHEMA_VERSION);
     emit_object(emit, "tool");
     emit_string(emit, "name", "heaptape");
     emit_string(emit, "version", HEAPTAPE_VERSION);
+    cli_libexec_path("heaptape-engine", engine, sizeof engine);
+    emit_string(emit, "engine_build_id", build_id(engine, id));
     emit_end(emit);
     emit_string(emit, "created_utc", results->created_utc);
     emit_array(emit, "command");
