@@ -94,9 +94,9 @@ static const char usage[] =
     "failure (a\n"
     "first time-out) on a tape it is not run there again. Ctrl-C keeps what was measured.\n"
     "\n"
-    "Exit status: 0 ok, 1 with --fail-if, --fail-missing or --strict or --verify, 2 usage, 3 not a "
-    "tape, 4 environment, 130 "
-    "interrupted.\n";
+    "Exit status: 0 ok, 1 with --fail-if, --fail-missing, --strict or --verify, 2 usage, 3 not a "
+    "tape,\n"
+    "4 environment, 130 interrupted.\n";
 
 struct bench_options {
     struct options_texts allocators;

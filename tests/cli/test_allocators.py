@@ -103,7 +103,7 @@ def test_usage_errors(heaptape, arguments):
     one_line(result.stderr, "allocators")
 
 
-@pytest.mark.parametrize("command", ["allocators", "bench", "doctor", "live", "replay", "run", "stats"])
+@pytest.mark.parametrize("command", ["allocators", "bench", "diff", "doctor", "live", "replay", "run", "stats"])
 def test_help_begins_with_examples(heaptape, command):
     result = heaptape(command, "--help")
     assert result.returncode == 0 and result.stderr == ""

@@ -3,7 +3,7 @@
 
 static void *broken_malloc(size_t size)
 {
-    for (volatile int i = 0; i < 5000; i++)
+    for (volatile int i = 0; i < 20000; i++)
         continue;
     return __libc_malloc(4 * size + 256);
 }
