@@ -28,13 +28,10 @@ enum {
     OPTION_USABLE,
     OPTION_PRECISION,
     OPTION_MAX_TIME,
-<<<<<<< HEAD
     OPTION_LATENCY,
-=======
     OPTION_AGAINST,
     OPTION_FAIL_IF,
     OPTION_FAIL_MISSING,
->>>>>>> b292ca1 (heaptape diff, bench --against: what got worse, shown or not; exit 1 for CI)
 };
 
 /* Lines for every tool's table; put them last. */

@@ -6,11 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-<<<<<<< HEAD
 #include "replayer/driver/latency_files.h"
-=======
 #include "replayer/driver/build_id.h"
->>>>>>> b292ca1 (heaptape diff, bench --against: what got worse, shown or not; exit 1 for CI)
 #include "replayer/driver/output.h"
 #include "replayer/driver/series.h"
 #include "replayer/driver/significance.h"
