@@ -93,7 +93,7 @@ static uint64_t wait_until(const struct replay *replay, uint64_t now_ns, uint64_
         else
             __builtin_ia32_pause();
         if (replay->blocks && until)
-            sampler_check();
+            sampler_check_idle();
         now_ns = engine_now_ns();
     }
     return now_ns;

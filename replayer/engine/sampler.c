@@ -304,6 +304,17 @@ void sampler_check(void)
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
+void sampler_check_idle(void)
+{
+    if (engine_now_ns() < atomic_load_explicit(&sampler.next_time_ns, memory_order_relaxed) ||
+        atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
+        return;
+    uint64_t spent_ns = sampler.spent_ns;
+    take(false);
+    sampler.spent_ns = spent_ns;
+    atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
+}
+
 void sampler_peak(void)
 {
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
@@ -373,7 +384,8 @@ void sampler_close(void)
 {
     struct engine_result *result = engine_result;
     put(&sampler.pause, &sampler.pause_faults, sampler.running_ns);
-    /* The series' own, which begin and end with the windows' pauses: a little more than is timed. */
+    /* The series' own, which begin and end with the windows' pauses: a little more than is timed.
+     */
     result->minor_faults = sampler.pause_faults.minor - sampler.faults.minor;
     result->major_faults = sampler.pause_faults.major - sampler.faults.major;
     close_huge(result);

@@ -49,6 +49,9 @@ void sampler_pause(void);
 void sampler_resume(void);
 /* Samples if either grid is due. Cheap where not. */
 void sampler_check(void);
+/* Samples if the grid of time is due, for a thread that has nothing to do meanwhile (pace.h): this
+ * is not time of the run's. */
+void sampler_check_idle(void);
 /* Samples whatever the grids say: R is at its peak. */
 void sampler_peak(void);
 /* The last sample, of the last pause, and peaks and series into engine_result. */
