@@ -16,7 +16,7 @@ ALLOWED = {
     "recorder/attach": ["traces/", "recorder/ring.h", "recorder/collector/", "recorder/preload/attach.h"],
     "allocator": [],
     "replayer/engine": ["traces/"],
-    "replayer/driver": ["traces/", "replayer/engine/result.h"],
+    "replayer/driver": ["traces/", "replayer/engine/result.h", "replayer/engine/latency_result.h"],
     "analysis": ["traces/"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
