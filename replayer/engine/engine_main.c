@@ -319,6 +319,7 @@ static void window_ends(struct plan *plan)
         latency_pause(&plan->window, plan->calls - plan->window.calls);
         break;
     case ENGINE_MODE_VERIFY:
+        threads_settle(); /* what the allocator maps at a thread's end is not the engine's */
         verify_pause();
         break;
     }

@@ -3,9 +3,9 @@
  * tape's mapping, libc and the loader, the kernel's pages. A block there is a violation.
  *
  * While the engine plans and makes threads the allocator is not called; so whatever is mapped anew
- * then is the engine's. Hence own_pause() when the replay stops (and once at the start, before the
- * engine maps anything), own_resume() right before it goes on. What an allocator's own
- * background thread maps just then is taken for the engine's.
+ * then is the engine's. Hence own_pause() when the replay stops and its ending threads have ended
+ * (and once at the start, before the engine maps anything), own_resume() right before it goes on.
+ * What an allocator's own background thread maps just then is taken for the engine's.
  */
 #ifndef HEAPTAPE_REPLAYER_OWN_H
 #define HEAPTAPE_REPLAYER_OWN_H
