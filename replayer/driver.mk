@@ -3,7 +3,7 @@ DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
 	allocators bench_table build_id changes changes_print debugger engine_run interrupt json_file \
 	latency latency_files live live_print machine metric noise options output prediction preload probe \
-	process progress results run_memory saved schedule series significance statistics summary tapes \
+	process progress results run_memory saved schedule series significance snapshots statistics summary tapes \
 	verify violations)
 DRIVER_COMMANDS := allocators bench diff doctor live replay run stats
 

@@ -73,6 +73,9 @@ static const char usage[] =
     "  --pace=WORD       asap (as fast as it goes, the default), recorded (no call before its "
     "recorded\n"
     "                    moment), or how many times as fast as that, from 0.5 to 1000\n"
+    "  --snapshots       snapshots of each heap into RESULTS/snapshots, from the first memory run "
+    "(heaptape\n"
+    "                    report draws heap maps of them)\n"
     "  --timeout=TIME    for each run (default: 60s, 1us for each event, and the recording's time "
     "at\n"
     "                    its pace)\n"
@@ -135,6 +138,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
         {"pace", required_argument, NULL, OPTION_PACE},
+        {"snapshots", no_argument, NULL, OPTION_SNAPSHOTS},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"verify", no_argument, NULL, OPTION_VERIFY},
@@ -170,6 +174,8 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
             results->seed = cli_count("--seed", optarg);
         else if (option == OPTION_VERIFY)
             options->schedule.verify = true;
+        else if (option == OPTION_SNAPSHOTS)
+            options->schedule.snapshots = true;
         else if (option == OPTION_STRICT)
             options->strict = true;
         else if (option == OPTION_FORMAT)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "replayer/driver/machine.h"
 #include "replayer/driver/process.h"
+#include "replayer/driver/snapshots.h"
 #include "replayer/driver/violations.h"
 #include "traces/cli.h"
 
@@ -328,13 +329,19 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     struct engine_command command;
     struct process_result process;
     char words[LAST_WORDS];
-    int result_fd, plan = plan_get(tape, mode, settings);
+    const char *snapshots = mode == RUN_MODE_MEMORY ? settings->snapshots : NULL;
+    /* A plan that is kept does not tell the events that snapshots name. */
+    int result_fd, raw = snapshots ? snapshots_raw(snapshots) : -1;
+    int plan = snapshots ? -1 : plan_get(tape, mode, settings);
     struct engine_result *result = result_make(mode, &result_fd);
     command_make(&command, tape, mode, settings);
     snprintf(command.result, sizeof command.result, "--result-fd=%d", result_fd);
-    snprintf(command.plan, sizeof command.plan, "--plan-fd=%d", plan);
+    if (snapshots)
+        snprintf(command.plan, sizeof command.plan, "--snapshots-fd=%d", raw);
+    else
+        snprintf(command.plan, sizeof command.plan, "--plan-fd=%d", plan);
     command_add(&command, command.result);
-    if (plan > 0)
+    if (plan > 0 || snapshots)
         command_add(&command, command.plan);
     if (mode == RUN_MODE_VERIFY && settings->usable_skip)
         command_add(&command, "--usable=skip");
@@ -345,7 +352,7 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     request.environment = allocator->environment;
     request.output = request.error = process_scratch("heaptape-words");
     request.keep[0] = result_fd;
-    request.keep[1] = plan;
+    request.keep[1] = snapshots ? raw : plan;
     process_run(&request, &process);
     take_result(ret_run, result, &process);
     if (mode == RUN_MODE_LATENCY)
@@ -354,6 +361,10 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     judge(ret_run, &process, &request, words);
     if (mode == RUN_MODE_VERIFY)
         judge_verified(ret_run);
+    if (snapshots && ret_run->status == RUN_OK)
+        snapshots_write(raw, snapshots);
+    else if (snapshots)
+        close(raw);
     munmap(result, result_bytes(mode));
     close(result_fd);
     close(request.output);

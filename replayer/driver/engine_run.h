@@ -19,6 +19,7 @@ struct engine_settings {
     double speed;        /* that as a number; 0: asap */
     uint64_t timeout_ns; /* 0: by the tape's length, engine_timeout_ns() */
     uint64_t memory_bytes; /* resident at most */
+    const char *snapshots; /* memory: file for snapshots of the heap (snapshots.h); NULL: none */
     bool usable_skip;      /* verify: write no more of a block than was asked for */
 };
 

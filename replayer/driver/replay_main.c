@@ -56,6 +56,9 @@ static const char usage[] =
     "  --pace=WORD       asap (as fast as it goes, the default), recorded (no call before its "
     "recorded\n"
     "                    moment), or how many times as fast as that, from 0.5 to 1000\n"
+    "  --snapshots=FILE  snapshots of the heap into FILE: live blocks and resident pages, some 70 "
+    "times\n"
+    "                    points and the peaks (analysis/SNAPSHOTS.md)\n"
     "  --timeout=TIME    for each run (default: 60s, 1us for each event, and the recording's time "
     "at\n"
     "                    its pace)\n"
@@ -85,6 +88,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
         {"pace", required_argument, NULL, OPTION_PACE},
+        {"snapshots", required_argument, NULL, OPTION_SNAPSHOTS},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"format", required_argument, NULL, OPTION_FORMAT},
@@ -98,6 +102,8 @@ static void parse(int argc, char **argv, struct replay_options *options)
             options->verify = true;
         else if (option == OPTION_LATENCY)
             options->latency = true;
+        else if (option == OPTION_SNAPSHOTS)
+            options->engine.snapshots = optarg;
         else if (option == OPTION_FORMAT)
             options->format = options_format(optarg);
         else

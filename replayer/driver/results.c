@@ -255,6 +255,16 @@ static void emit_memory_run(struct emit *emit, const struct results_run *run)
     run_memory_emit(emit, run ? &run->memory : NULL, true);
 }
 
+static bool has_snapshots(const struct results *results, unsigned tape, unsigned allocator)
+{
+    for (size_t i = 0; i < results->run_count; i++) {
+        const struct results_run *run = &results->runs[i];
+        if (run->snapshots && run->tape == tape && run->allocator == allocator)
+            return true;
+    }
+    return false;
+}
+
 static void emit_summary_row(struct emit *emit, const struct results *results, unsigned tape,
                              unsigned allocator)
 {
@@ -286,6 +296,8 @@ static void emit_summary_row(struct emit *emit, const struct results *results, u
     emit_fragmentation(emit, &row->fragmentation);
     emit_memory_run(emit, row->median_memory);
     emit_string(emit, "series_csv", row->median_memory ? series : NULL);
+    series_snapshots_name(results->tapes[tape].name, name, series, sizeof series);
+    emit_string(emit, "snapshots", has_snapshots(results, tape, allocator) ? series : NULL);
     emit_end(emit);
 }
 

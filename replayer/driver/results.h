@@ -21,6 +21,7 @@
 #define RESULTS_SCHEMA_VERSION 1
 #define RESULTS_FILE           "results.json"
 #define RESULTS_SERIES         "series"
+#define RESULTS_SNAPSHOTS      "snapshots"
 #define RESULTS_WARNINGS       64
 #define RESULTS_NAME_MAX       128
 
@@ -52,6 +53,7 @@ struct results_run {
     uint64_t startup_resident_bytes, peak_requested_bytes, peak_usable_bytes, peak_held_bytes,
         peak_resident_bytes;
     bool held_known, damaged;
+    bool snapshots;               /* it left snapshots of the heap */
     struct run_memory memory;     /* of memory mode */
     struct engine_sample *series; /* likewise */
     uint32_t series_count;

@@ -1,9 +1,14 @@
 #include "replayer/driver/schedule.h"
 #include <math.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/latency_files.h"
+#include "replayer/driver/output.h"
+#include "replayer/driver/series.h"
 #include "replayer/driver/significance.h"
 #include "replayer/driver/verify.h"
 #include "traces/cli.h"
@@ -67,6 +72,18 @@ static void keep_result(struct results_run *row, const struct engine_run *run)
     }
 }
 
+static const char *snapshots_path(const struct schedule *schedule, const char *tape,
+                                  const char *allocator, char path[PATH_MAX])
+{
+    char name[2 * RESULTS_NAME_MAX + 32];
+    output_path(schedule->options->folder, RESULTS_SNAPSHOTS, path);
+    if (mkdir(path, 0777) < 0 && errno != EEXIST)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "cannot make %s: %s; choose another with -o", path,
+                strerror(errno));
+    series_snapshots_name(tape, allocator, name, sizeof name);
+    return output_path(schedule->options->folder, name, path);
+}
+
 /* One run; false where it was interrupted, and then leaves no row. */
 static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator,
                     enum run_mode mode, unsigned round, unsigned order_in_round)
@@ -76,6 +93,7 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     const struct allocator *with = &results->allocators.items[allocator];
     unsigned *failures = &schedule->failures[tape * results->allocators.count + allocator];
     struct engine_settings settings = results->settings;
+    char snapshots[PATH_MAX];
     if (mode == RUN_MODE_TIME && results->stops[tape * results->allocators.count + allocator])
         return true;
     if (*failures >= SCHEDULE_FAILURES_MAX) {
@@ -83,6 +101,8 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
         return true;
     }
     settings.timeout_ns = on->timeout_ns;
+    if (schedule->options->snapshots && mode == RUN_MODE_MEMORY && round == 0 && !with->is_floor)
+        settings.snapshots = snapshots_path(schedule, on->name, with->name, snapshots);
     progress_step(&schedule->progress, "%s: %s, %s %u of %s%u", on->name, with->name,
                   run_mode_word(mode), round + 1,
                   mode == RUN_MODE_TIME && results->rounds_are_auto ? "at least " : "",
@@ -101,6 +121,7 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     row->mode = mode;
     row->round = round;
     row->order_in_round = order_in_round;
+    row->snapshots = settings.snapshots && schedule->run.status == RUN_OK;
     keep_result(row, &schedule->run);
     if (mode == RUN_MODE_LATENCY && row->status == RUN_OK)
         latency_keep(results, tape, allocator, schedule->run.latency);

@@ -31,6 +31,7 @@ struct schedule_options {
     bool verify;     /* one verify run of each first; who fails it is not measured on that tape */
     unsigned rounds; /* of time mode; 0 = auto */
     unsigned memory_rounds;
+    bool snapshots;     /* of the heap, from the first memory run of each but the floor */
     const char *folder; /* rewritten after each round */
 };
 

@@ -15,6 +15,11 @@ void series_name(const char *tape, const char *allocator, char *text, size_t byt
     snprintf(text, bytes, "%s/%s.%s.csv", RESULTS_SERIES, tape, allocator);
 }
 
+void series_snapshots_name(const char *tape, const char *allocator, char *text, size_t bytes)
+{
+    snprintf(text, bytes, "%s/%s.%s.heap", RESULTS_SNAPSHOTS, tape, allocator);
+}
+
 /* An empty cell where it is unknown. */
 static void put_known(FILE *file, uint64_t value)
 {
@@ -115,6 +120,10 @@ void results_open_folder(const char *folder)
     if (!ours && !is_empty(folder))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
                 "%s: exists and is not a results folder; choose another with -o", folder);
+    output_path(folder, RESULTS_SNAPSHOTS, series);
+    remove_files(series, "", ".heap");
+    remove_files(series, "", ".tmp");
+    rmdir(series);
     output_path(folder, RESULTS_SERIES, series);
     if ((mkdir(folder, 0777) < 0 && errno != EEXIST) ||
         (mkdir(series, 0777) < 0 && errno != EEXIST))

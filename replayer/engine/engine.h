@@ -43,6 +43,7 @@ struct engine_settings {
     enum engine_touch touch;
     enum engine_order order;
     uint64_t plan_bytes; /* memory for the planned operations of a window */
+    bool snapshots;      /* memory mode: of the heap (snapshot.h) */
     bool usable_skip;    /* verify mode: leave the bytes past the requested size alone */
     uint64_t stop_at;    /* verify mode: SIGTRAP before the call of this event of the tape;
                             ENGINE_NO_EVENT = never */

@@ -25,6 +25,7 @@
 #include "replayer/engine/proc.h"
 #include "replayer/engine/replay.h"
 #include "replayer/engine/sampler.h"
+#include "replayer/engine/snapshot.h"
 #include "replayer/engine/system_calls.h"
 #include "replayer/engine/threads.h"
 #include "replayer/engine/verify.h"
@@ -68,6 +69,8 @@ static const char usage[] =
     "  --result-fd N         leave the result in this shared mapping (result.h)\n"
     "  --plan-fd N           keep the plan in this empty file for the next run, or use the one in "
     "it\n"
+    "  --snapshots-fd N      memory mode: raw snapshots of the heap into this empty file "
+    "(result.h)\n"
     "  --plan-only           with --plan-fd: plan and keep, replay nothing\n"
     "  --print, --series     show the result on stdout; with the memory series\n"
     "  --plan-memory SIZE    memory for planned operations (default 16M); a longer tape is "
@@ -107,7 +110,7 @@ void engine_fail_tape(const struct tape_error *error)
 struct options {
     struct engine_settings settings;
     bool touch_given, plan_only, print, series;
-    int result_fd, plan_fd;
+    int result_fd, plan_fd, snapshots_fd;
 };
 
 static int choice(const char *option, const char *text, const char *const *words, int count)
@@ -169,6 +172,10 @@ static void option_take(struct options *options, int option, const char *text)
         if (settings->plan_bytes < PLAN_BYTES_MIN || settings->plan_bytes > PLAN_BYTES_MAX)
             cli_die_usage("--plan-memory %s: between 256k and 8G", text);
         break;
+    case 'S':
+        options->snapshots_fd = descriptor("--snapshots-fd", text);
+        settings->snapshots = true;
+        break;
     case 'n':
         options->plan_only = true;
         break;
@@ -200,6 +207,7 @@ static struct options options_parse(int argc, char **argv)
         {"result-fd", required_argument, NULL, 'f'},
         {"plan-memory", required_argument, NULL, 'w'},
         {"plan-fd", required_argument, NULL, 'k'},
+        {"snapshots-fd", required_argument, NULL, 'S'},
         {"plan-only", no_argument, NULL, 'n'},
         {"print", no_argument, NULL, 'p'},
         {"series", no_argument, NULL, 's'},
@@ -210,7 +218,8 @@ static struct options options_parse(int argc, char **argv)
     struct options options = {
         .settings = {.plan_bytes = PLAN_BYTES_DEFAULT, .stop_at = ENGINE_NO_EVENT},
         .result_fd = -1,
-        .plan_fd = -1};
+        .plan_fd = -1,
+        .snapshots_fd = -1};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;)
         option_take(&options, option, optarg);
@@ -218,6 +227,8 @@ static struct options options_parse(int argc, char **argv)
         cli_die_usage("%s: an argument too many", argv[optind]);
     if (!options.settings.tape)
         cli_die_usage("no --tape");
+    if (options.settings.snapshots && options.settings.mode != ENGINE_MODE_MEMORY)
+        cli_die_usage("--snapshots-fd: only with --mode=memory");
     if (!options.touch_given)
         options.settings.touch =
             options.settings.mode == ENGINE_MODE_MEMORY ? ENGINE_TOUCH_PAGE : ENGINE_TOUCH_FIRST;
@@ -263,10 +274,12 @@ static replay_loop *loop_for(const struct engine_settings *settings)
 /* The tables that the loop needs for the window. */
 static void tables_grow(struct replay *replay, const struct plan *plan)
 {
-    static struct pages slots, blocks, verify_blocks;
+    static struct pages slots, blocks, births, verify_blocks;
     replay->slots = pages_reserve(&slots, plan->slots * sizeof(void *));
     if (plan->settings->mode == ENGINE_MODE_MEMORY)
         replay->blocks = pages_reserve(&blocks, plan->slots * sizeof(struct replay_block));
+    if (plan->settings->snapshots)
+        replay->births = pages_reserve(&births, plan->slots * sizeof(*replay->births));
     if (plan->settings->mode == ENGINE_MODE_VERIFY)
         replay->verify_blocks =
             pages_reserve(&verify_blocks, plan->slots * sizeof(struct verify_block));
@@ -291,6 +304,7 @@ static void window_begins(struct plan *plan, struct replay *replay, struct proc_
     case ENGINE_MODE_TIME:
         break;
     case ENGINE_MODE_MEMORY:
+        snapshot_resume(&plan->window);
         if (first)
             sampler_open(replay, plan->events_claimed, startup);
         sampler_resume();
@@ -314,6 +328,7 @@ static void window_ends(struct plan *plan)
     case ENGINE_MODE_MEMORY:
         threads_settle();
         sampler_pause();
+        snapshot_pause();
         break;
     case ENGINE_MODE_LATENCY:
         latency_pause(&plan->window, plan->calls - plan->window.calls);
@@ -368,6 +383,8 @@ int main(int argc, char **argv)
     bool verifies = options.settings.mode == ENGINE_MODE_VERIFY;
     if (verifies)
         verify_pause();
+    if (memory)
+        snapshot_open(options.snapshots_fd, &replay);
     struct proc_footprint startup = {0};
     if (memory)
         startup = proc_allocator_footprint();

@@ -7,6 +7,7 @@
 #include <x86intrin.h>
 #include "replayer/engine/replay.h"
 #include "replayer/engine/sampler.h"
+#include "replayer/engine/snapshot.h"
 #include "replayer/engine/touch.h"
 
 static void add(_Atomic uint64_t *sum, uint64_t value)
@@ -63,6 +64,16 @@ static void account(struct replay *replay, struct replay_thread *self, uint32_t 
     self->account_ticks += ticks > self->empty_ticks ? ticks - self->empty_ticks : 0;
 }
 
+/* Snapshots: which event the slot's block is from. */
+static void note_birth(struct replay *replay, uint32_t slot, unsigned kind,
+                       const struct plan_op *op)
+{
+    if (kind == PLAN_SIDE_FREE || kind == PLAN_SIDE_REALLOC_FREE)
+        replay->births[slot] = 0;
+    else if (kind < PLAN_SIDE_REALLOC || (kind == PLAN_SIDE_REALLOC && !replay->births[slot]))
+        snapshot_birth(replay, slot, op);
+}
+
 static void run_call(struct replay *replay, struct replay_thread *self, const struct plan_op *op)
 {
     struct plan_side call =
@@ -74,9 +85,12 @@ static void run_call(struct replay *replay, struct replay_thread *self, const st
     replay_call(replay, self, &call, slot);
     if (call.kind <= PLAN_SIDE_REALLOC)
         account(replay, self, slot, call.kind == PLAN_SIDE_REALLOC, true, call.size);
+    if (replay->births)
+        note_birth(replay, slot, call.kind, op);
     add(&self->operations, 1);
-    if (ENGINE_UNLIKELY(call.flags & PLAN_SIDE_SAMPLE))
-        sampler_peak(); /* others may be waiting for this very operation: before they go on */
+    /* Others may be waiting for this very operation: before they go on. */
+    if (ENGINE_UNLIKELY(call.flags & (PLAN_SIDE_SAMPLE | PLAN_SIDE_SNAPSHOT)))
+        sampler_mark(op, call.flags & PLAN_SIDE_SAMPLE);
     if (call.flags & PLAN_SIDE_PUBLISH)
         replay_publish(replay, self, op);
 }

@@ -26,7 +26,7 @@
 
 enum plan_code {
     PLAN_MALLOC = PLAN_QUADS, /* size > 0 */
-    PLAN_FREE, /* size: of the block where the plan tracks sizes, capped; else nothing */
+    PLAN_FREE,        /* size: of the block where the plan tracks sizes, capped; else nothing */
     PLAN_CALLOC,      /* size > 0 */
     PLAN_REALLOC_NEW, /* realloc(NULL, size), size > 0 */
     PLAN_REALLOC,     /* size > 0; nothing but the first byte of it is touched */
@@ -65,8 +65,9 @@ enum plan_side_kind {
     PLAN_SIDE_USABLE_SIZE,
 };
 
-#define PLAN_SIDE_PUBLISH 1 /* another thread waits for it */
-#define PLAN_SIDE_SAMPLE  2 /* R peaks here: sample after it */
+#define PLAN_SIDE_PUBLISH  1 /* another thread waits for it */
+#define PLAN_SIDE_SAMPLE   2 /* R peaks here: sample after it */
+#define PLAN_SIDE_SNAPSHOT 4 /* a chance for a snapshot after it */
 
 /* A call in its long form; or a moment of PLAN_CLOCK's. */
 struct plan_side {

@@ -75,15 +75,28 @@ void own_resume(void)
     merged = old;
 }
 
-bool own_overlaps(uintptr_t start, size_t bytes)
+/* The first range that ends behind the byte. */
+static size_t first_behind(uint64_t byte)
 {
-    size_t low = 0, high = own->count; /* the first range that ends behind `start` */
+    size_t low = 0, high = own->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (own->table[middle].end <= start)
+        if (own->table[middle].end <= byte)
             low = middle + 1;
         else
             high = middle;
     }
+    return low;
+}
+
+bool own_next(uint64_t byte, uint64_t *ret_change)
+{
+    size_t index = first_behind(byte);
+    return holds(own, &index, byte, ret_change);
+}
+
+bool own_overlaps(uintptr_t start, size_t bytes)
+{
+    size_t low = first_behind(start);
     return low < own->count && own->table[low].start < start + bytes;
 }

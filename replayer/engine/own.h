@@ -16,6 +16,8 @@
 
 void own_pause(void);
 void own_resume(void);
+/* Whether the byte is the engine's; *ret_change: where that answer changes. Likewise. */
+bool own_next(uint64_t byte, uint64_t *ret_change);
 /* Whether any of these bytes is not the allocator's. Any thread, while the replay runs. */
 bool own_overlaps(uintptr_t start, size_t bytes);
 

@@ -2,9 +2,19 @@
 
 #include <string.h>
 #include "replayer/engine/sampler.h"
+#include "replayer/engine/snapshot.h"
 
-#define PROGRESS_STRIDE 65536 /* in time mode */
-#define MEET_STRIDE     64    /* in memory mode: see "Drift" in order.h */
+#define PROGRESS_STRIDE   65536 /* in time mode */
+#define CHANCE_STRIDE     4096  /* for a snapshot, of a tape whose length is not known */
+#define CHANCE_STRIDE_MIN 64
+#define MEET_STRIDE       64 /* in memory mode: see "Drift" in order.h */
+
+/* Events between two chances for a snapshot. */
+static uint64_t chance_stride(uint64_t events)
+{
+    uint64_t stride = events / SNAPSHOT_CHANCES;
+    return !events ? CHANCE_STRIDE : stride < CHANCE_STRIDE_MIN ? CHANCE_STRIDE_MIN : stride;
+}
 
 void plan_open(struct plan *plan, const struct engine_settings *settings)
 {
@@ -24,8 +34,10 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
     bool waits = plan->several || settings->speed > 0;
     window_open(&plan->window, waits ? 2 * totals.events : totals.events, settings->plan_bytes,
                 memory ? sampler_stride(totals.events) : PROGRESS_STRIDE);
-    if (verify)
+    if (verify || settings->snapshots)
         window_keep_origins(&plan->window);
+    if (settings->snapshots)
+        plan->chance_stride = plan->next_chance = chance_stride(totals.events);
     plan->slots = 1;
     timetable_open(&plan->timetable, settings->speed);
     plan->plain = plan->quick && !waits;
@@ -206,16 +218,21 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
         plan->skipped++;
         return;
     }
+    bool chance = plan->chance_stride && plan->event >= plan->next_chance;
     plan->window.origin =
         (struct window_origin){(uint32_t)(plan->event - plan->window.first_event), event->lane};
     if (plan->timetable.speed > 0)
         timetable_event(&plan->timetable, &plan->window, thread, event->time_ns);
     if (plan->several)
-        order_event(&plan->order, thread, plan->event == plan->lanes.peak_event);
+        order_event(&plan->order, thread, chance || plan->event == plan->lanes.peak_event);
     if (action == TAPE_TRACK_FREE_FIRST)
         put_lost_free(plan, thread, event->object);
     uint32_t index = put_event(plan, thread, event, old_size);
     put_done(plan, thread, event->object, index, tape_kind_frees(event->kind));
+    if (chance) {
+        window_flag(&plan->window, index, PLAN_SIDE_SNAPSHOT);
+        plan->next_chance = plan->event + plan->chance_stride;
+    }
     if (plan->track.live_bytes > plan->peak_bytes) {
         plan->peak_bytes = plan->track.live_bytes;
         plan->peak_index = index;

@@ -23,10 +23,11 @@ struct plan {
     struct tape_reader *reader;
     const struct tape_event *events; /* read and not yet planned */
     size_t events_left;
-    uint64_t event;          /* index of the next one */
-    uint64_t events_claimed; /* by the tape; 0 = not known */
-    uint32_t windows;        /* planned so far */
-    bool kept;               /* by an earlier run: its windows come from plan_file.h */
+    uint64_t event;                      /* index of the next one */
+    uint64_t events_claimed;             /* by the tape; 0 = not known */
+    uint64_t chance_stride, next_chance; /* events, for snapshots; 0 = none are wanted */
+    uint32_t windows;                    /* planned so far */
+    bool kept;                           /* by an earlier run: its windows come from plan_file.h */
     bool ended;
     bool several;   /* lanes: `lanes` and `order` are in use */
     uint32_t slots; /* size that the slot table must have */

@@ -72,8 +72,8 @@ static bool same_identity(const struct plan_file_head *a, const struct plan_file
 struct plan_file *plan_file_open(int fd, const struct engine_settings *settings)
 {
     static struct plan_file file;
-    /* Verify mode's plans have more to them (origins) and are run once: never kept. */
-    file.fd = settings->mode == ENGINE_MODE_VERIFY ? -1 : fd;
+    /* Plans with origins (verify mode, snapshots) are run once: never kept. */
+    file.fd = settings->mode == ENGINE_MODE_VERIFY || settings->snapshots ? -1 : fd;
     file.settings = settings;
     file.at = PLAN_FILE_PAGE;
     return &file;

@@ -18,6 +18,7 @@ enum replay_started {
 };
 
 struct replay;
+struct window_origin;
 
 /* A thread of the replay. It alone writes to it while a window runs, but for `started`. */
 struct replay_thread {
@@ -52,8 +53,13 @@ struct replay {
     const struct plan_side *side;
     void **slots;
     struct replay_block *blocks; /* NULL but in memory mode */
-    void *verify_blocks;         /* verify mode: struct verify_block by slot (verify.h) */
-    uint32_t slot_count;         /* of `slots` */
+    /* With snapshots, else NULL: where each slot's live block began (the event + 1, its lane from
+     * ENGINE_BIRTH_LANE on; 0: none), and where the window's operations come from. */
+    uint64_t *births;
+    const struct window_origin *origins;
+    uint64_t first_event; /* of the window */
+    void *verify_blocks;  /* verify mode: struct verify_block by slot (verify.h) */
+    uint32_t slot_count;  /* of `slots` */
     struct replay_thread *threads;
     uint32_t thread_count; /* 1 + the highest that has ever run */
     enum engine_touch touch;

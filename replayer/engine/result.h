@@ -118,6 +118,56 @@ struct engine_violation {
     uint8_t reserved[6];
 };
 
+/*
+ * Raw snapshots, as memory mode writes them to the descriptor that --snapshots-fd names: for each a
+ * head, then its mappings, runs and blocks. The driver codes them (analysis/SNAPSHOTS.md).
+ */
+#define ENGINE_SNAPSHOT_MAGIC UINT64_C(0x31504e5350415448)
+
+enum engine_snapshot_kind {
+    ENGINE_SNAPSHOT_GRID = 1,      /* of the grid of operations, or P is a 16th above the highest */
+    ENGINE_SNAPSHOT_PEAK = 2,      /* R is the highest so far: the last one is the peak's */
+    ENGINE_SNAPSHOT_END = 4,       /* after the last operation */
+    ENGINE_SNAPSHOT_NO_PAGES = 16, /* of some mapping it is not known which pages are resident */
+};
+
+struct engine_snapshot {
+    uint64_t magic;
+    uint64_t event; /* of the tape: the call after which it was taken; ENGINE_NO_EVENT: the end */
+    uint64_t blocks, mappings, runs; /* how many follow */
+    uint32_t kinds, reserved;        /* enum engine_snapshot_kind */
+    struct engine_sample sample;
+};
+_Static_assert(sizeof(struct engine_snapshot) == 128, "no padding");
+
+/* The allocator's mappings (not the engine's, nor libc's but for the heap); lowest first. */
+struct engine_snapshot_mapping {
+    uint64_t start, end;
+    uint32_t flags, reserved; /* ENGINE_MAPPING_* */
+};
+#define ENGINE_MAPPING_READ    1u
+#define ENGINE_MAPPING_WRITE   2u
+#define ENGINE_MAPPING_EXECUTE 4u
+#define ENGINE_MAPPING_SHARED  8u
+#define ENGINE_MAPPING_FILE    16u
+#define ENGINE_MAPPING_BRK     32u
+
+/* Pages of those mappings, in a row and alike, that are resident (or swapped out); lowest first. */
+struct engine_snapshot_run {
+    uint64_t start, end;
+    uint32_t flags, reserved; /* ENGINE_RUN_* */
+};
+#define ENGINE_RUN_HUGE    1u
+#define ENGINE_RUN_SWAPPED 2u
+
+/* A live block, in no order. */
+struct engine_snapshot_block {
+    uint64_t address, requested, usable;
+    uint64_t birth; /* the event that began it, and from ENGINE_BIRTH_LANE on its lane */
+};
+#define ENGINE_BIRTH_LANE 40
+_Static_assert(sizeof(struct engine_snapshot_block) == 32, "no padding");
+
 struct engine_result {
     uint64_t magic, bytes;      /* ENGINE_RESULT_MAGIC, sizeof(struct engine_result) */
     _Atomic uint32_t phase;     /* enum engine_phase */
@@ -147,7 +197,9 @@ struct engine_result {
     uint32_t system_calls_known;
     uint32_t exact_resident; /* the kernel's own sum of resident pages is exact */
     struct engine_call_count system_calls[ENGINE_CALL_LIMIT];
-    uint64_t sampling_ns;   /* of timed_ns and between windows: reading the samples */
+    uint64_t sampling_ns; /* of timed_ns and between windows: reading the samples */
+    uint64_t snapshot_ns; /* of sampling_ns: taking snapshots */
+    uint32_t snapshots, snapshots_left_out; /* taken; left out for lack of room in their file */
     uint64_t accounting_ns; /* of timed_ns: keeping R and U, estimated from every 64th call */
     /* Huge pages at the highest P at which they were read, and that P; ENGINE_UNKNOWN: never. */
     uint64_t huge_bytes_at_peak, huge_peak_resident_bytes;

@@ -9,6 +9,7 @@
 #include <x86intrin.h>
 #include "replayer/engine/engine.h"
 #include "replayer/engine/proc.h"
+#include "replayer/engine/snapshot.h"
 #include "replayer/engine/system_calls.h"
 #include "replayer/engine/warm.h"
 
@@ -43,6 +44,7 @@ static struct {
     uint64_t running_ns, resumed_at_ns;
     uint64_t resumed_ticks, running_ticks; /* of the time-stamp counter */
     uint64_t spent_ns, last_cost_ns;       /* by sampling */
+    uint64_t cost_share, snapshots_ns;     /* with snapshots: half the share; and their time */
     uint64_t operation_step, required_step, time_step_ns;
     _Atomic uint64_t next_operation, next_time_ns; /* the grids; read without the lock */
     _Atomic uint64_t required_operation;           /* the grid that is kept whatever it costs */
@@ -65,7 +67,7 @@ static uint64_t running_ns(uint64_t now)
 /* Whether something that costs so much more stays within the share of time. */
 static bool is_affordable(uint64_t now, uint64_t cost_ns)
 {
-    return (sampler.spent_ns + cost_ns) * COST_SHARE <= running_ns(now);
+    return (sampler.spent_ns + cost_ns) * sampler.cost_share <= running_ns(now);
 }
 
 /* Adds the rollup's figures to those of statm. */
@@ -151,6 +153,8 @@ void sampler_open(struct replay *replay, uint64_t operations, struct proc_footpr
     sampler.operation_step = at_least(operations / SERIES_AIM, 1);
     sampler.required_step = at_least(operations / SERIES_LEAST, 16);
     sampler.time_step_ns = TIME_STEP_NS;
+    sampler.cost_share = replay->births ? 2 * COST_SHARE : COST_SHARE;
+    snapshot_begin(operations);
     proc_open();
     sampler.exact_statm = statm_is_exact();
     engine_result->exact_resident = sampler.exact_statm;
@@ -248,7 +252,8 @@ static void add_up(struct engine_sample *sample)
 }
 
 /* A point of what is there now. */
-static void put(const struct memory *now, const struct faults *faults, uint64_t time_ns)
+static struct engine_sample put(const struct memory *now, const struct faults *faults,
+                                uint64_t time_ns)
 {
     struct engine_sample sample = {
         .time_ns = time_ns,
@@ -267,18 +272,20 @@ static void put(const struct memory *now, const struct faults *faults, uint64_t 
                           memory_order_relaxed);
     atomic_store_explicit(&sampler.required_operation, sample.operation + sampler.required_step,
                           memory_order_relaxed);
+    return sample;
 }
 
-static void take(bool peak)
+static struct engine_sample take(bool peak)
 {
     uint64_t begin = engine_now_ns();
     struct memory now = memory_now(peak, peak);
     struct faults faults = faults_now();
-    put(&now, &faults, running_ns(begin));
+    struct engine_sample sample = put(&now, &faults, running_ns(begin));
     uint64_t end = engine_now_ns();
     atomic_store_explicit(&sampler.next_time_ns, end + sampler.time_step_ns, memory_order_relaxed);
     sampler.last_cost_ns = end - begin;
     sampler.spent_ns += sampler.last_cost_ns;
+    return sample;
 }
 
 static uint64_t operations_now(void)
@@ -315,11 +322,12 @@ void sampler_check_idle(void)
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
-void sampler_peak(void)
+void sampler_mark(const struct plan_op *op, bool peak)
 {
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
-    take(true);
+    struct engine_sample sample = take(peak);
+    sampler.snapshots_ns += peak ? snapshot_peak(op, &sample) : snapshot_chance(op, &sample);
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
@@ -383,13 +391,14 @@ static uint64_t accounting_ns(void)
 void sampler_close(void)
 {
     struct engine_result *result = engine_result;
-    put(&sampler.pause, &sampler.pause_faults, sampler.running_ns);
+    struct engine_sample last = put(&sampler.pause, &sampler.pause_faults, sampler.running_ns);
+    sampler.snapshots_ns += snapshot_end(&last);
     /* The series' own, which begin and end with the windows' pauses: a little more than is timed.
      */
     result->minor_faults = sampler.pause_faults.minor - sampler.faults.minor;
     result->major_faults = sampler.pause_faults.major - sampler.faults.major;
     close_huge(result);
-    result->sampling_ns = sampler.spent_ns;
+    result->sampling_ns = sampler.spent_ns + sampler.snapshots_ns;
     result->accounting_ns = accounting_ns();
     result->held_known = held_is_known();
     for (uint32_t i = 0; i < result->series_count; i++) {

@@ -29,7 +29,7 @@
  * maps itself between two windows is measured likewise and taken out, so that its own memory never
  * shows; and what it and libc would fault in while the replay runs is there before (warm.h).
  *
- * Threads: sampler_check() and sampler_peak() may be called by any replay thread; the rest by one
+ * Threads: sampler_check() and sampler_mark() may be called by any replay thread; the rest by one
  * thread while no window runs.
  */
 #ifndef HEAPTAPE_REPLAYER_SAMPLER_H
@@ -52,8 +52,11 @@ void sampler_check(void);
 /* Samples if the grid of time is due, for a thread that has nothing to do meanwhile (pace.h): this
  * is not time of the run's. */
 void sampler_check_idle(void);
-/* Samples whatever the grids say: R is at its peak. */
-void sampler_peak(void);
+/*
+ * Samples whatever the grids say, after the operation that the plan has marked: R has a peak, or
+ * there is a chance for a snapshot (snapshot.h).
+ */
+void sampler_mark(const struct plan_op *op, bool peak);
 /* The last sample, of the last pause, and peaks and series into engine_result. */
 void sampler_close(void);
 /* How many operations apart sampler_check() should be called for a tape of so many. */

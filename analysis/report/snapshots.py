@@ -1,0 +1,128 @@
+"""Snapshots of the heap (analysis/SNAPSHOTS.md), read into numpy arrays. A damaged file is a ValueError."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import pathlib
+import struct
+from dataclasses import dataclass
+from typing import Iterator
+
+import numpy
+
+MAGIC, VERSION, PAGE = b"HAPSNPS\0", 1, 4096
+HEAD, ENTRY = struct.Struct("<8sIIIIQ"), struct.Struct("<II12Q24x")
+GRID, PEAK_REQUESTED, END, PEAK_RESIDENT, NO_PAGES = 1, 2, 4, 8, 16
+PLAIN_MAX = 1 << 34
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment. Addresses and sizes in bytes."""
+
+    kinds: int
+    event: int
+    operation: int
+    time_ns: int
+    requested_bytes: int
+    usable_bytes: int
+    held_bytes: int
+    resident_bytes: int
+    mappings: numpy.ndarray  # rows of start, end, flags
+    runs: numpy.ndarray  # of resident pages: likewise
+    address: numpy.ndarray  # of the blocks, lowest first
+    requested: numpy.ndarray
+    usable: numpy.ndarray
+    birth: numpy.ndarray
+    lane: numpy.ndarray
+
+
+def zstd_library():
+    """libzstd itself: Python has no zstd before 3.14, and heaptape needs the library anyway."""
+    name = ctypes.util.find_library("zstd") or "libzstd.so.1"
+    try:
+        library = ctypes.CDLL(name)
+    except OSError:
+        raise ValueError("libzstd is missing: apt-get install libzstd1") from None
+    library.ZSTD_decompress.restype = ctypes.c_size_t
+    library.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
+    return library
+
+
+def decompress(library, coded: bytes, plain_bytes: int) -> numpy.ndarray:
+    if plain_bytes > PLAIN_MAX:
+        raise ValueError("a snapshot is too large")
+    plain = numpy.empty(max(plain_bytes, 1), dtype=numpy.uint8)
+    got = library.ZSTD_decompress(plain.ctypes.data, plain_bytes, coded, len(coded))
+    if got != plain_bytes:
+        raise ValueError("a snapshot is damaged")
+    return plain[:plain_bytes]
+
+
+def varints(plain: numpy.ndarray) -> numpy.ndarray:
+    """All values of the coded part."""
+    if not len(plain):
+        return numpy.empty(0, dtype=numpy.uint64)
+    last = numpy.flatnonzero(plain < 0x80)
+    if not len(last) or last[-1] != len(plain) - 1:
+        raise ValueError("a snapshot is damaged")
+    first = numpy.concatenate(([0], last[:-1] + 1))
+    place = numpy.arange(len(plain)) - numpy.repeat(first, last - first + 1)
+    if place.max() > 9:
+        raise ValueError("a snapshot is damaged")
+    parts = (plain & 0x7F).astype(numpy.uint64) << (7 * place).astype(numpy.uint64)
+    return numpy.bitwise_or.reduceat(parts, first)
+
+
+def signed(values: numpy.ndarray) -> numpy.ndarray:
+    return (values >> numpy.uint64(1)).astype(numpy.int64) ^ -(values & numpy.uint64(1)).astype(numpy.int64)
+
+
+def ranges(values: numpy.ndarray) -> numpy.ndarray:
+    """Rows of start, end, flags from gaps and lengths in pages."""
+    rows = values.reshape(-1, 3)
+    ends = numpy.cumsum(rows[:, 0] + rows[:, 1], dtype=numpy.uint64)
+    page = numpy.uint64(PAGE)
+    return numpy.stack([(ends - rows[:, 1]) * page, ends * page, rows[:, 2]], axis=1)
+
+
+def decode(entry: tuple, plain: numpy.ndarray) -> Snapshot:
+    kinds, _, event, operation, time_ns, requested, usable, held, resident, blocks, mappings, runs, *_ = entry
+    values = varints(plain)
+    before = 3 * (mappings + runs)
+    if len(values) != before + 5 * blocks:
+        raise ValueError("a snapshot is damaged")
+    columns = values[before:].reshape(5, blocks)
+    return Snapshot(
+        kinds, event, operation, time_ns, requested, usable, held, resident,
+        mappings=ranges(values[: 3 * mappings]),
+        runs=ranges(values[3 * mappings : before]),
+        address=numpy.cumsum(columns[0], dtype=numpy.uint64),
+        requested=columns[1],
+        usable=(columns[1].astype(numpy.int64) + signed(columns[2])).astype(numpy.uint64),
+        birth=numpy.cumsum(signed(columns[3])),
+        lane=columns[4],
+    )  # fmt: skip
+
+
+def read(path: pathlib.Path) -> Iterator[Snapshot]:
+    """The snapshots of the file, first to last. ValueError or OSError where it cannot be read."""
+    library = zstd_library()
+    with path.open("rb") as file:
+        head = file.read(HEAD.size)
+        if len(head) < HEAD.size or head[:8] != MAGIC:
+            raise ValueError("not snapshots of a heap")
+        _, version, page, count, entry_bytes, _ = HEAD.unpack(head)
+        if version != VERSION or page != PAGE or entry_bytes < ENTRY.size:
+            raise ValueError(f"version {version} is not read here")
+        for _ in range(count):
+            raw = file.read(entry_bytes)
+            if len(raw) < entry_bytes:
+                raise ValueError("the file is cut short")
+            entry = ENTRY.unpack_from(raw)
+            plain_bytes, coded_bytes = entry[12], entry[13]
+            coded = file.read(min(coded_bytes, PLAIN_MAX))
+            if len(coded) < coded_bytes:
+                raise ValueError("the file is cut short")
+            yield decode(entry, decompress(library, coded, plain_bytes))

@@ -1,0 +1,146 @@
+"""Snapshots of the heap: what is in them is the replay's live set to the byte, whichever allocator, lanes and
+windows; they show nothing of the engine's; damaged files are told."""
+
+import pathlib
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from conftest import BUILD, ROOT
+from test_memory import ALLOCATORS, MAKE_TAPE, run_engine
+
+sys.path.insert(0, str(ROOT / "analysis"))
+
+from report import snapshots  # noqa: E402
+
+KEEP = [name for name in ALLOCATORS if name != "null"]
+TAPES = {"one lane": ("60000", "900", "1", "0"), "three lanes": ("60000", "900", "3", "20")}
+
+
+@pytest.fixture(scope="module")
+def tapes(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tapes")
+    made = {}
+    for name, how in TAPES.items():
+        made[name] = folder / f"{name.replace(' ', '-')}.tape"
+        subprocess.run([MAKE_TAPE, made[name], *how], check=True, capture_output=True)
+    return made
+
+
+def events_of(tape) -> list[dict]:
+    """The tape's events, by heaptape trace dump."""
+    import csv
+
+    text = subprocess.run([BUILD / "libexec/heaptape/heaptape-trace", "dump", "--format=csv", tape], check=True,
+                          capture_output=True, text=True).stdout
+    return list(csv.DictReader(text.splitlines()))
+
+
+def live_after(events, event) -> dict[int, tuple[int, int]]:
+    """Birth event: (lane, size) of the objects that are live after the event; by the tape alone."""
+    born: dict[str, list] = {}
+    for at, row in enumerate(events[: event + 1]):
+        kind, thing = row["kind"], row["object"]
+        if kind in ("malloc", "calloc", "aligned_alloc", "realloc(NULL)"):
+            born[thing] = [at, int(row["lane"]), int(row["size_bytes"])]
+        elif kind == "realloc":
+            born[thing][2] = int(row["size_bytes"])
+        elif kind in ("free", "realloc(p,0)") and thing in born:
+            del born[thing]
+    return {birth: (lane, size) for birth, lane, size in born.values()}
+
+
+def replayed(heaptape, tape, out, *options):
+    result = heaptape("replay", tape, f"--snapshots={out}", *options)
+    assert result.returncode == 0, result.stderr
+    return list(snapshots.read(out))
+
+
+@pytest.mark.parametrize("tape", TAPES)
+@pytest.mark.parametrize("name", KEEP)
+def test_a_snapshot_is_the_live_set(heaptape, tapes, tmp_path, name, tape):
+    """Every live object of the tape, with its size, its lane and its birth, and nothing else."""
+    events = events_of(tapes[tape])
+    found = replayed(heaptape, tapes[tape], tmp_path / "x.heap", "-a", name)
+    assert len(found) >= 8
+    for one in found:
+        event = len(events) - 1 if one.event == (1 << 64) - 1 else one.event
+        expected = live_after(events, event)
+        assert {int(b): (int(l), int(r)) for b, l, r in zip(one.birth, one.lane, one.requested)} == expected
+        assert int(one.requested.sum()) == one.requested_bytes == sum(size for _, size in expected.values())
+        assert int(one.usable.sum()) == one.usable_bytes
+        # No two live blocks share a byte, and each lies in the allocator's mappings.
+        ends = one.address + one.requested
+        assert (ends[:-1] <= one.address[1:]).all()
+        where = one.mappings[:, 0].searchsorted(one.address, side="right") - 1
+        assert (where >= 0).all() and (ends <= one.mappings[where, 1]).all()
+    kinds = [one.kinds for one in found]
+    assert sum(bool(kind & snapshots.PEAK_REQUESTED) for kind in kinds) == 1
+    assert sum(bool(kind & snapshots.PEAK_RESIDENT) for kind in kinds) == 1
+    assert [bool(kind & snapshots.END) for kind in kinds] == [False] * (len(kinds) - 1) + [True]
+    peak = max(found, key=lambda one: one.requested_bytes)
+    assert peak.kinds & snapshots.PEAK_REQUESTED
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_resident_pages_are_those_of_the_allocator(heaptape, tapes, tmp_path, name):
+    """The runs' pages are P and what was there before; pages of touched blocks are in them."""
+    found = replayed(heaptape, tapes["one lane"], tmp_path / "x.heap", "-a", name)
+    for one in found:
+        pages = int((one.runs[:, 1] - one.runs[:, 0]).sum())
+        assert one.resident_bytes <= pages <= one.resident_bytes + (6 << 20)
+        assert (one.runs[:-1, 1] <= one.runs[1:, 0]).all()
+        large = one.requested > 0
+        where = one.runs[:, 0].searchsorted(one.address[large], side="right") - 1
+        assert (where >= 0).all() and (one.address[large] < one.runs[where, 1]).all()
+
+
+def test_windows_and_what_they_cost(tapes, tmp_path):
+    """Window by window the same as in one; the snapshots' time is told and in the sampling's."""
+    with (tmp_path / "raw").open("w+b") as raw:
+        command = [BUILD / "libexec/heaptape/heaptape-engine", "--tape", tapes["one lane"], "--mode=memory",
+                   "--plan-memory=256k", f"--snapshots-fd={raw.fileno()}", "--print"]
+        result = subprocess.run(command, pass_fds=[raw.fileno()], capture_output=True, text=True, check=True)
+        values = dict(line.split() for line in result.stdout.splitlines())
+        raw.seek(0)
+        head = struct.unpack("<QQQQQII10Q", raw.read(128))
+    assert head[0] == 0x31504E5350415448
+    assert int(values["snapshots"]) >= 9
+    assert 0 < int(values["snapshot_ns"]) < int(values["sampling_ns"])
+    # The series is what it is without snapshots.
+    plain, _ = run_engine(tapes["one lane"])
+    assert int(values["peak_requested_bytes"]) == plain["peak_requested_bytes"]
+    assert abs(int(values["peak_resident_bytes"]) - plain["peak_resident_bytes"]) <= 64 << 10
+
+
+def test_bench_names_its_snapshots(heaptape, tapes, tmp_path):
+    import json
+
+    out = tmp_path / "results"
+    result = heaptape("bench", tapes["one lane"], "-a", "htmalloc", "-n", 2, "--snapshots", "-o", out)
+    assert result.returncode == 0, result.stderr
+    rows = json.loads((out / "results.json").read_text())["summary"]
+    for row in rows:
+        if row["is_floor"]:
+            assert row["snapshots"] is None
+        else:
+            assert len(list(snapshots.read(out / row["snapshots"]))) >= 8
+    result = heaptape("bench", tapes["one lane"], "-a", "htmalloc", "-n", 1, "-o", out)
+    assert result.returncode == 0, result.stderr
+    assert not (out / "snapshots").exists()
+    assert all(row["snapshots"] is None for row in json.loads((out / "results.json").read_text())["summary"])
+
+
+def test_damage_is_told(heaptape, tapes, tmp_path):
+    path = tmp_path / "x.heap"
+    replayed(heaptape, tapes["one lane"], path)
+    good = path.read_bytes()
+    for bad in (b"", b"x" * 64, good[:100], good[:-1], good[:300] + b"\0\0\0\0" + good[304:]):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError):
+            list(snapshots.read(path))
+    result = heaptape("replay", tapes["one lane"], "--snapshots=/nowhere/x.heap")
+    assert result.returncode == 4
+    assert len(result.stderr.splitlines()) == 1 and "/nowhere" in result.stderr
