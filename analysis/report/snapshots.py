@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-import ctypes.util
 import pathlib
 import struct
+import zlib
 from dataclasses import dataclass
 from typing import Iterator
 
 import numpy
 
 MAGIC, VERSION, PAGE = b"HAPSNPS\0", 1, 4096
-HEAD, ENTRY = struct.Struct("<8sIIIIQ"), struct.Struct("<II12Q24x")
+HEAD, ENTRY = struct.Struct("<8sIIIIQ"), struct.Struct("<II11Q32x")
 GRID, PEAK_REQUESTED, END, PEAK_RESIDENT, NO_PAGES = 1, 2, 4, 8, 16
-PLAIN_MAX = 1 << 34
+CODED_MAX = 1 << 34
 
 
 @dataclass(frozen=True)
@@ -38,30 +37,9 @@ class Snapshot:
     lane: numpy.ndarray
 
 
-def zstd_library():
-    """libzstd itself: Python has no zstd before 3.14, and heaptape needs the library anyway."""
-    name = ctypes.util.find_library("zstd") or "libzstd.so.1"
-    try:
-        library = ctypes.CDLL(name)
-    except OSError:
-        raise ValueError("libzstd is missing: apt-get install libzstd1") from None
-    library.ZSTD_decompress.restype = ctypes.c_size_t
-    library.ZSTD_decompress.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
-    return library
-
-
-def decompress(library, coded: bytes, plain_bytes: int) -> numpy.ndarray:
-    if plain_bytes > PLAIN_MAX:
-        raise ValueError("a snapshot is too large")
-    plain = numpy.empty(max(plain_bytes, 1), dtype=numpy.uint8)
-    got = library.ZSTD_decompress(plain.ctypes.data, plain_bytes, coded, len(coded))
-    if got != plain_bytes:
-        raise ValueError("a snapshot is damaged")
-    return plain[:plain_bytes]
-
-
-def varints(plain: numpy.ndarray) -> numpy.ndarray:
+def varints(coded: bytes) -> numpy.ndarray:
     """All values of the coded part."""
+    plain = numpy.frombuffer(coded, dtype=numpy.uint8)
     if not len(plain):
         return numpy.empty(0, dtype=numpy.uint64)
     last = numpy.flatnonzero(plain < 0x80)
@@ -87,9 +65,9 @@ def ranges(values: numpy.ndarray) -> numpy.ndarray:
     return numpy.stack([(ends - rows[:, 1]) * page, ends * page, rows[:, 2]], axis=1)
 
 
-def decode(entry: tuple, plain: numpy.ndarray) -> Snapshot:
+def decode(entry: tuple, coded: bytes) -> Snapshot:
     kinds, _, event, operation, time_ns, requested, usable, held, resident, blocks, mappings, runs, *_ = entry
-    values = varints(plain)
+    values = varints(coded)
     before = 3 * (mappings + runs)
     if len(values) != before + 5 * blocks:
         raise ValueError("a snapshot is damaged")
@@ -108,7 +86,6 @@ def decode(entry: tuple, plain: numpy.ndarray) -> Snapshot:
 
 def read(path: pathlib.Path) -> Iterator[Snapshot]:
     """The snapshots of the file, first to last. ValueError or OSError where it cannot be read."""
-    library = zstd_library()
     with path.open("rb") as file:
         head = file.read(HEAD.size)
         if len(head) < HEAD.size or head[:8] != MAGIC:
@@ -121,8 +98,9 @@ def read(path: pathlib.Path) -> Iterator[Snapshot]:
             if len(raw) < entry_bytes:
                 raise ValueError("the file is cut short")
             entry = ENTRY.unpack_from(raw)
-            plain_bytes, coded_bytes = entry[12], entry[13]
-            coded = file.read(min(coded_bytes, PLAIN_MAX))
-            if len(coded) < coded_bytes:
+            coded = file.read(min(entry[12], CODED_MAX))
+            if len(coded) < entry[12]:
                 raise ValueError("the file is cut short")
-            yield decode(entry, decompress(library, coded, plain_bytes))
+            if zlib.crc32(coded) != entry[1]:
+                raise ValueError("a snapshot is damaged")
+            yield decode(entry, coded)

@@ -9,11 +9,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zstd.h>
 #include "replayer/engine/result.h"
 #include "traces/cli.h"
 
-#define LEVEL       3
 #define VARINT_MAX  10
 #define PAGE_BYTES  4096
 #define BLOCK_PARTS 5 /* columns */
@@ -75,8 +73,8 @@ static bool raw_next(const char *bytes, size_t size, size_t *at, struct raw *ret
  */
 
 struct coder {
-    unsigned char *plain, *coded;
-    size_t plain_bytes, plain_room, coded_room;
+    unsigned char *bytes;
+    size_t used, room;
     struct engine_snapshot_block *sorted;
 };
 
@@ -91,10 +89,10 @@ static void *grown(void *old, size_t bytes)
 static void put(struct coder *coder, uint64_t value)
 {
     while (value >= 0x80) {
-        coder->plain[coder->plain_bytes++] = (unsigned char)(value | 0x80);
+        coder->bytes[coder->used++] = (unsigned char)(value | 0x80);
         value >>= 7;
     }
-    coder->plain[coder->plain_bytes++] = (unsigned char)value;
+    coder->bytes[coder->used++] = (unsigned char)value;
 }
 
 /* Zigzag: small for small differences of either sign. */
@@ -153,17 +151,15 @@ static void code(struct coder *coder, const struct raw *raw)
 {
     size_t values =
         3 * (raw->head->mappings + raw->head->runs) + BLOCK_PARTS * raw->head->blocks + 1;
-    if (coder->plain_room < values * VARINT_MAX) {
-        coder->plain_room = values * VARINT_MAX;
-        coder->coded_room = ZSTD_compressBound(coder->plain_room);
-        coder->plain = grown(coder->plain, coder->plain_room);
-        coder->coded = grown(coder->coded, coder->coded_room);
+    if (coder->room < values * VARINT_MAX) {
+        coder->room = values * VARINT_MAX;
+        coder->bytes = grown(coder->bytes, coder->room);
     }
     size_t bytes = raw->head->blocks * sizeof *coder->sorted;
     coder->sorted = grown(coder->sorted, bytes + 1);
     memcpy(coder->sorted, raw->blocks, bytes);
     qsort(coder->sorted, raw->head->blocks, sizeof *coder->sorted, by_address);
-    coder->plain_bytes = 0;
+    coder->used = 0;
     code_ranges(coder, raw);
     code_blocks(coder, raw->head->blocks);
 }
@@ -191,15 +187,28 @@ static struct peaks find_peaks(const char *bytes, size_t size)
     return peaks;
 }
 
-static bool write_entry(FILE *file, ZSTD_CCtx *zstd, struct coder *coder, const struct raw *raw,
-                        unsigned kinds)
+/* That of zlib and gzip. */
+static uint32_t crc32(const unsigned char *bytes, size_t count)
+{
+    static uint32_t table[256];
+    for (uint32_t i = 0; i < 256 && !table[255]; i++) {
+        table[i] = i;
+        for (int bit = 0; bit < 8; bit++)
+            table[i] = table[i] >> 1 ^ (table[i] & 1 ? UINT32_C(0xedb88320) : 0);
+    }
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < count; i++)
+        crc = crc >> 8 ^ table[(crc ^ bytes[i]) & 0xff];
+    return ~crc;
+}
+
+static bool write_entry(FILE *file, struct coder *coder, const struct raw *raw, unsigned kinds)
 {
     const struct engine_sample *sample = &raw->head->sample;
     code(coder, raw);
-    size_t coded =
-        ZSTD_compress2(zstd, coder->coded, coder->coded_room, coder->plain, coder->plain_bytes);
     struct snapshots_entry entry = {
         .kinds = kinds,
+        .crc32 = crc32(coder->bytes, coder->used),
         .event = raw->head->event,
         .operation = sample->operation,
         .time_ns = sample->time_ns,
@@ -210,11 +219,10 @@ static bool write_entry(FILE *file, ZSTD_CCtx *zstd, struct coder *coder, const 
         .blocks = raw->head->blocks,
         .mappings = raw->head->mappings,
         .runs = raw->head->runs,
-        .plain_bytes = coder->plain_bytes,
-        .coded_bytes = coded,
+        .coded_bytes = coder->used,
     };
-    return !ZSTD_isError(coded) && fwrite(&entry, sizeof entry, 1, file) == 1 &&
-           fwrite(coder->coded, 1, coded, file) == coded;
+    return fwrite(&entry, sizeof entry, 1, file) == 1 &&
+           fwrite(coder->bytes, 1, coder->used, file) == coder->used;
 }
 
 static bool write_all(FILE *file, const char *bytes, size_t size, const struct peaks *peaks)
@@ -227,11 +235,6 @@ static bool write_all(FILE *file, const char *bytes, size_t size, const struct p
                                   0};
     struct coder coder = {0};
     struct raw raw;
-    ZSTD_CCtx *zstd = ZSTD_createCCtx();
-    if (!zstd)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, LEVEL);
-    ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1);
     bool done = fwrite(&head, sizeof head, 1, file) == 1;
     for (size_t at = 0, from = 0; done && raw_next(bytes, size, &at, &raw); from = at) {
         unsigned kinds = raw.head->kinds & (SNAPSHOTS_END | SNAPSHOTS_NO_PAGES);
@@ -239,11 +242,9 @@ static bool write_all(FILE *file, const char *bytes, size_t size, const struct p
         kinds |= from == peaks->resident ? SNAPSHOTS_PEAK_RESIDENT : 0;
         kinds |=
             raw.head->kinds & (ENGINE_SNAPSHOT_GRID | ENGINE_SNAPSHOT_PEAK) ? SNAPSHOTS_GRID : 0;
-        done = write_entry(file, zstd, &coder, &raw, kinds);
+        done = write_entry(file, &coder, &raw, kinds);
     }
-    ZSTD_freeCCtx(zstd);
-    free(coder.plain);
-    free(coder.coded);
+    free(coder.bytes);
     free(coder.sorted);
     return done;
 }

@@ -1,6 +1,6 @@
 /*
  * Snapshots of the heap from a memory run: the engine leaves raw ones in a nameless file, which are
- * sorted, coded and compressed here into what analysis/SNAPSHOTS.md describes. Memory: the largest
+ * sorted and coded here into what analysis/SNAPSHOTS.md describes. Memory: the largest
  * snapshot's blocks twice. Mistakes of the environment end the tool with 4.
  */
 #ifndef HEAPTAPE_REPLAYER_DRIVER_SNAPSHOTS_H
@@ -21,12 +21,12 @@ _Static_assert(sizeof(struct snapshots_head) == 32, "no padding");
 
 /* Before each snapshot's coded part. */
 struct snapshots_entry {
-    uint32_t kinds, reserved; /* SNAPSHOTS_* */
+    uint32_t kinds, crc32; /* SNAPSHOTS_*; of the coded part */
     uint64_t event, operation, time_ns;
     uint64_t requested_bytes, usable_bytes, held_bytes, resident_bytes;
     uint64_t blocks, mappings, runs;
-    uint64_t plain_bytes, coded_bytes; /* of the coded part: as it was, and as it follows */
-    uint64_t left[3];
+    uint64_t coded_bytes; /* that follow */
+    uint64_t left[4];
 };
 _Static_assert(sizeof(struct snapshots_entry) == 128, "no padding");
 

@@ -137,7 +137,7 @@ def test_damage_is_told(heaptape, tapes, tmp_path):
     path = tmp_path / "x.heap"
     replayed(heaptape, tapes["one lane"], path)
     good = path.read_bytes()
-    for bad in (b"", b"x" * 64, good[:100], good[:-1], good[:300] + b"\0\0\0\0" + good[304:]):
+    for bad in (b"", b"x" * 64, good[:100], good[:-1], good[:300] + bytes([good[300] ^ 1]) + good[301:]):
         path.write_bytes(bad)
         with pytest.raises(ValueError):
             list(snapshots.read(path))
