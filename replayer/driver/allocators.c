@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "replayer/driver/allocator_file.h"
+#include "replayer/driver/allocator_spec.h"
+#include "replayer/driver/build_id.h"
 #include "replayer/driver/probe.h"
 #include "traces/cli.h"
 
@@ -51,6 +54,14 @@ static const struct allocator_known *known_named(const char *name)
     return NULL;
 }
 
+/* What tells two builds of one version apart; and the version where nothing else tells it. */
+static void identify(struct allocator *item, const struct probe *probe)
+{
+    build_id(item->path[0] ? item->path : probe->path, item->build_id);
+    if (!item->version[0] && item->build_id[0])
+        snprintf(item->version, sizeof item->version, "build %.12s", item->build_id);
+}
+
 static void fill(struct allocator *item, const struct allocator_known *known, const char *preload,
                  const struct probe *probe)
 {
@@ -60,6 +71,7 @@ static void fill(struct allocator *item, const struct allocator_known *known, co
                  probe->path[0] == '/' ? probe->path : preload);
     snprintf(item->version, sizeof item->version, "%s", probe->version);
     item->is_floor = !strcmp(known->name, ALLOCATOR_NULL);
+    identify(item, probe);
 }
 
 /* Looks for a known allocator; false where this machine has none that loads. */
@@ -85,6 +97,169 @@ __attribute__((nonnull)) static bool find_known(const struct allocator_known *kn
     return false;
 }
 
+/* ---- described with -a, or in a file
+ * ------------------------------------------------------------------ */
+
+_Noreturn static void unknown(const struct allocator_place *place, const char *name)
+{
+    char names[768] = "";
+    for (size_t i = 0; i < allocators_known_count; i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", i ? ", " : "",
+                 allocators_known[i].name);
+    for (size_t i = 0; i < allocator_file_count(); i++)
+        snprintf(names + strlen(names), sizeof names - strlen(names), ", %s",
+                 allocator_file_entry(i)->spec.name);
+    cli_die_usage("%s: no allocator is called '%s'; there are %s, or give a file with NAME=PATH",
+                  place->words, name, names);
+}
+
+_Noreturn static void not_here(const struct allocator_known *known,
+                               const struct allocator_place *place)
+{
+    if (known->package)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: no %s found on this machine; apt-get install %s",
+                place->words, known->name, known->package);
+    cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: %s is not built or not installed; run make",
+            place->words, known->name);
+}
+
+/* Tries the path; false with the reason where it does not load. */
+static bool load_path(struct allocator *item, const char *target,
+                      const struct allocator_place *place, char reason[512])
+{
+    struct probe probe;
+    char path[PATH_MAX];
+    allocator_spec_path(target, place, path);
+    if (!realpath(path, item->path)) {
+        snprintf(reason, 512, "%.400s: %s; give the path of a shared object", path,
+                 strerror(errno));
+        return false;
+    }
+    /* LD_PRELOAD splits at these, and no quoting helps. */
+    if (strpbrk(item->path, ": ")) {
+        snprintf(reason, 512, "the loader cannot preload a path with a space or colon; use a link");
+        return false;
+    }
+    enum probe_status status = probe_run(item->path, item->environment, &probe);
+    if (status == PROBE_BROKEN || status == PROBE_NOT_FOUND) {
+        snprintf(reason, 512, "%.200s: %.300s", item->path, probe.message);
+        return false;
+    }
+    if (status == PROBE_DIED)
+        cli_warn("%s: %s; its runs will show that", place->words, probe.message);
+    snprintf(item->version, sizeof item->version, "%s", probe.version);
+    identify(item, &probe);
+    return true;
+}
+
+/* Variables of `more` behind those that there are: a later one of a name wins (setenv). */
+static void add_environment(struct allocator *item, const char *const *more,
+                            const struct allocator_place *place)
+{
+    size_t count = 0;
+    while (item->environment[count])
+        count++;
+    for (; *more; more++) {
+        if (count == ALLOCATOR_ENVIRONMENT_MAX)
+            cli_die_usage("%s: more than %d variables", place->words, ALLOCATOR_ENVIRONMENT_MAX);
+        item->environment[count++] = *more;
+    }
+}
+
+/* The name where none was given: the target's, and what was set. */
+static void name_after(struct allocator *item, const struct allocator_list *list,
+                       const struct allocator_spec *spec)
+{
+    char base[sizeof item->name];
+    snprintf(base, sizeof base, "%s", item->name);
+    if (spec->environment[0]) {
+        const char *variable = spec->environment[0];
+        snprintf(base, sizeof base, "%.30s+%.*s", item->name, (int)strcspn(variable, "="),
+                 variable);
+    }
+    base[sizeof base - 5] = 0;
+    snprintf(item->name, sizeof item->name, "%s", base);
+    for (unsigned i = 2; spec->environment[0] && allocators_named(list, item->name); i++)
+        snprintf(item->name, sizeof item->name, "%.58s-%u", base, i % 1000);
+}
+
+/* Fills the allocator that is described; false with the reason where it does not load. */
+static bool describe(struct allocator *item, const struct allocator_spec *spec,
+                     const struct allocator_place *place, char reason[512])
+{
+    memset(item, 0, sizeof *item);
+    if (allocator_spec_is_path(spec->target)) {
+        memcpy(item->environment, spec->environment, sizeof item->environment);
+        allocator_spec_name_of(spec->target, item->name, sizeof item->name);
+        return load_path(item, spec->target, place, reason);
+    }
+    const struct allocator_file_entry *entry = allocator_file_named(spec->target);
+    const struct allocator_known *known = known_named(spec->target);
+    if (entry && &entry->spec != spec) {
+        struct allocator_place there = {entry->words, entry->folder};
+        if (!describe(item, &entry->spec, &there, reason))
+            return false;
+        snprintf(item->name, sizeof item->name, "%s", entry->spec.name);
+    } else if (!known) {
+        unknown(place, spec->target);
+    } else if (!find_known(known, item)) {
+        not_here(known, place);
+    }
+    add_environment(item, spec->environment, place);
+    return true;
+}
+
+static void add_spec(struct allocator_list *list, const struct allocator_spec *spec,
+                     const struct allocator_place *place, bool must)
+{
+    struct allocator item;
+    char reason[512];
+    bool plain = !spec->name[0] && !spec->environment[0] && !allocator_spec_is_path(spec->target);
+    if (plain && allocators_named(list, spec->target))
+        return;
+    if (!strcmp(spec->name, ALLOCATOR_LIBC) || !strcmp(spec->name, ALLOCATOR_NULL))
+        cli_die_usage("%s: %s is the %s; choose another name", place->words, spec->name,
+                      strcmp(spec->name, ALLOCATOR_LIBC) ? "floor" : "baseline");
+    if (!describe(&item, spec, place, reason)) {
+        if (must)
+            cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: %s", place->words, reason);
+        cli_warn("%s: %s; left out", place->words, reason);
+        return;
+    }
+    if (spec->name[0])
+        snprintf(item.name, sizeof item.name, "%s", spec->name);
+    else
+        name_after(&item, list, spec);
+    item.is_floor = plain && item.is_floor;
+    if (allocators_named(list, item.name))
+        cli_die_usage("%s: there is a %s already; choose another name with NAME=...", place->words,
+                      item.name);
+    *append(list) = item;
+}
+
+void allocators_add(struct allocator_list *list, const char *text)
+{
+    struct allocator_spec spec;
+    char *words = NULL;
+    if (asprintf(&words, "-a %s", text) < 0)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    struct allocator_place place = {words, NULL};
+    allocator_spec_parse(text, &place, &spec);
+    add_spec(list, &spec, &place, true);
+    free(words);
+}
+
+/* All that the files describe. One of the user's own that does not load is no reason to stop. */
+static void add_described(struct allocator_list *list)
+{
+    for (size_t i = 0; i < allocator_file_count(); i++) {
+        const struct allocator_file_entry *entry = allocator_file_entry(i);
+        struct allocator_place place = {entry->words, entry->folder};
+        if (!allocators_named(list, entry->spec.name))
+            add_spec(list, &entry->spec, &place, entry->must);
+    }
+}
+
 void allocators_find(struct allocator_list *ret_list)
 {
     struct allocator found;
@@ -92,146 +267,5 @@ void allocators_find(struct allocator_list *ret_list)
     for (size_t i = 0; i < allocators_known_count; i++)
         if (find_known(&allocators_known[i], &found))
             *append(ret_list) = found;
-}
-
-/* ---- named with -a
- * ----------------------------------------------------------------------------------- */
-
-_Noreturn static void unknown(const char *name)
-{
-    char names[512] = "";
-    for (size_t i = 0; i < allocators_known_count; i++) {
-        size_t length = strlen(names);
-        snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "",
-                 allocators_known[i].name);
-    }
-    cli_die_usage(
-        "-a %s: no allocator of that name; there are %s, or give a file with -a NAME=PATH", name,
-        names);
-}
-
-__attribute__((nonnull)) static void add_known(struct allocator_list *list,
-                                               const struct allocator_known *known)
-{
-    struct allocator found;
-    if (find_known(known, &found)) {
-        *append(list) = found;
-        return;
-    }
-    if (known->package)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "-a %s: not found on this machine; apt-get install %s",
-                known->name, known->package);
-    cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "-a %s: not built or not installed; run make", known->name);
-}
-
-/* "libfoo-1.so.2" is foo-1. */
-static void name_from_file(const char *path, char *name, size_t bytes)
-{
-    const char *base = strrchr(path, '/');
-    base = base ? base + 1 : path;
-    if (!strncmp(base, "lib", 3))
-        base += 3;
-    const char *end = strstr(base, ".so");
-    snprintf(name, bytes, "%.*s", end ? (int)(end - base) : (int)strlen(base), base);
-}
-
-/* Splits "A=1,B=x:1,y:2" in place: a part without "=" belongs to the value before it. */
-static void split_environment(struct allocator *item, char *text, const char *spec)
-{
-    size_t count = 0;
-    while (text) {
-        char *comma = text;
-        while ((comma = strchr(comma, ','))) {
-            size_t part = strcspn(comma + 1, ",");
-            if (memchr(comma + 1, '=', part))
-                break;
-            comma++;
-        }
-        if (comma)
-            *comma++ = 0;
-        if (!strchr(text, '=') || text[0] == '=')
-            cli_die_usage("-a %s: %s is no ENV=VALUE", spec, text);
-        if (count == ALLOCATOR_ENVIRONMENT_MAX)
-            cli_die_usage("-a %s: more than %d variables", spec, ALLOCATOR_ENVIRONMENT_MAX);
-        item->environment[count++] = text;
-        text = comma;
-    }
-}
-
-static void check_name(const char *name, const char *spec)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+-";
-    if (!*name || strlen(name) >= sizeof((struct allocator *)0)->name ||
-        name[strspn(name, allowed)] || name[0] == '.')
-        cli_die_usage("-a %s: a name is made of letters, digits and ._+-", spec);
-}
-
-/* Fills path and version of `item` from what was given for its path. */
-static void load_path(struct allocator *item, const char *path, const char *spec)
-{
-    struct probe probe;
-    struct allocator found;
-    const struct allocator_known *known = known_named(path);
-    if (known && strcmp(path, ALLOCATOR_LIBC) != 0) {
-        if (!find_known(known, &found))
-            cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "-a %s: no %s on this machine", spec, path);
-        path = found.path;
-    } else if (known) {
-        path = "";
-    } else if (!realpath(path, item->path)) {
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "-a %s: %s: %s; give the path of a shared object", spec,
-                path, strerror(errno));
-    }
-    if (known)
-        snprintf(item->path, sizeof item->path, "%s", path);
-    /* LD_PRELOAD splits at these, and no quoting helps. */
-    if (strpbrk(item->path, ": "))
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
-                "-a %s: the loader cannot preload a path with a space or colon; use a link", spec);
-    enum probe_status status = probe_run(item->path, item->environment, &probe);
-    if (status == PROBE_BROKEN || status == PROBE_NOT_FOUND)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "-a %s: %s: %s", spec, item->path, probe.message);
-    if (status == PROBE_DIED)
-        cli_warn("-a %s: %s; its runs will show that", spec, probe.message);
-    snprintf(item->version, sizeof item->version, "%s", probe.version);
-}
-
-void allocators_add(struct allocator_list *list, const char *spec)
-{
-    struct allocator item = {0};
-    char *text = strdup(spec);
-    if (!text)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
-    char *equals = strchr(text, '='), *slash = strchr(text, '/');
-    bool path_alone = slash && (!equals || slash < equals);
-    if (!equals && !path_alone) {
-        const struct allocator_known *known = known_named(text);
-        if (!known)
-            unknown(text);
-        if (!allocators_named(list, text))
-            add_known(list, known);
-        free(text);
-        return;
-    }
-    char *path = path_alone ? text : equals + 1;
-    char *comma = strchr(path, ',');
-    if (comma)
-        *comma = 0;
-    if (path_alone)
-        name_from_file(path, item.name, sizeof item.name);
-    else {
-        *equals = 0;
-        check_name(text, spec);
-        snprintf(item.name, sizeof item.name, "%s", text);
-    }
-    check_name(item.name, spec);
-    if (!strcmp(item.name, ALLOCATOR_LIBC) || !strcmp(item.name, ALLOCATOR_NULL))
-        cli_die_usage("-a %s: %s is the %s; choose another name", spec, item.name,
-                      strcmp(item.name, ALLOCATOR_LIBC) ? "floor" : "baseline");
-    if (allocators_named(list, item.name))
-        cli_die_usage("-a %s: there is a %s already; choose another name", spec, item.name);
-    split_environment(&item, comma ? comma + 1 : NULL, spec);
-    load_path(&item, path, spec);
-    *append(list) = item; /* `text` stays: the environment points into it */
+    add_described(ret_list);
 }

@@ -3,11 +3,7 @@
  * that is preloaded; libc's own has no path. Each is tried in a child process with the very
  * LD_PRELOAD that a run will use, so "found" means: it loads, and malloc is its malloc.
  *
- *   -a NAME                      one that is found: libc, htmalloc, jemalloc, ...
- *   -a NAME=PATH                 any shared object that defines malloc
- *   -a NAME=PATH,ENV=VALUE       with environment variables (a part without "=" belongs to the
- * value before it, so MALLOC_CONF=a:1,b:2 works); PATH may be a found one's name -a PATH/libNAME.so
- * the name is taken from the file
+ * What follows -a is described in allocator_spec.h.
  *
  * Memory is never given back: the list lives as long as its tool.
  */
@@ -17,6 +13,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include "replayer/driver/build_id.h"
 
 #define ALLOCATOR_LIBC            "libc"
 #define ALLOCATOR_NULL            "null"
@@ -24,8 +21,10 @@
 
 struct allocator {
     char name[64];
-    char path[PATH_MAX];                                    /* absolute; empty for libc */
-    char version[64];                                       /* empty where it cannot be told */
+    char path[PATH_MAX];           /* absolute; empty for libc */
+    char version[64];              /* empty where it cannot be told */
+    char package[96];              /* Debian's, with its version (allocators_packages()) */
+    char build_id[BUILD_ID_BYTES]; /* of the file; libc's own for libc */
     const char *environment[ALLOCATOR_ENVIRONMENT_MAX + 1]; /* "NAME=VALUE", NULL at the end */
     bool is_floor; /* the null allocator: it measures the replay's own cost */
 };
@@ -35,14 +34,19 @@ struct allocator_list {
     size_t count;
 };
 
-/* Every allocator found, libc first and null last. Needs interrupt_begin() (process.h). */
+/*
+ * Every allocator found, libc first and null last, and those that files describe
+ * (allocator_file.h). Needs interrupt_begin() (process.h).
+ */
 void allocators_find(struct allocator_list *ret_list);
 /*
- * Appends what SPEC (the text after -a) names, unless it is there already under that name. Ends the
- * tool: unknown name 2 with the names that there are, a path that does not load 4 with the loader's
- * words.
+ * Appends what SPEC (the text after -a) describes, unless it is a name that is there already. Ends
+ * the tool: unknown name 2 with the names that there are, a path that does not load 4 with the
+ * loader's words.
  */
 void allocators_add(struct allocator_list *list, const char *spec);
+/* Fills `package` of those that a package owns, by asking dpkg-query; a tenth of a second. */
+void allocators_packages(struct allocator_list *list);
 /* The one of that name, or NULL. */
 const struct allocator *allocators_named(const struct allocator_list *list, const char *name);
 /* The names that allocators_find() looks for, and the Debian package that has each (NULL: our own).

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "replayer/driver/allocator_file.h"
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/bench_table.h"
 #include "replayer/driver/changes.h"
@@ -49,7 +50,10 @@ static const char usage[] =
     "\n"
     "  -a ALLOCATOR      run this one (again for more; default: every one found): a name of "
     "heaptape\n"
-    "                    allocators, NAME=PATH or NAME=PATH,ENV=VALUE\n"
+    "                    allocators, NAME=PATH or NAME=PATH,ENV=VALUE or NAME,ENV=VALUE (heaptape "
+    "allocators\n"
+    "                    --help)\n"
+    "  --allocators=FILE allocators that FILE describes: names for -a, and among those found\n"
     "  -n ROUNDS         runs for time of each: a number, or auto (the default): at least as many "
     "as can\n"
     "                    show a difference, then until the interval of the time relative to libc "
@@ -143,6 +147,7 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"verify", no_argument, NULL, OPTION_VERIFY},
         {"strict", no_argument, NULL, OPTION_STRICT},
+        {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
         {"format", required_argument, NULL, OPTION_FORMAT},
         OPTIONS_COMMON};
     options->schedule.folder = DEFAULT_FOLDER;
@@ -154,6 +159,8 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         else if (option == 'n')
             options->schedule.rounds =
                 strcmp(optarg, "auto") ? options_number("-n", optarg, STATISTICS_VALUES) : 0;
+        else if (option == OPTION_ALLOCATORS)
+            allocator_file_read(optarg);
         else if (option == OPTION_AGAINST)
             options->against = optarg;
         else if (option == OPTION_FAIL_IF)
@@ -223,14 +230,15 @@ static void describe(struct results *results)
 
 static void choose_allocators(struct results *results, const struct options_texts *specs)
 {
-    if (!specs->count) {
+    if (specs->count) {
+        allocators_add(&results->allocators, ALLOCATOR_LIBC);
+        for (size_t i = 0; i < specs->count; i++)
+            allocators_add(&results->allocators, specs->items[i]);
+        allocators_add(&results->allocators, ALLOCATOR_NULL);
+    } else {
         allocators_find(&results->allocators);
-        return;
     }
-    allocators_add(&results->allocators, ALLOCATOR_LIBC);
-    for (size_t i = 0; i < specs->count; i++)
-        allocators_add(&results->allocators, specs->items[i]);
-    allocators_add(&results->allocators, ALLOCATOR_NULL);
+    allocators_packages(&results->allocators);
 }
 
 /* What of the surroundings changes the figures and may not be meant to. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "replayer/driver/allocator_file.h"
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/interrupt.h"
@@ -91,6 +92,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
         {"snapshots", required_argument, NULL, OPTION_SNAPSHOTS},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
+        {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
         {"format", required_argument, NULL, OPTION_FORMAT},
         OPTIONS_COMMON};
     *options =
@@ -104,6 +106,8 @@ static void parse(int argc, char **argv, struct replay_options *options)
             options->latency = true;
         else if (option == OPTION_SNAPSHOTS)
             options->engine.snapshots = optarg;
+        else if (option == OPTION_ALLOCATORS)
+            allocator_file_read(optarg);
         else if (option == OPTION_FORMAT)
             options->format = options_format(optarg);
         else

@@ -157,6 +157,8 @@ static void emit_allocators(struct emit *emit, const struct results *results)
         emit_string(emit, "name", allocator->name);
         emit_string(emit, "path", allocator->path);
         emit_string(emit, "version", allocator->version);
+        emit_string(emit, "package", allocator->package);
+        emit_string(emit, "build_id", allocator->build_id);
         emit_array(emit, "environment");
         for (size_t j = 0; allocator->environment[j]; j++)
             emit_string(emit, NULL, allocator->environment[j]);
