@@ -35,7 +35,8 @@ static void find_package(struct allocator *allocator)
     /* With /lib a link to /usr/lib, a package may name its file by either. */
     bool usr = !strncmp(path, "/usr/", 5);
     snprintf(other, sizeof other, "%s%s", usr ? "" : "/usr", usr ? path + 4 : path);
-    if (!ask("-S", NULL, path, owner, sizeof owner) && !ask("-S", NULL, other, owner, sizeof owner))
+    if (!ask("-S", NULL, usr ? path : other, owner, sizeof owner) &&
+        !ask("-S", NULL, other, owner, sizeof owner))
         return;
     owner[strcspn(owner, ",: ")] = 0;
     if (ask("-W", "-f=${Version}\n", owner, version, sizeof version))
