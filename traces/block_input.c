@@ -186,7 +186,7 @@ static enum tape_status next_header(struct block_input *input,
 enum tape_status block_next(struct block_input *input, struct block *ret_block,
                             struct tape_error *error)
 {
-    struct format_block_header header;
+    struct format_block_header header = {0};
     const size_t header_bytes = sizeof header;
     enum tape_status status;
     while ((status = next_header(input, &header, error)) == TAPE_OK && pass_over(input, &header))
