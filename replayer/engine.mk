@@ -75,3 +75,16 @@ $(TESTS)/engine_verify_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_verify_te
 		$(addprefix replayer/engine/,shadow pattern pages))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/engine_page_map_test
+SANITIZE_PROGRAMS += $(TESTS)/engine_page_map_test
+
+$(TESTS)/engine_page_map_test: $(patsubst %,$(OBJ)/%.o,tests/unit/engine_page_map_test replayer/engine/page_map)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) -o $@
+
+# make bench-calls        what counting a system call costs memory mode
+BENCHES += bench-calls
+.PHONY: bench-calls
+bench-calls: all tests-built
+	@replayer/engine/bench_calls.sh "$(abspath $(B))"

@@ -66,7 +66,9 @@ static bool by_scan(uint64_t start, uint64_t end, page_map_use *use, void *conte
     struct scan_request request = {.start = start, .end = end};
     while (request.start < end) {
         long count = scan(&request);
-        if (count < 0 && errno != EINTR)
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 || (!count && request.walk_end <= request.start))
             return false;
         for (long i = 0; i < count; i++) {
             uint64_t categories = regions[i].categories;
@@ -77,7 +79,9 @@ static bool by_scan(uint64_t start, uint64_t end, page_map_use *use, void *conte
             run.flags |= categories & SCAN_SWAPPED ? ENGINE_RUN_SWAPPED : 0;
             use(context, &run);
         }
-        request.start = request.walk_end;
+        /* Where there was no more room, walk_end may lie before regions that were told. */
+        uint64_t told = count > 0 ? regions[count - 1].end : 0;
+        request.start = told > request.walk_end ? told : request.walk_end;
     }
     return true;
 }
