@@ -119,6 +119,7 @@ def write(results, writer: Writer) -> None:
     from . import (
         charts_fragmentation,
         charts_growth,
+        charts_latency,
         charts_live,
         charts_memory,
         charts_overview,
@@ -146,6 +147,7 @@ def write(results, writer: Writer) -> None:
                 charts_sizes,
                 charts_growth,
                 charts_fragmentation,
+                charts_latency,
             )
         ]
         tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy
 
 from .fields import Fields, Interval, ResultsError, read_folder, read_json
+from .latency import Latency, read_latencies
 
 SERIES_COLUMNS = (
     "operation",
@@ -116,6 +117,7 @@ class Tape:
     facts: dict
     sizes: Sizes | None
     rows: tuple[Row, ...]  # without the floor, in the order of the bench
+    latencies: tuple[Latency, ...] = ()  # with the floor; none where no latency run was made
 
     @property
     def program(self) -> str:
@@ -278,11 +280,13 @@ def read_tapes(top: Fields, folder: pathlib.Path, gaps: list[str]) -> tuple[Tape
         row = to_row(Fields(value, f"results.json: summary[{i}]"), folder, rounds, gaps)
         rows.setdefault(row.tape, []).append(row)
     facts = {str(t.get("name")): t for t in top.objects("tapes")}
+    latencies = read_latencies(top, folder, gaps)
     tapes = []
     for name in [n for n in facts if n in rows] + [n for n in rows if n not in facts]:
         about = facts.get(name, {"name": name})
         sizes = read_sizes(folder, Fields(about, f"results.json: tape {name}").text("sizes_csv"), gaps)
-        tapes.append(Tape(name, about, sizes, tuple(r for r in rows[name] if not r.is_floor)))
+        own = tuple(r for r in rows[name] if not r.is_floor)
+        tapes.append(Tape(name, about, sizes, own, latencies.get(name, ())))
     return tuple(t for t in tapes if t.rows)
 
 
