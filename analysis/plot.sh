@@ -16,8 +16,8 @@ Usage: heaptape plot RESULTS [OPTIONS]
 
 Draws a quick chart with gnuplot from the folder that heaptape bench left. stdout gets the chart and nothing else.
 
-  --chart=CHART       growth (R, U, H and P over time), fragmentation (H/R - 1 over time) or time
-                      (per operation); default: growth
+  --chart=CHART       growth (R, U, H and P over time), fragmentation (H/R - 1 over time), time
+                      (per operation) or latency (of single calls); default: growth
   --tape=TAPE         which tape (default: the first)
   -o, --output=FILE   write FILE.png or FILE.svg instead
   --terminal[=KIND]   in the terminal: dumb (letters, the default) or sixel
@@ -71,7 +71,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$results" ] || die $EXIT_USAGE 'no results folder given; see heaptape plot --help'
-case $chart in growth | fragmentation | time) ;; *) die $EXIT_USAGE "--chart=$chart: growth, fragmentation or time; see heaptape plot --help" ;; esac
+case $chart in growth | fragmentation | time | latency) ;; *) die $EXIT_USAGE "--chart=$chart: growth, fragmentation, time or latency; see heaptape plot --help" ;; esac
 case $terminal in '' | auto | dumb | sixel) ;; *) die $EXIT_USAGE "--terminal=$terminal: dumb or sixel; see heaptape plot --help" ;; esac
 [ -z "$output" ] || [ -z "$terminal" ] || die $EXIT_USAGE 'either -o or --terminal; see heaptape plot --help'
 case $output in '' | *.png | *.svg) ;; *) die $EXIT_USAGE "-o $output: the name must end in .png or .svg" ;; esac
@@ -115,6 +115,7 @@ fi
 width=1200 height=560 plain=0 across=3
 [ "$chart" != growth ] || height=$((110 + 300 * ((panels + 2) / 3)))
 [ "$chart" != time ] || height=$((150 + 50 * panels))
+[ "$chart" != latency ] || { height=$((60 + 380 * ((panels + 1) / 2))) across=$((panels < 2 ? 1 : 2)); }
 case $terminal in
 dumb)
     window
@@ -124,6 +125,7 @@ dumb)
     height=$((lines - 2)) colour=mono
     [ "$chart" != growth ] || height=$((2 + 15 * ((panels + across - 1) / across)))
     [ "$chart" != time ] || height=$((7 + 3 * panels))
+    [ "$chart" != latency ] || { height=$((2 + 20 * panels)) across=1; }
     [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256
     device="set terminal dumb size $columns, $height noenhanced $colour"
     ;;

@@ -13,9 +13,11 @@ import sys
 sys.path[0] = str(pathlib.Path(__file__).absolute().parent.parent)
 
 from report.fields import Fields, ResultsError, read_folder  # noqa: E402
-from report.palette import colours  # noqa: E402
+from report.palette import OTHERS, colours  # noqa: E402
 
-CHARTS = ("growth", "fragmentation", "time")
+CHARTS = ("growth", "fragmentation", "time", "latency")
+CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
+CALLS_ENOUGH = 100  # of a kind, so that its p99 is known; else it has no panel
 EXIT_USAGE, EXIT_BAD_INPUT = 2, 3
 
 
@@ -39,26 +41,30 @@ def rows_of(top: Fields, tape: str) -> list[Fields]:
     return [r for r in rows if r.text("tape") == tape and not r.truth("is_floor")]
 
 
+def copied(folder: pathlib.Path, name: str, target: pathlib.Path) -> bool:
+    """Copies a file of the results; False where there is none inside the folder."""
+    source = folder / (name or "none")
+    if folder.resolve() not in source.resolve().parents or not source.is_file():
+        return False
+    shutil.copyfile(source, target)
+    return True
+
+
 def series_job(
     folder: pathlib.Path, rows: list[Fields], colour: dict[str, str], out: pathlib.Path
 ) -> list[str]:
     """The series of every allocator that has one, copied as 1.csv, 2.csv, ..."""
     names, files, chosen, upper = [], [], [], []
     for row in rows:
-        name, source = row.text("allocator"), folder / (row.text("series_csv") or "none")
-        if (
-            row.text("status") != "ok"
-            or folder.resolve() not in source.resolve().parents
-            or not source.is_file()
-        ):
+        name, target = row.text("allocator"), out / f"{len(files) + 1}.csv"
+        if row.text("status") != "ok" or not copied(folder, row.text("series_csv"), target):
             print(
                 f"heaptape plot: {name} has no memory curve ({row.text('status') or 'unknown'})",
                 file=sys.stderr,
             )
             continue
-        shutil.copyfile(source, out / f"{len(files) + 1}.csv")
         names.append(plain(name))
-        files.append(f"{len(files) + 1}.csv")
+        files.append(target.name)
         chosen.append(colour[name])
         upper.append("H" if row.truth("held_known") else "P")
     if not files:
@@ -91,6 +97,47 @@ def time_job(rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> l
     return ["table = 'time.csv'"] + ([f"floor_ns = {floor!r}"] if floor is not None else [])
 
 
+def latency_job(
+    folder: pathlib.Path, top: Fields, tape: str, colour: dict[str, str], out: pathlib.Path
+) -> list[str]:
+    """The curves of every allocator that has some, the floor's too, and the kinds of call, most called first."""
+    names, files, chosen = [], [], []
+    counts = dict.fromkeys(CALLS, 0)
+    for i, value in enumerate(top.objects("latency")):
+        row, target = Fields(value, f"results.json: latency[{i}]"), out / f"{len(files) + 1}.csv"
+        if row.text("tape") != tape or not copied(folder, row.text("shares_csv"), target):
+            continue
+        names.append(plain(row.text("allocator")))
+        files.append(target.name)
+        chosen.append(colour.get(row.text("allocator"), OTHERS[0]))
+        counts = {call: max(most, row.count(f"{call}_count")) for call, most in counts.items()}
+    calls = sorted((c for c in CALLS if counts[c] >= CALLS_ENOUGH), key=lambda c: -counts[c])
+    if not files or not calls:
+        raise ResultsError(f"no latencies of {tape} in these results: run heaptape bench --latency-rounds=1")
+    (out / "panels").write_text(str(len(calls)))
+    return [
+        f"names = '{' '.join(names)}'",
+        f"files = '{' '.join(files)}'",
+        f"colours = '{' '.join(chosen)}'",
+        f"calls = '{' '.join(calls)}'",
+    ]
+
+
+def chart_job(
+    folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pathlib.Path
+) -> list[str]:
+    """Prepares any chart; writes FOLDER/panels, how many there are (of time: its bars)."""
+    rows = rows_of(top, tape)
+    if not rows:
+        raise ResultsError(f"no allocator was measured on {tape}: run heaptape bench again")
+    colour = colours(list(dict.fromkeys(str(v.get("allocator")) for v in top.objects("summary"))))
+    if chart == "latency":
+        return latency_job(folder, top, tape, colour, out)
+    job = time_job(rows, colour, out) if chart == "time" else series_job(folder, rows, colour, out)
+    (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
+    return job
+
+
 def main(arguments: list[str]) -> int:
     results, chart, wanted, out = (
         pathlib.Path(arguments[0]),
@@ -101,17 +148,11 @@ def main(arguments: list[str]) -> int:
     try:
         top = read_folder(results)
         tape = choose_tape(top, wanted)
-        rows = rows_of(top, tape)
-        if not rows:
-            raise ResultsError(f"no allocator was measured on {tape}: run heaptape bench again")
-        every = list(dict.fromkeys(str(v.get("allocator")) for v in top.objects("summary")))
-        colour = colours(every)
-        job = time_job(rows, colour, out) if chart == "time" else series_job(results, rows, colour, out)
+        job = chart_job(results, chart, top, tape, out)
     except ResultsError as error:
         print(f"heaptape plot: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     (out / "job.gp").write_text("\n".join([f"tape = '{plain(tape)}'", *job]) + "\n")
-    (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
     return 0
 
 

@@ -80,7 +80,7 @@ def decorate(axes: Axes, count: int, name: str, highest: float, left: bool) -> N
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", which="minor", left=False)
     axes.tick_params(labelleft=True)
-    axes.set_xlabel("share of the calls, log scale")
+    axes.set_xlabel("share of the calls, log scale of 1 / (1 − share)")
     axes.set_ylabel("at most, log scale" if left else "")
     axes.annotate(
         name,

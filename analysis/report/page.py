@@ -13,6 +13,7 @@ from markupsafe import Markup
 from . import palette, units, verdict
 from .context import Chart, Context
 from .inline import for_page
+from .latency import CALLS, Call, Latency
 from .overview import overall
 from .results import Results, Row, Tape
 
@@ -40,6 +41,14 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Whose latencies a row of that table has; those that failed have no such row."""
+
+    allocator: str
+    ok: bool = True
+
+
+@dataclass(frozen=True)
 class Section:
     """Everything about one tape."""
 
@@ -50,6 +59,7 @@ class Section:
     undecided: str
     table: list[tuple[Row, list[Cell]]]
     more: list[tuple[Row, list[Cell]]]
+    latencies: list[tuple[Measured, list[Cell]]]
     facts: list[tuple[str, str]]
     figures: list[Figure]
 
@@ -75,6 +85,18 @@ MORE_COLUMNS = (
     "max H / max R − 1",
     "Area ratio ΣH/ΣR",
     "Rounds",
+)
+LATENCY_COLUMNS = (
+    "Allocator",
+    "Call",
+    "p50",
+    "p90",
+    "p99",
+    "p99.9",
+    "p99.99",
+    "Slowest",
+    "Mean",
+    "Calls",
 )
 UNKNOWN = Cell("–", float("inf"))
 
@@ -143,6 +165,28 @@ def more_cells(row: Row) -> list[Cell]:
     )
 
 
+def latency_cells(call: Call) -> list[Cell]:
+    """The row of the table of latencies, in the order of LATENCY_COLUMNS without the name."""
+    times = [*call.percentiles, call.max_ns, call.mean_ns]
+    return [
+        Cell(call.name, CALLS.index(call.name)),
+        *(UNKNOWN if ns is None else Cell(units.as_ns(ns), ns) for ns in times),
+        Cell(units.as_count(call.count), call.count),
+    ]
+
+
+def latency_table(tape: Tape) -> list[tuple[Measured, list[Cell]]]:
+    """By kind of call, then by p99, the floor (which has no other figures here) last of each kind."""
+    measured = {r.allocator for r in tape.rows}
+
+    def order(row: Latency, call: Call) -> tuple:
+        p99 = call.percentiles[2]
+        return (CALLS.index(call.name), row.allocator not in measured, p99 is None, p99 or 0.0, row.allocator)
+
+    found = sorted(((r, c) for r in tape.latencies for c in r.calls), key=lambda pair: order(*pair))
+    return [(Measured(row.allocator), latency_cells(call)) for row, call in found]
+
+
 def table(tape: Tape, cells) -> list[tuple[Row, list[Cell]]]:
     rows = sorted(tape.rows, key=lambda r: (r.ns is None, r.ns.median if r.ns else 0.0, r.allocator))
     return [(r, cells(r)) for r in rows]
@@ -207,6 +251,7 @@ def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> S
         verdict.undecided(found),
         table(tape, cells),
         table(tape, more_cells),
+        latency_table(tape),
         facts(tape),
         [figure(c, prefix, files) for c, files in charts],
     )
@@ -263,6 +308,7 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
             several=several,
             columns=COLUMNS,
             more_columns=MORE_COLUMNS,
+            latency_columns=LATENCY_COLUMNS,
             colours=context.colour,
             overview=[figure(c, "all", f) for c, f in overview_charts],
             live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,

@@ -207,6 +207,44 @@ def write_sizes(path, seed):
     write_csv(path, ["size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes"], rows)
 
 
+CALL_COUNTS = {"malloc": 480_000, "calloc": 0, "realloc": 50_000, "aligned": 50, "free": 470_000}
+
+
+def latency_at(factor, share):
+    """ns that `share` of the calls stay below: 20 ns times the allocator's factor, ten times that for 99 of 100."""
+    return 20 * factor * (1 - share) ** -0.5
+
+
+def latency_row(folder, tape, name, factor):
+    """The row of `latency` of one allocator and its curve's file."""
+    row = {
+        "tape": tape,
+        "allocator": name,
+        "rounds": 1,
+        "clock_cost_ns": 23.1,
+        "clock_resolution_ns": 1.0,
+        "error_share": 1 / 64,
+        "preemptions": 3,
+    }
+    curve = []
+    for call, count in CALL_COUNTS.items():
+        row[f"{call}_count"] = count
+        row[f"{call}_ns_mean"] = 40 * factor if count else None
+        for word in ("p50", "p90", "p99", "p99_9", "p99_99"):
+            share = float(word[1:].replace("_", ".")) / 100
+            known = (1 - share) * count >= 1
+            row[f"{call}_ns_{word}"] = round(latency_at(factor, share), 1) if known else None
+        row[f"{call}_ns_max"] = latency_at(factor, 1 - 1 / count) if count else None
+        steps = int(20 * math.log10(count)) + 1 if count else 0
+        shares = [1 - 10 ** (-i / 20) for i in range(steps)]
+        curve += [[call, f"{s:.9g}", f"{latency_at(factor, s):.1f}"] for s in shares]
+        curve += [[call, 1, f"{row[f'{call}_ns_max']:.1f}"]] if count else []
+    row["shares_csv"] = f"series/{tape}.{clean(name)}.latency.csv"
+    row["over_time_csv"] = f"series/{tape}.{clean(name)}.latency_time.csv"
+    write_csv(folder / row["shares_csv"], ["call", "share", "ns"], curve)
+    return row
+
+
 def tape_row(name, program):
     return {
         "name": name,
@@ -240,6 +278,7 @@ def make(
     points=400,
     live=False,
     seed=1,
+    latency=False,
 ):
     """`failures`: {(tape or None, allocator): (status, detail)}. Returns the results as a dict."""
     folder = pathlib.Path(folder)
@@ -320,6 +359,9 @@ def make(
                 )
                 entry = summary_ok(tape, name, rounds, shape, rows, name == "null", shape[4])
             results["summary"].append(entry)
+            if latency and not failure:
+                factor = 0.1 if name == "null" else SHAPES[name][0]
+                results.setdefault("latency", []).append(latency_row(folder, tape, name, factor))
             for number in range(rounds):
                 noise = 1 + 0.03 * (random_source.random() - 0.5)
                 results["runs"].append(run_row(entry, "time", number, order, noise))
@@ -377,7 +419,7 @@ def write_live(folder, results, tape):
 EVERY = ("libc", "htmalloc", "jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", "first-fit", "null")
 KINDS = {
     "one": dict(),
-    "many": dict(allocators=EVERY, live=True),
+    "many": dict(allocators=EVERY, live=True, latency=True),
     "failures": dict(
         allocators=EVERY,
         failures={

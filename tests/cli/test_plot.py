@@ -11,7 +11,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))
 from make_results import EVERY, KINDS, make  # noqa: E402
 
-CHARTS = ("growth", "fragmentation", "time")
+CHARTS = ("growth", "fragmentation", "time", "latency")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +67,19 @@ def test_failures_are_named(heaptape, tmp_path):
     assert "crashed" in heaptape("plot", tmp_path, "--chart=time").stdout
 
 
+def test_latency_has_a_panel_for_each_kind_of_call(heaptape, many):
+    """Those most called first; an allocator that does nothing among the curves."""
+    out = heaptape("plot", many, "--chart=latency").stdout
+    titles = [line.strip() for line in out.splitlines() if line.strip() in ("malloc", "free", "realloc", "aligned")]
+    assert titles == ["malloc", "free", "realloc"] and "null" in out and "99.9" in out
+
+
+def test_no_latency_runs(heaptape, tmp_path):
+    make(tmp_path, points=10)
+    result = heaptape("plot", tmp_path, "--chart=latency")
+    assert result.returncode == 3 and result.stderr.count("\n") == 1 and "--latency-rounds" in result.stderr
+
+
 def test_choosing_a_tape(heaptape, tmp_path):
     make(tmp_path, tapes=(("tape-a", "p"), ("tape-b", "q")), allocators=EVERY[:3], points=30)
     assert "tape-b" in heaptape("plot", tmp_path, "--tape=tape-b", "--chart=time").stdout
@@ -78,7 +91,7 @@ def test_names_run_nothing(heaptape, tmp_path):
     mark = tmp_path / "ran"
     name = f"`touch {mark}`'.system('touch {mark}').'"
     make(tmp_path / "r", tapes=(("t", name),), allocators=("libc", name, "null"), points=20)
-    for chart in CHARTS:
+    for chart in CHARTS[:-1]:
         assert heaptape("plot", tmp_path / "r", f"--chart={chart}").returncode == 0
     assert not mark.exists()
 
@@ -127,6 +140,13 @@ def test_the_scripts_work_alone(many, tmp_path):
             check=True,
         )
         assert "libc" in out.stdout
+    (tmp_path / "l.csv").write_bytes((series / "tape-a.libc.latency.csv").read_bytes())
+    options = "set terminal dumb; names='libc'; files='l.csv'; plain=1"
+    script = ROOT / "analysis" / "gnuplot" / "latency.gp"
+    out = subprocess.run(
+        ["gnuplot", "-e", options, script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "libc" in out.stdout and "malloc" in out.stdout and out.stderr == ""
     (tmp_path / "t.csv").write_text("name,median_ns,low_ns,high_ns,rgb,note\nlibc,30,29,31,0,\n")
     out = subprocess.run(
         [

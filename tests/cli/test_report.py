@@ -1,6 +1,7 @@
 """heaptape report, end to end, on synthetic results (tests/analysis/make_results.py)."""
 
 import html.parser
+import json
 import os
 import pathlib
 import re
@@ -18,7 +19,7 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))
 from make_results import EVERY, KINDS, make  # noqa: E402
 
-PER_TAPE = ("time", "peak_resident", "time_memory", "sizes", "growth", "fragmentation")
+PER_TAPE = ("time", "peak_resident", "time_memory", "sizes", "growth", "fragmentation", "latency")
 
 
 def report(heaptape, folder, *options):
@@ -128,6 +129,54 @@ def test_the_page_says_what_was_measured(many):
         assert expected in words, expected
 
 
+def test_percentiles_of_single_calls(many):
+    """By hand: 20 ns times the time relative to libc, ten times that for p99; unknown ones are not told."""
+    text = (many / "report.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    table = text[text.index("Latency of single calls: percentiles") :].split("</table>")[0]
+    rows = [re.sub("<[^>]+>", " ", row).split() for row in table.split("<tbody>")[1].split("</tr>")]
+    rows = {tuple(row[:2]): row for row in rows if row}
+    assert len(rows) == 4 * len(EVERY), "calloc was never called"
+    assert rows["libc", "malloc"][2:10] == ["28.3", "ns", "63.2", "ns", "200", "ns", "632", "ns"]
+    assert rows["htmalloc", "free"][6:8] == ["132", "ns"] and rows["null", "malloc"][6:8] == ["20.0", "ns"]
+    assert rows["libc", "aligned"][4:9] == ["63.2", "ns", "–", "–", "–"], "too few calls"
+    order = [name for name, call in rows if call == "malloc"]
+    assert order[0] == "htmalloc" and order[-1] == "null"
+    svg = (many / "charts" / "tape-a.latency.svg").read_text()
+    assert all(f">{name}<" in svg for name in (*EVERY, "malloc", "free", "realloc"))
+    assert ">aligned<" not in svg and "99.999" in svg, "50 calls have no panel"
+
+
+def test_results_without_latency_runs(heaptape, tmp_path):
+    """As earlier versions left them."""
+    assert "latency" not in make(tmp_path, points=10)
+    report(heaptape, tmp_path)
+    assert not (tmp_path / "charts" / "tape-a.latency.png").exists()
+    assert "Latency of single calls" not in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("what", ["gone", "torn", "outside", "backwards", "nan", "binary"])
+def test_a_latency_curve_that_cannot_be_used(heaptape, tmp_path, what):
+    """One sentence on the page; the percentiles and all other curves stay."""
+    folder = tmp_path / "r"
+    results = make(folder, allocators=("libc", "mimalloc", "null"), points=10, latency=True)
+    row = next(r for r in results["latency"] if r["allocator"] == "mimalloc")
+    path = folder / row["shares_csv"]
+    if what == "gone":
+        path.unlink()
+    elif what == "outside":
+        (tmp_path / "x.csv").write_bytes(path.read_bytes())
+        row["shares_csv"] = "../x.csv"
+        (folder / "results.json").write_text(json.dumps(results))
+    else:
+        texts = {"torn": "malloc,0.5,", "backwards": "malloc,0.9,1\nmalloc,0.5,1", "nan": "malloc,0.5,nan"}
+        path.write_bytes(b"\xff\xfe" if what == "binary" else b"call,share,ns\n" + texts[what].encode())
+    report(heaptape, folder)
+    words = " ".join(Page((folder / "report.html").read_text()).words)
+    assert words.count("No latency curve") == 1 and "Latency of single calls: percentiles" in words
+    svg = (folder / "charts" / "tape-a.latency.svg").read_text()
+    assert ">libc<" in svg and ">mimalloc<" not in svg
+
+
 def test_failures_are_failures_and_never_zero(heaptape, tmp_path):
     make(tmp_path, **KINDS["failures"])
     report(heaptape, tmp_path)
@@ -183,8 +232,6 @@ def test_all_failed(heaptape, tmp_path):
 
 
 def test_an_interrupted_bench_says_so(heaptape, tmp_path):
-    import json
-
     results = make(tmp_path, points=20)
     results["complete"] = False
     (tmp_path / "results.json").write_text(json.dumps(results))
@@ -321,6 +368,6 @@ def test_in_a_browser(many, tmp_path, width):
     )
     assert "CONSOLE" not in result.stderr
     title = re.search(r"<title>(.*?)</title>", result.stdout)[1]
-    assert "charts=13" in title, title
+    assert "charts=14" in title, title
     assert "up=first-fit,htmalloc,jemalloc,libc,mimalloc,tbbmalloc,tcmalloc;down=tcmalloc" in title
     assert "overflow=false" in title
