@@ -360,7 +360,7 @@ def make(
                 entry = summary_ok(tape, name, rounds, shape, rows, name == "null", shape[4])
             results["summary"].append(entry)
             if latency and not failure:
-                factor = 0.1 if name == "null" else SHAPES[name][0]
+                factor = 0.1 if name == "null" else SHAPES.get(name, (1.2,))[0]
                 results.setdefault("latency", []).append(latency_row(folder, tape, name, factor))
             for number in range(rounds):
                 noise = 1 + 0.03 * (random_source.random() - 0.5)
