@@ -123,9 +123,7 @@ def latency_job(
     ]
 
 
-def chart_job(
-    folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pathlib.Path
-) -> list[str]:
+def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pathlib.Path) -> list[str]:
     """Prepares any chart; writes FOLDER/panels, how many there are (of time: its bars)."""
     rows = rows_of(top, tape)
     if not rows:

@@ -45,7 +45,7 @@ def points(call: Call) -> tuple[list[float], list[float]]:
 def share_label(x: float, _=None) -> str:
     """1 -> 0 %, 10 -> 90 %, 1000 -> 99.9 %."""
     nines = round(math.log10(x)) if x > 0 else 0
-    text = "0" if nines == 0 else "90" if nines == 1 else "99" + ("." + "9" * (nines - 2) if nines > 2 else "")
+    text = ("0", "90", "99")[nines] if nines < 3 else "99." + "9" * (nines - 2)
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
