@@ -6,14 +6,15 @@
  * several threads nothing is told wrongly, whatever the allocator does in between: a block that two
  * threads hold at once is seen by the second of them.
  *
- *   addresses  shadow.h; own.h
- *   content    pattern.h: the whole block, up to malloc_usable_size() where that is the
- *              allocator's own, written when the block is given, compared before it is freed,
- * before and after a realloc, and at the end of the tape. The key is the event that gave the block,
- * and stays through its reallocs. alignment  malloc's guarantee: 16 bytes; below 16 bytes the
- * largest power of two that fits in the block (C23 7.24.3); of the aligned calls what was asked
- * for. errors     verify_probe.c: sizes that nothing can have must fail, and a realloc that fails
- * must leave its block as it was.
+ * - Addresses: shadow.h and own.h.
+ * - Content: pattern.h. The whole block, up to malloc_usable_size() where that is the allocator's
+ *   own, is written when the block is given and compared before it is freed, before and after a
+ *   realloc, and at the end of the tape. The key is the event that gave the block, and stays
+ * through its reallocs.
+ * - Alignment: malloc's guarantee is 16 bytes; below 16 bytes the largest power of two that fits in
+ *   the block (C23 7.24.3). Of the aligned calls it is what was asked for.
+ * - Errors: verify_probe.c. Sizes that nothing can have must fail, and a realloc that fails must
+ *   leave its block as it was.
  *
  * A violation is told once: what a realloc has lost is filled anew, and a block that shares its
  * memory with somebody is left alone (VERIFY_SHARED), so that what follows is not told as more.
