@@ -34,8 +34,8 @@ bench-lanes: all
 
 # make bench-scale        100 million events: cost beside that of the first million, memory, decoding (some minutes)
 .PHONY: bench-scale
-bench-scale: all
-	@replayer/driver/bench_scale.sh "$(abspath $(B))" $(EVENTS)
+bench-scale: scale-tapes
+	@replayer/driver/bench_scale.sh "$(abspath $(B))" $(abspath $(SCALE_TAPES))
 
 # Allocators that go wrong on purpose, for the tests of the bench.
 BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null slow start)
