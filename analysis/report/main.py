@@ -117,6 +117,7 @@ def progress(text: str) -> None:
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
     from . import (
+        charts_calls,
         charts_fragmentation,
         charts_growth,
         charts_latency,
@@ -148,6 +149,7 @@ def write(results, writer: Writer) -> None:
                 charts_growth,
                 charts_fragmentation,
                 charts_latency,
+                charts_calls,
             )
         ]
         tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])

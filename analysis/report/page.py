@@ -60,6 +60,7 @@ class Section:
     table: list[tuple[Row, list[Cell]]]
     more: list[tuple[Row, list[Cell]]]
     latencies: list[tuple[Measured, list[Cell]]]
+    calls: list[tuple[Row, list[Cell]]]  # empty where no run told them
     facts: list[tuple[str, str]]
     figures: list[Figure]
 
@@ -98,6 +99,8 @@ LATENCY_COLUMNS = (
     "Mean",
     "Calls",
 )
+CALL_KINDS = ("mmap", "munmap", "mremap", "brk", "madvise", "mprotect")  # each with all of its variants
+CALL_COLUMNS = ("Allocator", "System calls", *CALL_KINDS, "Minor faults", "Major faults", "Huge pages at the peak")
 UNKNOWN = Cell("–", float("inf"))
 
 
@@ -187,6 +190,28 @@ def latency_table(tape: Tape) -> list[tuple[Measured, list[Cell]]]:
     return [(Measured(row.allocator), latency_cells(call)) for row, call in found]
 
 
+def call_cell(row: Row, kind: str) -> Cell:
+    """The calls of a kind, with their bytes below."""
+    if row.calls is None:
+        return UNKNOWN
+    of_kind = [c for c in row.calls if c.name.partition("_")[0] == kind]
+    calls, size = sum(c.calls for c in of_kind), sum(c.bytes for c in of_kind)
+    return Cell(units.as_count(calls), calls, units.as_bytes(size) if size else "")
+
+
+def call_cells(row: Row) -> list[Cell]:
+    """The row of the table of system calls and faults, in the order of CALL_COLUMNS without the name."""
+    total = UNKNOWN
+    if row.calls is not None:
+        count = sum(c.calls for c in row.calls)
+        total = Cell(units.as_count(count), count)
+    faults = [
+        UNKNOWN if v is None else Cell(units.as_count(int(v)), v) for v in (row.minor_faults, row.major_faults)
+    ]
+    huge = UNKNOWN if row.huge_share is None else Cell(units.as_percent(row.huge_share), row.huge_share)
+    return [total, *(call_cell(row, kind) for kind in CALL_KINDS), *faults, huge]
+
+
 def table(tape: Tape, cells) -> list[tuple[Row, list[Cell]]]:
     rows = sorted(tape.rows, key=lambda r: (r.ns is None, r.ns.median if r.ns else 0.0, r.allocator))
     return [(r, cells(r)) for r in rows]
@@ -252,6 +277,7 @@ def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> S
         table(tape, cells),
         table(tape, more_cells),
         latency_table(tape),
+        table(tape, call_cells) if any(r.calls is not None for r in tape.rows) else [],
         facts(tape),
         [figure(c, prefix, files) for c, files in charts],
     )
@@ -309,6 +335,7 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
             columns=COLUMNS,
             more_columns=MORE_COLUMNS,
             latency_columns=LATENCY_COLUMNS,
+            call_columns=CALL_COLUMNS,
             colours=context.colour,
             overview=[figure(c, "all", f) for c, f in overview_charts],
             live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,

@@ -51,6 +51,23 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Call:
+    """A system call of the allocator's, of the memory run."""
+
+    name: str
+    calls: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Calls:
+    """System calls so far at each point of the memory run."""
+
+    operation: numpy.ndarray
+    count: numpy.ndarray
+
+
+@dataclass(frozen=True)
 class Sizes:
     """Histogram of sizes asked for: bin i holds low[i] .. high[i] bytes, both included."""
 
@@ -87,6 +104,11 @@ class Row:
     fragmentation: Fragmentation
     series: Series | None
     ns_rounds: tuple[float, ...]
+    calls: tuple[Call, ...] | None = None  # None: not known
+    calls_over_time: Calls | None = None
+    minor_faults: float | None = None
+    major_faults: float | None = None
+    huge_share: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -220,6 +242,22 @@ def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | No
         return None
 
 
+def read_calls_over_time(folder: pathlib.Path, name: str) -> Calls | None:
+    """None where the file has no such column, or they were not counted."""
+    try:
+        calls = Calls(*read_table(folder, name, ("operation", "system_calls"), 2))
+    except ValueError:
+        return None
+    return None if numpy.any(numpy.isnan(calls.count)) else calls
+
+
+def to_calls(fields: Fields) -> tuple[Call, ...] | None:
+    if fields.number("system_call_count") is None:
+        return None
+    found = (Fields(v, f"{fields.where}: system_calls") for v in fields.objects("system_calls"))
+    return tuple(Call(f.text("name"), f.count("calls"), f.count("bytes")) for f in found)
+
+
 def read_sizes(folder: pathlib.Path, name: str, gaps: list[str]) -> Sizes | None:
     if not name:
         return None
@@ -259,6 +297,11 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         fragmentation=Fragmentation(*(inner.number(k) for k in Fragmentation.__dataclass_fields__)),
         series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
         ns_rounds=tuple(rounds.get((tape, allocator), ())),
+        calls=to_calls(fields),
+        calls_over_time=None if is_floor else read_calls_over_time(folder, fields.text("series_csv")),
+        minor_faults=fields.number("memory_minor_faults"),
+        major_faults=fields.number("memory_major_faults"),
+        huge_share=fields.number("huge_share_at_peak"),
     )
 
 
