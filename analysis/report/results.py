@@ -51,7 +51,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Call:
+class SystemCall:
     """A system call of the allocator's, of the memory run."""
 
     name: str
@@ -60,7 +60,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Calls:
+class SystemCallsOverTime:
     """System calls so far at each point of the memory run."""
 
     operation: numpy.ndarray
@@ -104,8 +104,8 @@ class Row:
     fragmentation: Fragmentation
     series: Series | None
     ns_rounds: tuple[float, ...]
-    calls: tuple[Call, ...] | None = None  # None: not known
-    calls_over_time: Calls | None = None
+    calls: tuple[SystemCall, ...] | None = None  # None: not known
+    calls_over_time: SystemCallsOverTime | None = None
     minor_faults: float | None = None
     major_faults: float | None = None
     huge_share: float | None = None
@@ -242,20 +242,20 @@ def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | No
         return None
 
 
-def read_calls_over_time(folder: pathlib.Path, name: str) -> Calls | None:
+def read_calls_over_time(folder: pathlib.Path, name: str) -> SystemCallsOverTime | None:
     """None where the file has no such column, or they were not counted."""
     try:
-        calls = Calls(*read_table(folder, name, ("operation", "system_calls"), 2))
+        calls = SystemCallsOverTime(*read_table(folder, name, ("operation", "system_calls"), 2))
     except ValueError:
         return None
     return None if numpy.any(numpy.isnan(calls.count)) else calls
 
 
-def to_calls(fields: Fields) -> tuple[Call, ...] | None:
+def to_calls(fields: Fields) -> tuple[SystemCall, ...] | None:
     if fields.number("system_call_count") is None:
         return None
     found = (Fields(v, f"{fields.where}: system_calls") for v in fields.objects("system_calls"))
-    return tuple(Call(f.text("name"), f.count("calls"), f.count("bytes")) for f in found)
+    return tuple(SystemCall(f.text("name"), f.count("calls"), f.count("bytes")) for f in found)
 
 
 def read_sizes(folder: pathlib.Path, name: str, gaps: list[str]) -> Sizes | None:
