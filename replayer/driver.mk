@@ -38,7 +38,8 @@ bench-scale: scale-tapes
 	@replayer/driver/bench_scale.sh "$(abspath $(B))" $(abspath $(SCALE_TAPES))
 
 # Allocators that go wrong on purpose, for the tests of the bench.
-BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,abort crash exit greedy hang null slow start)
+BROKEN_LIBRARIES := $(patsubst %,$(TESTS)/libbroken_%.so,\
+	abort crash ending exit forks greedy hang leak loud null slow start thread)
 TEST_PROGRAMS += $(BROKEN_LIBRARIES)
 
 $(BROKEN_LIBRARIES): $(TESTS)/libbroken_%.so: $(OBJ)/tests/stress/broken_%.pic.o

@@ -24,6 +24,7 @@
 #define LATE_SHARE_WARN        0.05 /* of a run's operations are late, and the most by */
 #define LATE_LAG_WARN          0.05 /* of its time */
 #define DEFAULT_LATENCY_ROUNDS 1
+#define CHECKED_LATENCY_ROUNDS 5 /* with a percentile in --fail-if: an interval needs rounds */
 #define LATENCY_ROUNDS_MAX     100
 
 static const char usage[] =
@@ -196,6 +197,10 @@ static void parse(int argc, char **argv, struct bench_options *options, struct r
         cli_die_usage(
             "--fail-if and --fail-missing need --against=OLD, the results to compare with");
     options->limit_count = metric_limits("--fail-if", options->fail_if, options->limits);
+    for (size_t i = 0; i < options->limit_count; i++)
+        if (!strcmp(options->limits[i].metric->mode, "latency") &&
+            results->latency_rounds < CHECKED_LATENCY_ROUNDS)
+            results->latency_rounds = CHECKED_LATENCY_ROUNDS;
     if (options->against) /* before it is replaced, where it is our own folder */
         saved_read(&options->old, options->against);
     unsigned rounds = options->schedule.rounds;

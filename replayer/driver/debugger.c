@@ -33,11 +33,11 @@ static void append_word(char *text, size_t bytes, const char *word)
     append(text, bytes, "'");
 }
 
-void debugger_command(const char *tape, const struct allocator *allocator,
-                      const struct engine_settings *settings, uint64_t event, char *text,
-                      size_t bytes)
+/* Up to the tape: "gdb -q -ex 'set exec-wrapper env ...' -ex run --args ENGINE --tape TAPE". */
+static void begin(const char *tape, const struct allocator *allocator, const char *more, char *text,
+                  size_t bytes)
 {
-    char program[PATH_MAX], wrapper[PATH_MAX + 1024], stop[48];
+    char program[PATH_MAX], wrapper[PATH_MAX + 1024];
     bool any = allocator->path[0] || allocator->environment[0];
     snprintf(text, bytes, "gdb -q");
     if (any) {
@@ -53,10 +53,38 @@ void debugger_command(const char *tape, const struct allocator *allocator,
         append(text, bytes, " -ex ");
         append_word(text, bytes, wrapper);
     }
+    append(text, bytes, more);
     append(text, bytes, " -ex run --args ");
     append_word(text, bytes, cli_libexec_path("heaptape-engine", program, sizeof program));
     append(text, bytes, " --tape ");
     append_word(text, bytes, tape);
+}
+
+void debugger_rerun(const char *tape, const struct allocator *allocator,
+                    const struct engine_settings *settings, enum run_mode mode,
+                    enum run_status status, char *text, size_t bytes)
+{
+    bool by_first = mode == RUN_MODE_TIME || mode == RUN_MODE_LATENCY;
+    begin(tape, allocator, status == RUN_ERROR ? " -ex 'catch syscall exit_group'" : "", text,
+          bytes);
+    append(text, bytes, " --mode=");
+    append(text, bytes, run_mode_word(mode));
+    append(text, bytes, " --touch=");
+    append(text, bytes, settings->touch ? settings->touch : by_first ? "first" : "page");
+    append(text, bytes, " --order=");
+    append(text, bytes, settings->order);
+    if (settings->pace) {
+        append(text, bytes, " --pace=");
+        append(text, bytes, settings->pace);
+    }
+}
+
+void debugger_command(const char *tape, const struct allocator *allocator,
+                      const struct engine_settings *settings, uint64_t event, char *text,
+                      size_t bytes)
+{
+    char stop[48];
+    begin(tape, allocator, "", text, bytes);
     append(text, bytes, " --mode=verify --order=");
     append(text, bytes, settings->order);
     if (settings->pace) {

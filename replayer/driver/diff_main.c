@@ -31,7 +31,9 @@ static const char usage[] =
     "\n"
     "Metrics: time (relative to libc in the same round), net_time (the same without the replay's "
     "own),\n"
-    "absolute_time, faults, peak_resident, peak_held, peak_usable, startup_resident.\n"
+    "absolute_time, faults, peak_resident, peak_held, peak_usable, startup_resident; p50, "
+    "p90,\n"
+    "p99, p99_9, p99_99 (of all calls, relative to libc's in the same round).\n"
     "\n"
     "Exit status: 0 ok, 1 something is worse, 2 usage, 3 not results or nothing in common, 4 "
     "unreadable.\n";

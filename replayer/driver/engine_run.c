@@ -17,7 +17,7 @@
 
 #define TIMEOUT_BASE_NS  UINT64_C(60000000000)
 #define TIMEOUT_EVENT_NS 1000
-#define LAST_WORDS       2048
+#define LAST_WORDS       (PROCESS_TAIL_BYTES + 1)
 #define VERIFY_SLOWDOWN  4 /* its time limit, in those of other modes */
 #define PLAN_EVENT_BYTES                                                                           \
     12 /* an operation and its share of what does not fit in one, and waits                        \
@@ -62,10 +62,10 @@ uint64_t engine_run_progress(const struct engine_run *run)
 }
 
 /* The last line that the engine or the allocator printed, without control characters. */
-static void last_words(int fd, char *line, size_t bytes)
+static void last_words(const char *printed, char *line, size_t bytes)
 {
     char text[LAST_WORDS], *start = text;
-    process_scratch_tail(fd, text, sizeof text);
+    snprintf(text, sizeof text, "%s", printed);
     for (size_t length = strlen(text); length && text[length - 1] == '\n';)
         text[--length] = 0;
     for (char *at = text; *at; at++)
@@ -328,6 +328,7 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
 {
     struct engine_command command;
     struct process_result process;
+    struct process_tail tail;
     char words[LAST_WORDS];
     const char *snapshots = mode == RUN_MODE_MEMORY ? settings->snapshots : NULL;
     /* A plan that is kept does not tell the events that snapshots name. */
@@ -350,14 +351,17 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
         request.timeout_ns *= VERIFY_SLOWDOWN;
     request.preload = allocator->path;
     request.environment = allocator->environment;
-    request.output = request.error = process_scratch("heaptape-words");
+    request.tail = &tail;
+    if (process_tail_open(&tail) < 0)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "cannot make a pipe: %s", strerror(errno));
     request.keep[0] = result_fd;
     request.keep[1] = snapshots ? raw : plan;
     process_run(&request, &process);
     take_result(ret_run, result, &process);
     if (mode == RUN_MODE_LATENCY)
         take_latency(ret_run, result);
-    last_words(request.output, words, sizeof words);
+    last_words(tail.text, words, sizeof words);
+    memcpy(ret_run->output, tail.text, sizeof ret_run->output);
     judge(ret_run, &process, &request, words);
     if (mode == RUN_MODE_VERIFY)
         judge_verified(ret_run);
@@ -367,5 +371,5 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
         close(raw);
     munmap(result, result_bytes(mode));
     close(result_fd);
-    close(request.output);
+    process_tail_close(&tail);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "replayer/driver/allocators.h"
+#include "replayer/driver/process.h"
 #include "replayer/engine/latency_result.h"
 #include "replayer/engine/result.h"
 
@@ -55,9 +56,10 @@ const char *run_status_word(enum run_status status);
 struct engine_run {
     enum run_status status;
     int signal, exit_code;
-    char detail[512];     /* one line; empty where status is RUN_OK */
-    bool result_is_there; /* the engine got as far as main() */
-    uint64_t process_ns;  /* fork to end */
+    char detail[512];                    /* one line; empty where status is RUN_OK */
+    char output[PROCESS_TAIL_BYTES + 1]; /* the last that it and the allocator printed */
+    bool result_is_there;                /* the engine got as far as main() */
+    uint64_t process_ns;                 /* fork to end */
     struct engine_result result;
     const struct engine_latency *latency; /* of latency mode; until the next run in it */
 };

@@ -35,6 +35,17 @@ void latency_of_kind(const struct engine_latency *latency, enum latency_kind kin
         latency_merge(ret_histogram, &latency->histograms[kind][class]);
 }
 
+void latency_of_all(const struct engine_latency *latency, double ret_ns[LATENCY_PERCENTILES])
+{
+    static struct latency_histogram all;
+    memset(&all, 0, sizeof all);
+    for (unsigned kind = 0; kind < LATENCY_KINDS; kind++)
+        for (unsigned class = 0; class < LATENCY_CLASSES; class ++)
+            latency_merge(&all, &latency->histograms[kind][class]);
+    struct latency_figures figures = latency_figures(latency, &all);
+    memcpy(ret_ns, figures.percentiles_ns, sizeof figures.percentiles_ns);
+}
+
 static void add_mean(double *mean, double value, unsigned count)
 {
     *mean += (value - *mean) / count;

@@ -28,6 +28,8 @@ struct latency_figures latency_figures(const struct engine_latency *latency,
 /* All size classes of a kind as one, in *ret_histogram. */
 void latency_of_kind(const struct engine_latency *latency, enum latency_kind kind,
                      struct latency_histogram *ret_histogram);
+/* The percentiles of all calls, whatever their kind and size. */
+void latency_of_all(const struct engine_latency *latency, double ret_ns[LATENCY_PERCENTILES]);
 /*
  * Adds a round's histograms; the first one into zeroed memory. The clock's facts become the means
  * over the rounds (`rounds` so far, with this one), the slices are those of the latest round.

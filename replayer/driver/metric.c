@@ -16,6 +16,12 @@ const struct metric metrics[] = {
      "peak_resident_bytes", METRIC_ABSOLUTE, true},
     {"peak_held", "bytes", "peak of H", "memory", "peak_held_bytes", METRIC_ABSOLUTE, true},
     {"peak_usable", "bytes", "peak of U", "memory", "peak_usable_bytes", METRIC_ABSOLUTE, false},
+    {"p50", "of libc's", "median call over libc's, paired by round", "latency", "latency_ns_p50",
+     METRIC_TO_LIBC, false},
+    {"p90", "of libc's", "likewise", "latency", "latency_ns_p90", METRIC_TO_LIBC, false},
+    {"p99", "of libc's", "likewise", "latency", "latency_ns_p99", METRIC_TO_LIBC, false},
+    {"p99_9", "of libc's", "likewise", "latency", "latency_ns_p99_9", METRIC_TO_LIBC, false},
+    {"p99_99", "of libc's", "likewise", "latency", "latency_ns_p99_99", METRIC_TO_LIBC, false},
     {"startup_resident", "bytes", "resident before the first operation", "memory",
      "startup_resident_bytes", METRIC_ABSOLUTE, false},
 };

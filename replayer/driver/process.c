@@ -13,14 +13,52 @@
 #include <unistd.h>
 #include "replayer/driver/interrupt.h"
 
-#define WATCH_NS     UINT64_C(20000000)  /* between two looks at the child's memory */
-#define UNWATCHED_NS UINT64_C(200000000) /* between two looks where only time is limited */
+#define WATCH_NS        UINT64_C(20000000) /* between two looks at the child's memory */
+#define TAIL_PIPE_BYTES (1 << 20)
+#define UNWATCHED_NS    UINT64_C(200000000) /* between two looks where only time is limited */
 
 static uint64_t now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+int process_tail_open(struct process_tail *tail)
+{
+    int ends[2];
+    memset(tail, 0, sizeof *tail);
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    tail->read_fd = ends[0];
+    tail->write_fd = ends[1];
+    fcntl(tail->read_fd, F_SETFL, O_NONBLOCK); /* the child's end goes on to block */
+    fcntl(tail->read_fd, F_SETPIPE_SZ, TAIL_PIPE_BYTES);
+    return 0;
+}
+
+void process_tail_close(struct process_tail *tail)
+{
+    close(tail->read_fd);
+    close(tail->write_fd);
+}
+
+/* Empties the pipe. Bounded, for something that the child left behind may go on printing. */
+static void drain(struct process_tail *tail)
+{
+    char text[32768];
+    for (unsigned i = 0; tail && i < 2 * TAIL_PIPE_BYTES / sizeof text; i++) {
+        ssize_t got = read(tail->read_fd, text, sizeof text);
+        if (got <= 0)
+            return;
+        unsigned bytes = got > PROCESS_TAIL_BYTES ? PROCESS_TAIL_BYTES : (unsigned)got;
+        unsigned stay =
+            PROCESS_TAIL_BYTES - bytes < tail->length ? PROCESS_TAIL_BYTES - bytes : tail->length;
+        memmove(tail->text, tail->text + tail->length - stay, stay);
+        memcpy(tail->text + stay, text + got - bytes, bytes);
+        tail->length = stay + bytes;
+        tail->text[tail->length] = 0;
+    }
 }
 
 static void child_descriptor(int fd, int target, int null_flags)
@@ -53,8 +91,10 @@ static _Noreturn void child(const struct process_request *request, pid_t parent,
     struct rlimit none = {0, 0};
     setrlimit(RLIMIT_CORE, &none);
     child_descriptor(request->input, STDIN_FILENO, O_RDONLY);
-    child_descriptor(request->output, STDOUT_FILENO, O_WRONLY);
-    child_descriptor(request->error, STDERR_FILENO, O_WRONLY);
+    child_descriptor(request->tail ? request->tail->write_fd : request->output, STDOUT_FILENO,
+                     O_WRONLY);
+    child_descriptor(request->tail ? request->tail->write_fd : request->error, STDERR_FILENO,
+                     O_WRONLY);
     for (unsigned i = 0; i < PROCESS_KEEP; i++)
         if (request->keep[i] > 0)
             fcntl(request->keep[i], F_SETFD, 0);
@@ -124,6 +164,7 @@ void process_run(const struct process_request *request, struct process_result *r
     while (!result.error) {
         pid_t got = wait4(pid, &status, WNOHANG, &result.usage);
         result.wall_ns = now_ns() - began;
+        drain(request->tail);
         if (got == pid)
             break;
         uint64_t pause_ns = request->memory_bytes ? WATCH_NS : UNWATCHED_NS;
@@ -140,6 +181,7 @@ void process_run(const struct process_request *request, struct process_result *r
         kill(-pid, SIGKILL);
         kill(pid, SIGKILL);
         wait4(pid, &status, 0, &result.usage);
+        drain(request->tail);
         result.wall_ns = now_ns() - began;
         result.end = end;
         *ret_result = result;

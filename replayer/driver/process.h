@@ -15,16 +15,31 @@
 
 #define PROCESS_KEEP 2
 
+/*
+ * What a child printed last, however much it prints: a pipe that process_run() empties while it
+ * waits. A child that prints faster than that waits a little.
+ */
+#define PROCESS_TAIL_BYTES 2048
+struct process_tail {
+    int read_fd, write_fd;
+    char text[PROCESS_TAIL_BYTES + 1]; /* ended by NUL */
+    unsigned length;
+};
+/* 0, or -1 with errno where no pipe is to be had. */
+int process_tail_open(struct process_tail *tail);
+void process_tail_close(struct process_tail *tail);
+
 struct process_request {
     const char *const *arguments; /* NULL at the end; [0] is a path or a name on PATH */
     /* LD_PRELOAD for the child: a path, "" for none at all, NULL to leave what we have */
     const char *preload;
     const char *const
-        *environment;         /* "NAME=VALUE", NULL at the end, put over ours; NULL for none */
-    int input, output, error; /* descriptors, or PROCESS_NULL, PROCESS_INHERIT */
-    int keep[PROCESS_KEEP];   /* stay open under their numbers; 0 or -1 for none */
-    uint64_t timeout_ns;      /* 0 = none */
-    uint64_t memory_bytes;    /* resident, watched every few ms; 0 = none */
+        *environment;          /* "NAME=VALUE", NULL at the end, put over ours; NULL for none */
+    struct process_tail *tail; /* gets output and error, instead of the two below; NULL: none */
+    int input, output, error;  /* descriptors, or PROCESS_NULL, PROCESS_INHERIT */
+    int keep[PROCESS_KEEP];    /* stay open under their numbers; 0 or -1 for none */
+    uint64_t timeout_ns;       /* 0 = none */
+    uint64_t memory_bytes;     /* resident, watched every few ms; 0 = none */
 };
 
 enum process_end {

@@ -213,6 +213,8 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_i64(emit, "signal", run->signal);
     emit_i64(emit, "exit_code", run->exit_code);
     emit_string(emit, "detail", run->detail);
+    emit_string(emit, "output", run->output);
+    emit_string(emit, "debugger", run->debugger);
     emit_u64(emit, "operations_done", run->operations_done);
     emit_known(emit, "operations", ok, run->operations);
     emit_fixed(emit, "timed_seconds", ok ? run->timed_seconds : NAN, 9);
@@ -222,6 +224,11 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_fixed(emit, "paced_seconds", paced ? run->paced_seconds : NAN, 9);
     emit_fixed(emit, "max_lag_seconds", paced ? run->max_lag_seconds : NAN, 9);
     emit_fixed(emit, "late_share", paced ? run->late_share : NAN, 6);
+    for (unsigned i = 0; i < LATENCY_PERCENTILES; i++) {
+        char key[32];
+        snprintf(key, sizeof key, "latency_ns_%s", latency_share_words[i]);
+        emit_fixed(emit, key, ok && run->mode == RUN_MODE_LATENCY ? run->latency_ns[i] : NAN, 2);
+    }
     emit_known(emit, "minor_faults", ok, run->minor_faults);
     emit_known(emit, "major_faults", ok, run->major_faults);
     emit_known(emit, "waits", ok, run->waits);

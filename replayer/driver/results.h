@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
+#include "replayer/driver/latency.h"
 #include "replayer/driver/machine.h"
 #include "replayer/driver/run_memory.h"
 #include "replayer/driver/statistics.h"
@@ -24,6 +25,7 @@
 #define RESULTS_SNAPSHOTS      "snapshots"
 #define RESULTS_WARNINGS       64
 #define RESULTS_NAME_MAX       128
+#define RESULTS_HINT_MAX       2048
 
 struct results_tape {
     char name[RESULTS_NAME_MAX]; /* of the file without .tape, unique, only [A-Za-z0-9._-] */
@@ -44,6 +46,8 @@ struct results_run {
     enum run_status status;
     int signal, exit_code;
     char detail[512];
+    char *output,
+        *debugger; /* of one that went wrong: the last it printed, how to see it; or NULL */
     uint64_t operations_done, operations;
     double timed_seconds, wall_seconds, ns_per_operation;
     /* where the bench is paced: first operation to last, the most that an operation was late, and
@@ -53,9 +57,10 @@ struct results_run {
     uint64_t startup_resident_bytes, peak_requested_bytes, peak_usable_bytes, peak_held_bytes,
         peak_resident_bytes;
     bool held_known, damaged;
-    bool snapshots;               /* it left snapshots of the heap */
-    struct run_memory memory;     /* of memory mode */
-    struct engine_sample *series; /* likewise */
+    bool snapshots;                         /* it left snapshots of the heap */
+    struct run_memory memory;               /* of memory mode */
+    struct engine_sample *series;           /* likewise */
+    double latency_ns[LATENCY_PERCENTILES]; /* of latency mode: of all calls, whatever their kind */
     uint32_t series_count;
 };
 
@@ -109,7 +114,7 @@ struct results_latency {
 };
 
 struct results_warning {
-    char code[32], message[256], hint[256];
+    char code[32], message[256], hint[RESULTS_HINT_MAX];
 };
 
 struct results {

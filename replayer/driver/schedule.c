@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "replayer/driver/debugger.h"
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/latency_files.h"
 #include "replayer/driver/output.h"
@@ -84,6 +85,21 @@ static const char *snapshots_path(const struct schedule *schedule, const char *t
     return output_path(schedule->options->folder, name, path);
 }
 
+/* What it printed, and how to see it happen. */
+static void keep_failure(struct results *results, struct results_run *row,
+                         const struct engine_run *run)
+{
+    char command[RESULTS_HINT_MAX], *path = realpath(results->tapes[row->tape].replayed.path, NULL);
+    const struct allocator *with = &results->allocators.items[row->allocator];
+    debugger_rerun(path ? path : results->tapes[row->tape].replayed.path, with, &results->settings,
+                   row->mode, row->status, command, sizeof command);
+    free(path);
+    row->output = strdup(run->output);
+    row->debugger = strdup(command);
+    results_warn(results, "failed_run", command, "%.60s: %.40s: %s; to see it in a debugger",
+                 results->tapes[row->tape].name, with->name, run_status_word(row->status));
+}
+
 /* One run; false where it was interrupted, and then leaves no row. */
 static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator,
                     enum run_mode mode, unsigned round, unsigned order_in_round)
@@ -123,8 +139,12 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     row->order_in_round = order_in_round;
     row->snapshots = settings.snapshots && schedule->run.status == RUN_OK;
     keep_result(row, &schedule->run);
-    if (mode == RUN_MODE_LATENCY && row->status == RUN_OK)
+    if (row->status != RUN_OK && mode != RUN_MODE_VERIFY)
+        keep_failure(results, row, &schedule->run);
+    if (mode == RUN_MODE_LATENCY && row->status == RUN_OK) {
         latency_keep(results, tape, allocator, schedule->run.latency);
+        latency_of_all(schedule->run.latency, row->latency_ns);
+    }
     if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY ||
         (mode == RUN_MODE_VERIFY && row->status != RUN_OK))
         *failures = SCHEDULE_FAILURES_MAX;

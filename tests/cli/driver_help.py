@@ -8,7 +8,8 @@ from conftest import BUILD
 MAKE_TAPE = BUILD / "tests/engine_tape"
 # abort, crash, exit, greedy, hang, null: after 5,000 calls of malloc; start: before main().
 BROKEN = {name: BUILD / f"tests/libbroken_{name}.so"
-          for name in ("abort", "crash", "exit", "greedy", "hang", "null", "start")}
+          for name in ("abort", "crash", "ending", "exit", "forks", "greedy", "hang", "leak", "loud", "null", "start",
+                        "thread")}
 
 
 def make_tape(path, events=60000, live=300, lanes=1, cross=0):

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -328,7 +329,9 @@ def broken(heaptape, tape, tmp_path_factory):
 @pytest.mark.parametrize("name, status, words", [
     ("abort", "crashed", "SIGABRT"), ("crash", "crashed", "SIGSEGV"), ("exit", "error", "status 42"),
     ("greedy", "out_of_memory", "memory limit of 150.0 MiB"), ("hang", "timeout", "not done after 2 s"),
-    ("null", "out_of_memory", "returned NULL"), ("start", "crashed", "before the replay's main()")])
+    ("null", "out_of_memory", "returned NULL"), ("start", "crashed", "before the replay's main()"),
+    ("leak", "out_of_memory", "memory limit of 150.0 MiB"), ("ending", "crashed", "after its last operation"),
+    ("loud", "crashed", "the real reason"), ("forks", "crashed", "SIGSEGV")])
 def test_what_goes_wrong_is_a_row(broken, name, status, words):
     results, result = broken
     row = next(row for row in results["summary"] if row["allocator"] == f"b-{name}")
@@ -339,6 +342,53 @@ def test_what_goes_wrong_is_a_row(broken, name, status, words):
     assert row["series_csv"] is None
     line = next(line for line in result.stdout.splitlines() if line.startswith(f"  b-{name} "))
     assert f"{status}: " in line and words in line
+
+
+def test_one_that_is_broken_in_threads_only(heaptape, tape, threads_tape, tmp_path):
+    result = heaptape("bench", tape, threads_tape, "-a", f"bad={BROKEN['thread']}", "--quick", "-o", tmp_path / "r")
+    assert result.returncode == 0, result.stderr
+    rows = {row["tape"]: row for row in results_of(tmp_path / "r")["summary"] if row["allocator"] == "bad"}
+    assert rows["one"]["status"] == "ok"
+    assert rows["threads"]["status"] == "crashed" and "SIGSEGV at about operation" in rows["threads"]["detail"]
+
+
+def test_what_they_printed_last_is_kept(broken):
+    results, _ = broken
+    run = next(run for run in results["runs"] if run["allocator"] == "b-loud")
+    lines = run["output"].splitlines()
+    assert lines[-1] == "broken_loud: the real reason" and len(lines) > 30
+    assert all(line == "broken_loud: a check that means nothing" for line in lines[1:-1])
+    assert all(run["output"] is None for run in results["runs"] if run["status"] == "ok")
+
+
+def test_nothing_is_left_behind(broken):
+    """The process that broken_forks left was in the group that was ended."""
+    left = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and "libbroken_forks" in (entry / "maps").read_text():
+                left.append(entry.name)
+        except OSError:
+            continue
+    assert not left
+
+
+@pytest.mark.parametrize("name, stop", [
+    ("crash", r"received signal SIGSEGV.*broken_malloc"), ("abort", r"received signal SIGABRT.*broken_malloc"),
+    ("exit", r"Catchpoint 1 \(call to syscall exit_group\).*broken_malloc"),
+    ("ending", r"received signal SIGABRT.*ending \("), ("start", r"received signal SIGABRT.*start \(")])
+def test_the_debugger_stops_where_it_died(broken, name, stop):
+    """The very command that the results give, with "backtrace" and "quit" for the person in front of it."""
+    results, result = broken
+    if not shutil.which("gdb"):
+        pytest.skip("no gdb here")
+    run = next(run for run in results["runs"] if run["allocator"] == f"b-{name}")
+    assert run["debugger"].startswith("gdb -q ") and run["debugger"] in result.stderr
+    command = run["debugger"].replace("gdb -q", "gdb -q -nx -ex 'set pagination off'", 1).replace(
+        " --args ", " -ex backtrace -ex kill -ex quit --args ", 1)
+    gdb = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                         env={k: v for k, v in os.environ.items() if k != "DEBUGINFOD_URLS"})
+    assert re.search(stop, gdb.stdout, re.S), gdb.stdout + gdb.stderr
 
 
 def test_the_others_are_measured_all_the_same(broken):
