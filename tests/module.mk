@@ -28,3 +28,9 @@ $(SCALE)/python3.tape: tests/scale/long.py | all
 
 bench-tools: $(SCALE_TAPES)
 	@"$(or $(call find_python,json),python3)" tests/scale/bench_tools.py "$(abspath $(B))" $(abspath $(SCALE_TAPES))
+
+# make truth: replay held against the programs themselves (some ten minutes); only=NAME for one program, n=RUNS.
+# Leaves build/truth/truth.json and truth.md, which ACCURACY.md shows.
+.PHONY: truth
+truth: all $(DEMO_PROGRAMS)
+	@"$(or $(call find_python,json),python3)" tests/truth/truth.py "$(abspath $(B))" $(if $(only),--only "$(only)") $(if $(n),-n $(n))

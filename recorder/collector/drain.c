@@ -326,7 +326,8 @@ static uint64_t ring_bytes_touched(const struct recorded *process)
     return bytes;
 }
 
-static void put_sample(struct recorded *process, uint64_t now)
+/* `tsc`: the moment at which resident was read, which places the sample among the events. */
+static void put_sample(struct recorded *process, uint64_t now, uint64_t tsc)
 {
     struct tape_sample taken = {
         .time_ns = now - process->started_ns,
@@ -334,7 +335,7 @@ static void put_sample(struct recorded *process, uint64_t now)
         .held_bytes = process->sample_held,
     };
     struct tape_error error;
-    if (process->writer && raw_writer_sample(process->writer, stamp(), &taken, &error) != TAPE_OK)
+    if (process->writer && raw_writer_sample(process->writer, tsc, &taken, &error) != TAPE_OK)
         recorded_cut(process, error.message);
     process->sample_ns = now;
 }
@@ -350,6 +351,7 @@ static void sample(struct recorded *process)
         return;
     if (!samples_resident(process->pid, &resident) || !resident)
         return; /* it is ending; the last sample will be what was seen before */
+    uint64_t tsc = stamp();
     uint64_t own = ring_bytes_touched(process), before = process->sample_resident;
     resident = resident > own ? resident - own : 0;
     uint64_t change = resident > before ? resident - before : before - resident;
@@ -357,7 +359,7 @@ static void sample(struct recorded *process)
         return;
     process->sample_resident = resident;
     process->sample_held = samples_held(process->pid);
-    put_sample(process, now);
+    put_sample(process, now, tsc);
     process->sample_cost_ns = now_ns() - now;
 }
 
@@ -398,7 +400,7 @@ bool drain_has_stopped(const struct drain *drain)
 
 static void close_process(struct drain *drain, struct recorded *process)
 {
-    put_sample(process, now_ns()); /* as last seen; its time is the end */
+    put_sample(process, now_ns(), stamp()); /* as last seen; its time is the end */
     put_sites(process, true);
     for (uint32_t c = 0; c < process->chunk_count; c++)
         drain->seen[process->chunks[c].index] = 0;

@@ -45,7 +45,12 @@ static void judge(struct live_entry *entry, const struct live_entry *libc,
     }
 }
 
-/* One run for its peak. False where it was interrupted. */
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+/* One run for its peak and its processor time. False where it was interrupted. */
 static bool run_for_peak(const struct live_program *program, const struct allocator *allocator,
                          const struct live_entry *libc, struct live_entry *entry)
 {
@@ -71,17 +76,25 @@ static bool run_for_peak(const struct live_program *program, const struct alloca
     if (!entry->peak_count)
         entry->exit_status = result.exit_status;
     judge(entry, libc, &result);
-    if (entry->status == RUN_OK)
+    if (entry->status == RUN_OK) {
+        entry->cpu_seconds[entry->peak_count] =
+            seconds_of(result.usage.ru_utime) + seconds_of(result.usage.ru_stime);
         entry->peak_bytes[entry->peak_count++] = (double)result.usage.ru_maxrss * 1024;
+    }
     return true;
+}
+
+static double median_of(const struct live_entry *entry, const double values[LIVE_RUNS_MAX])
+{
+    double sorted[LIVE_RUNS_MAX];
+    memcpy(sorted, values, entry->peak_count * sizeof *sorted);
+    return entry->status == RUN_OK ? statistics_median(sorted, entry->peak_count) : NAN;
 }
 
 static void take_median(struct live_entry *entry)
 {
-    double sorted[LIVE_RUNS_MAX];
-    memcpy(sorted, entry->peak_bytes, entry->peak_count * sizeof *sorted);
-    entry->peak_median_bytes =
-        entry->status == RUN_OK ? statistics_median(sorted, entry->peak_count) : NAN;
+    entry->peak_median_bytes = median_of(entry, entry->peak_bytes);
+    entry->cpu_median_seconds = median_of(entry, entry->cpu_seconds);
 }
 
 bool live_measure_peaks(const struct live_program *program, const struct allocator_list *list,

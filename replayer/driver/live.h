@@ -1,6 +1,7 @@
 /*
- * The real program under each allocator: its peak resident by runs of our own, in turn (so that
- * drift hits all alike), its time by hyperfine, one allocator after the other.
+ * The real program under each allocator: its peak resident and its processor time by runs of our
+ * own, in turn (so that drift hits all alike), its elapsed time by hyperfine, one allocator after
+ * the other.
  */
 #ifndef HEAPTAPE_REPLAYER_DRIVER_LIVE_H
 #define HEAPTAPE_REPLAYER_DRIVER_LIVE_H
@@ -12,9 +13,10 @@
 
 struct live_entry {
     enum run_status status;
-    char detail[256];                                    /* one line; empty where it is ok */
-    int exit_status;                                     /* of its first run */
-    double peak_bytes[LIVE_RUNS_MAX], peak_median_bytes; /* NAN without a run */
+    char detail[256];                                      /* one line; empty where it is ok */
+    int exit_status;                                       /* of its first run */
+    double peak_bytes[LIVE_RUNS_MAX], peak_median_bytes;   /* NAN without a run */
+    double cpu_seconds[LIVE_RUNS_MAX], cpu_median_seconds; /* user and system, of the same runs */
     unsigned peak_count;
     double mean, stddev, median, min, max; /* seconds; NAN where hyperfine did not get to it */
 };

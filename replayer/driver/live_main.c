@@ -29,19 +29,30 @@ static const char usage[] =
     "\n"
     "Usage: heaptape live [OPTIONS] [TAPE...] -- PROGRAM ARGS\n"
     "\n"
-    "Runs PROGRAM itself under each allocator: its time by hyperfine, its peak resident by runs of "
-    "our\n"
-    "own (of the largest process where it starts others), beside the peak that replay predicts:\n"
-    "    predicted = real peak on libc + replayed peak - replayed peak on libc\n"
-    "with the replayed peaks from RESULTS/results.json, or from replaying the TAPEs here. The "
-    "program's\n"
-    "output is thrown away. Leaves RESULTS/live.json, which heaptape report shows.\n"
+    "Runs PROGRAM itself under each allocator: its time by hyperfine, its peak resident (of the "
+    "largest\n"
+    "process where it starts others) and its processor time by runs of our own, beside what "
+    "replay\n"
+    "predicts:\n"
+    "    predicted = real on libc + replayed - replayed on libc\n"
+    "with the replayed peaks from RESULTS/results.json, or from replaying the TAPEs here, which "
+    "tells "
+    "more:\n"
+    "at the recorded pace, so that allocators that give memory back by the clock do so; with what "
+    "the\n"
+    "tape's samples show beside the heap; and the processor time, too. The program's output is "
+    "thrown\n"
+    "away. Leaves RESULTS/live.json, which heaptape report shows.\n"
     "\n"
     "  -a ALLOCATOR      run on this one beside libc (again for more; default: every one found)\n"
     "  -n RUNS           of each kind on each allocator (default 5)\n"
     "  -o RESULTS        folder of results (default " DEFAULT_FOLDER ")\n"
     "  --input=FILE      the program's standard input (default: nothing)\n"
-    "  --timeout=TIME    for each run (default 10m)\n"
+    "  --no-hyperfine    leave the elapsed times out\n"
+    "  --pace=WORD       of replay for memory: recorded (default), asap, or how many times as "
+    "fast\n"
+    "  --touch=WORD      what replay writes of a new block: none, first, page (default) or full\n"
+    "  --timeout=TIME    for each run of the program (default 10m)\n"
     "  --format=WORD     of what is printed: table (default), json or csv\n"
     "  --help, --version\n"
     "\n"
@@ -55,6 +66,8 @@ struct live_options {
     char **tapes;
     unsigned tape_count;
     const char *folder;
+    struct engine_settings engine;
+    bool no_hyperfine;
     enum emit_format format;
 };
 
@@ -74,12 +87,16 @@ static void parse(int argc, char **argv, struct live_options *options)
                                           {"output", required_argument, NULL, 'o'},
                                           {"input", required_argument, NULL, OPTION_INPUT},
                                           {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+                                          {"no-hyperfine", no_argument, NULL, OPTION_NO_HYPERFINE},
+                                          {"pace", required_argument, NULL, OPTION_PACE},
+                                          {"touch", required_argument, NULL, OPTION_TOUCH},
                                           {"format", required_argument, NULL, OPTION_FORMAT},
                                           OPTIONS_COMMON};
     int split = find_program(argc, argv);
     options->program.runs = DEFAULT_RUNS;
     options->program.timeout_ns = DEFAULT_TIMEOUT;
     options->folder = DEFAULT_FOLDER;
+    options_engine(OPTION_PACE, "recorded", &options->engine);
     for (int option; (option = options_next(split, argv, ":a:n:o:h", table, usage)) != -1;) {
         if (option == 'a')
             options_collect(&options->allocators, "-a", optarg);
@@ -91,8 +108,12 @@ static void parse(int argc, char **argv, struct live_options *options)
             options->program.input = optarg;
         else if (option == OPTION_TIMEOUT)
             options->program.timeout_ns = cli_duration("--timeout", optarg);
-        else
+        else if (option == OPTION_NO_HYPERFINE)
+            options->no_hyperfine = true;
+        else if (option == OPTION_FORMAT)
             options->format = options_format(optarg);
+        else
+            options_engine(option, optarg, &options->engine);
     }
     if (split >= argc - 1)
         cli_die_usage("no program given; put it after --");
@@ -152,7 +173,6 @@ static void open_folder(const char *folder)
 int main(int argc, char **argv)
 {
     static struct live_options options;
-    struct engine_settings settings = {.order = ENGINE_DEFAULT_ORDER};
     struct target target;
     struct live_report report = {0};
     struct allocator_list list = {0};
@@ -161,7 +181,8 @@ int main(int argc, char **argv)
     if (target_check(options.program.arguments[0], &target) != TARGET_OK)
         preload_refuse(&target);
     interrupt_begin();
-    need_hyperfine();
+    if (!options.no_hyperfine)
+        need_hyperfine();
     choose_allocators(&list, &options.allocators);
     open_folder(options.folder);
     struct live_entry *entries = calloc(list.count, sizeof *entries);
@@ -169,17 +190,19 @@ int main(int argc, char **argv)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     for (size_t i = 0; i < list.count; i++)
         entries[i].mean = entries[i].stddev = entries[i].median = entries[i].min = entries[i].max =
-            entries[i].peak_median_bytes = NAN;
+            entries[i].peak_median_bytes = entries[i].cpu_median_seconds = NAN;
     prediction_begin(&report.prediction, list.count);
-    settings.memory_bytes = engine_default_memory_bytes();
+    options.engine.order = ENGINE_DEFAULT_ORDER;
+    options.engine.memory_bytes = engine_default_memory_bytes();
     report.complete = true;
     if (options.tape_count)
         report.complete = prediction_replay(&report.prediction, options.tapes, options.tape_count,
-                                            &list, &settings);
+                                            &list, &options.engine, options.program.runs);
     else
         prediction_read(&report.prediction, options.folder, &list, options.program.arguments[0]);
-    report.complete = report.complete && live_measure_peaks(&options.program, &list, entries) &&
-                      live_measure_times(&options.program, &list, entries);
+    report.complete =
+        report.complete && live_measure_peaks(&options.program, &list, entries) &&
+        (options.no_hyperfine || live_measure_times(&options.program, &list, entries));
     report.program = &options.program;
     report.list = &list;
     report.entries = entries;

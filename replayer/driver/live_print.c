@@ -11,6 +11,11 @@ static double predicted(const struct live_report *report, size_t i)
     return prediction_of(&report->prediction, i, 0, report->entries[0].peak_median_bytes);
 }
 
+static double predicted_cpu(const struct live_report *report, size_t i)
+{
+    return prediction_cpu_of(&report->prediction, i, 0, report->entries[0].cpu_median_seconds);
+}
+
 static void emit_entry(struct emit *emit, const struct live_report *report, size_t i)
 {
     const struct live_entry *entry = &report->entries[i], *libc = &report->entries[0];
@@ -35,6 +40,13 @@ static void emit_entry(struct emit *emit, const struct live_report *report, size
         emit_fixed(emit, NULL, entry->peak_bytes[j], 0);
     emit_end(emit);
     emit_fixed(emit, "predicted_peak_resident_bytes", predicted(report, i), 0);
+    emit_fixed(emit, "prediction_error", predicted(report, i) / entry->peak_median_bytes - 1, 5);
+    emit_fixed(emit, "cpu_seconds", entry->cpu_median_seconds, 6);
+    emit_array(emit, "cpu_seconds_runs");
+    for (unsigned j = 0; j < entry->peak_count; j++)
+        emit_fixed(emit, NULL, entry->cpu_seconds[j], 6);
+    emit_end(emit);
+    emit_fixed(emit, "predicted_cpu_seconds", predicted_cpu(report, i), 6);
     emit_fixed(emit, "relative_time", entry->median / libc->median, 5);
     emit_fixed(emit, "relative_peak_resident", entry->peak_median_bytes / libc->peak_median_bytes,
                5);
@@ -105,6 +117,33 @@ static void print_row(FILE *out, const struct live_report *report, size_t i)
             off);
 }
 
+/* Processor time, where there is something to hold it against. */
+static void print_cpu(FILE *out, const struct live_report *report)
+{
+    if (!report->prediction.timed_tapes)
+        return;
+    fprintf(out, "\n  %-14s %-29s %12s %15s %12s\n", "allocator", "processor time, least .. most",
+            "against libc", "predicted", "off by");
+    for (size_t i = 0; i < report->list->count; i++) {
+        const struct live_entry *entry = &report->entries[i], *libc = &report->entries[0];
+        char time[64], more[32], said[32] = "-", off[32];
+        double least = INFINITY, most = 0, real = entry->cpu_median_seconds;
+        if (entry->status != RUN_OK)
+            continue;
+        for (unsigned j = 0; j < entry->peak_count; j++) {
+            least = fmin(least, entry->cpu_seconds[j]);
+            most = fmax(most, entry->cpu_seconds[j]);
+        }
+        snprintf(time, sizeof time, "%.3f s  %.3f .. %.3f", real, least, most);
+        cell_percent(more, i ? real / libc->cpu_median_seconds : NAN);
+        if (i)
+            snprintf(said, sizeof said, "%.3f s", predicted_cpu(report, i));
+        cell_percent(off, i ? predicted_cpu(report, i) / real : NAN);
+        fprintf(out, "  %-14s %-29s %12s %15s %12s\n", report->list->items[i].name, time, more,
+                said, off);
+    }
+}
+
 void live_print(FILE *out, const struct live_report *report, enum emit_format format)
 {
     struct emit emit;
@@ -117,6 +156,7 @@ void live_print(FILE *out, const struct live_report *report, enum emit_format fo
             "against libc", "peak resident", "against libc", "predicted", "off by");
     for (size_t i = 0; i < report->list->count; i++)
         print_row(out, report, i);
+    print_cpu(out, report);
     if (!report->prediction.source[0])
         fputs("  (nothing to predict from: give tapes, or -o with a bench's results)\n", out);
 }

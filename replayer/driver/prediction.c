@@ -5,20 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "replayer/driver/beside.h"
 #include "replayer/driver/json_file.h"
 #include "replayer/driver/output.h"
 #include "replayer/driver/results.h"
+#include "replayer/driver/statistics.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
 
-void prediction_begin(struct prediction *prediction, size_t count)
+static double *unknown(size_t count)
 {
-    prediction->replayed_bytes = malloc((count ? count : 1) * sizeof(double));
-    if (!prediction->replayed_bytes)
+    double *values = malloc((count ? count : 1) * sizeof *values);
+    if (!values)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     for (size_t i = 0; i < count; i++)
-        prediction->replayed_bytes[i] = NAN;
+        values[i] = NAN;
+    return values;
+}
+
+void prediction_begin(struct prediction *prediction, size_t count)
+{
+    prediction->replayed_bytes = unknown(count);
+    prediction->replayed_cpu_seconds = unknown(count);
     prediction->count = count;
+    prediction->timed_tapes = 0;
     prediction->source[0] = 0;
 }
 
@@ -72,35 +82,90 @@ bool prediction_read(struct prediction *prediction, const char *folder,
     return true;
 }
 
-static uint64_t events_of(const char *path)
+static void read_length(struct engine_tape *tape, uint64_t *ret_recorded_ns)
 {
     struct tape_reader *reader;
     struct tape_error error;
-    if (tape_reader_open(path, &reader, &error) != TAPE_OK)
+    if (tape_reader_open(tape->path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
-    uint64_t events = tape_reader_totals(reader).events;
+    tape->events = tape_reader_totals(reader).events;
+    *ret_recorded_ns = tape_reader_duration_ns(reader);
     tape_reader_close(reader);
-    return events;
+}
+
+/* One tape on all allocators, libc first, whose replay tells what was beside the heap. False where
+ * it was interrupted. */
+static bool replay_tape(struct prediction *prediction, struct engine_tape *tape,
+                        const struct allocator_list *list, const struct engine_settings *limits)
+{
+    static struct engine_run run;
+    struct beside beside;
+    beside_read(&beside, tape->path);
+    for (size_t j = 0; j < list->count; j++) {
+        engine_run(tape, &list->items[j], RUN_MODE_MEMORY, limits, &run);
+        if (run.status == RUN_INTERRUPTED)
+            return false;
+        if (j == 0 && run.status == RUN_OK)
+            beside_begin(&beside, &run.result);
+        else if (j == 0)
+            beside.count = 0;
+        if (run.status == RUN_OK)
+            raise_to(&prediction->replayed_bytes[j], beside_peak(&beside, &run.result));
+        else
+            cli_warn("replay of %s on %s: %s", tape->path, list->items[j].name, run.detail);
+    }
+    beside_end(&beside);
+    return true;
+}
+
+/* The processor time of one tape's replays, added to that of the tapes before. */
+static bool time_tape(struct prediction *prediction, struct engine_tape *tape,
+                      const struct allocator_list *list, const struct engine_settings *settings,
+                      unsigned runs)
+{
+    static struct engine_run run;
+    struct engine_settings fast = *settings;
+    double *seconds = malloc(list->count * runs * sizeof *seconds); /* allocator by allocator */
+    bool *ok = malloc(list->count * sizeof *ok), going = true;
+    if (!seconds || !ok)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
+    memset(ok, true, list->count * sizeof *ok);
+    fast.speed = 0;
+    fast.pace = NULL;
+    if (!fast.touch)
+        fast.touch = "page"; /* the faults are the program's too */
+    for (unsigned i = 0; i < runs && going; i++)
+        for (size_t j = 0; j < list->count && going; j++) {
+            if (ok[j])
+                engine_run(tape, &list->items[j], RUN_MODE_TIME, &fast, &run);
+            going = run.status != RUN_INTERRUPTED;
+            ok[j] = ok[j] && run.status == RUN_OK;
+            seconds[j * runs + i] = (double)run.result.timed_cpu_ns / 1e9;
+        }
+    for (size_t j = 0; j < list->count && going; j++) {
+        double *sum = &prediction->replayed_cpu_seconds[j];
+        double median = ok[j] ? statistics_median(seconds + j * runs, runs) : NAN;
+        *sum = prediction->timed_tapes ? *sum + median : median;
+    }
+    prediction->timed_tapes++;
+    free(seconds);
+    free(ok);
+    return going;
 }
 
 bool prediction_replay(struct prediction *prediction, char **tapes, unsigned count,
-                       const struct allocator_list *list, const struct engine_settings *settings)
+                       const struct allocator_list *list, const struct engine_settings *settings,
+                       unsigned cpu_runs)
 {
-    static struct engine_run run;
     for (unsigned i = 0; i < count; i++) {
         struct engine_settings limits = *settings;
         struct engine_tape tape = {.path = tapes[i]};
-        tape.events = events_of(tapes[i]);
-        limits.timeout_ns = engine_timeout_ns(settings, tape.events, 0);
-        for (size_t j = 0; j < list->count; j++) {
-            engine_run(&tape, &list->items[j], RUN_MODE_MEMORY, &limits, &run);
-            if (run.status == RUN_INTERRUPTED)
-                return false;
-            if (run.status == RUN_OK)
-                raise_to(&prediction->replayed_bytes[j], (double)run.result.peak_resident_bytes);
-            else
-                cli_warn("replay of %s on %s: %s", tapes[i], list->items[j].name, run.detail);
-        }
+        uint64_t recorded_ns;
+        read_length(&tape, &recorded_ns);
+        limits.timeout_ns = engine_timeout_ns(settings, tape.events, recorded_ns);
+        if (!replay_tape(prediction, &tape, list, &limits) ||
+            !time_tape(prediction, &tape, list, &limits, cpu_runs))
+            return false;
         engine_tape_end(&tape);
     }
     snprintf(prediction->source, sizeof prediction->source, "the tapes given");
@@ -112,4 +177,11 @@ double prediction_of(const struct prediction *prediction, size_t allocator, size
 {
     return real_libc_bytes + prediction->replayed_bytes[allocator] -
            prediction->replayed_bytes[libc];
+}
+
+double prediction_cpu_of(const struct prediction *prediction, size_t allocator, size_t libc,
+                         double real_libc_seconds)
+{
+    return real_libc_seconds + prediction->replayed_cpu_seconds[allocator] -
+           prediction->replayed_cpu_seconds[libc];
 }
