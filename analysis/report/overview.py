@@ -16,6 +16,8 @@ class Overall:
     time: tuple[float, ...]
     memory: tuple[float, ...]
     failed: int  # tapes on which it did not get through
+    time_shown: int = 0  # tapes on which a difference from libc is shown
+    memory_shown: int = 0
 
     @property
     def time_mean(self) -> float | None:
@@ -37,7 +39,16 @@ def overall(results: Results) -> list[Overall]:
     found = []
     for name in results.allocator_names:
         rows = [r for t in results.tapes for r in t.rows if r.allocator == name]
-        time = tuple(r.relative_time.median for r in rows if r.relative_time)
-        memory = tuple(r.relative_peak_resident.median for r in rows if r.relative_peak_resident)
-        found.append(Overall(name, time, memory, sum(not r.ok for r in rows)))
+        times = [r.relative_time for r in rows if r.relative_time]
+        peaks = [r.relative_peak_resident for r in rows if r.relative_peak_resident]
+        found.append(
+            Overall(
+                name,
+                tuple(value.median for value in times),
+                tuple(value.median for value in peaks),
+                sum(not r.ok for r in rows),
+                sum(value.shown for value in times),
+                sum(value.shown for value in peaks),
+            )
+        )
     return sorted(found, key=lambda o: (o.time_mean is None, o.time_mean or 0.0, o.allocator))

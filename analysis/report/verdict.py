@@ -141,12 +141,19 @@ def undecided(found: list[Line]) -> str:
 
 
 def overall_phrase(
-    mean: float | None, ratios: tuple[float, ...], words: tuple[str, str, str], noun: str
+    mean: float | None, ratios: tuple[float, ...], shown: int, words: tuple[str, str, str], noun: str
 ) -> Phrase | None:
-    """The geometric mean in words and the range over the tapes. A mean within 1 % of libc's is called even."""
+    """
+    The geometric mean in words, the range over the tapes, and on how many of them a difference is shown. A mean
+    within 1 % of libc's is called even; where no tape shows a difference, neither does their mean.
+    """
     if mean is None:
         return None
     across = f"tape by tape {figures(min(ratios))} to {figures(max(ratios))} times libc's"
+    if not shown:
+        return Phrase(f"no difference in {noun} shown on any tape", across, SAME)
+    if shown < len(ratios):
+        across += f"; a difference is shown on {shown} of {len(ratios)}"
     if abs(mean - 1) < 0.01:
         return Phrase(f"even with libc in {noun}", across, SAME)
     return Phrase(change_in_words(mean, *words), across, BETTER if mean < 1 else WORSE)
@@ -159,8 +166,8 @@ def overall_lines(found: list[Overall], tapes: int) -> list[Line]:
         if entry.allocator == "libc":
             continue
         failure = f"failed on {entry.failed} of {tapes} tapes" if entry.failed else ""
-        time = overall_phrase(entry.time_mean, entry.time, TIME_WORDS, "time")
-        memory = overall_phrase(entry.memory_mean, entry.memory, MEMORY_WORDS, "memory")
+        time = overall_phrase(entry.time_mean, entry.time, entry.time_shown, TIME_WORDS, "time")
+        memory = overall_phrase(entry.memory_mean, entry.memory, entry.memory_shown, MEMORY_WORDS, "memory")
         result.append(Line(entry.allocator, time, memory, failure))
     return result
 
@@ -171,6 +178,8 @@ def overall_headline(found: list[Overall], results: Results) -> str:
     sized = [(o.memory_mean, o.allocator) for o in found if o.memory_mean]
     if not timed or not sized:
         return "libc has no figures to compare with; see each tape."
+    if not any(o.time_shown for o in found):
+        return f"Over {len(results.tapes)} tapes, no difference in time is shown; {min(sized)[1]} takes the least memory."
     fastest, leanest = min(timed)[1], min(sized)[1]
     said = (
         f"{fastest} takes the least time and "

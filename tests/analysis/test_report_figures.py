@@ -255,3 +255,13 @@ def test_a_ratio_axis_always_has_a_tick_at_one(low, high):
 def test_a_descendants_tape_is_labelled_with_its_program(tmp_path):
     make(tmp_path, points=5, tapes=(("sh.4711", "/usr/bin/redis-server"), ("jq", "/usr/bin/jq")))
     assert [t.label for t in load(tmp_path).tapes] == ["sh.4711: redis-server", "jq"]
+
+
+def test_a_mean_over_tapes_says_on_how_many_a_difference_is_shown():
+    words = verdict.TIME_WORDS
+    none = verdict.overall_phrase(0.6, (0.5, 0.72), 0, words, "time")
+    assert none.words == "no difference in time shown on any tape" and none.kind == verdict.SAME
+    some = verdict.overall_phrase(0.6, (0.5, 0.72), 1, words, "time")
+    assert plain(some.words) == "40 % less time" and some.interval.endswith("a difference is shown on 1 of 2")
+    both = verdict.overall_phrase(0.6, (0.5, 0.72), 2, words, "time")
+    assert both.kind == verdict.BETTER and "shown" not in both.interval
