@@ -93,29 +93,59 @@ static inline void latency_merge(struct latency_histogram *to, const struct late
         to->buckets[i] += from->buckets[i];
 }
 
+/* The values that a bucket stands for: those of its own, or those that a coarse clock shows as it.
+ */
+struct latency_span {
+    double low, high;
+};
+static inline struct latency_span latency_bucket_span(unsigned bucket, double resolution_ticks)
+{
+    uint64_t least = latency_bucket_least(bucket);
+    double width = (double)(latency_bucket_least(bucket + 1) - least);
+    double middle = (double)least + (width - 1) / 2;
+    if (width < resolution_ticks)
+        width = resolution_ticks;
+    return (struct latency_span){middle - width / 2, middle + width / 2};
+}
+/* Where the spans of two buckets meet that hold values, with none between: halfway where they
+ * overlap. */
+static inline double latency_border(struct latency_span below, struct latency_span above,
+                                    double own)
+{
+    return below.high > above.low ? (below.high + above.low) / 2 : own;
+}
+
 /*
  * The value that a share of `share` (0.99) of all lie below, in ticks as read; 0 of an empty
- * histogram. Only worth telling where (1 - share) * count is 1 or more: the caller's to judge.
+ * histogram. It never falls as the share rises. Only worth telling where (1 - share) * count is 1
+ * or more: the caller's to judge.
  */
 static inline double latency_percentile(const struct latency_histogram *histogram, double share,
                                         double resolution_ticks)
 {
+    const uint64_t *buckets = histogram->buckets;
     double wanted = share * (double)histogram->count, before = 0;
-    unsigned bucket = 0;
+    unsigned bucket = 0, last = LATENCY_BUCKETS, next;
     if (!histogram->count)
         return 0;
-    while (bucket < LATENCY_BUCKETS - 1 && before + (double)histogram->buckets[bucket] < wanted)
-        before += (double)histogram->buckets[bucket++];
-    while (!histogram->buckets[bucket]) /* share 0 */
-        bucket++;
-    uint64_t least = latency_bucket_least(bucket);
-    double width = (double)(latency_bucket_least(bucket + 1) - least);
-    double middle = (double)least + (width - 1) / 2, most = (double)histogram->max_ticks;
-    if (width < resolution_ticks)
-        width = resolution_ticks;
-    double inside = (wanted - before) / (double)histogram->buckets[bucket] - 0.5;
-    double value = middle + width * inside;
-    return value < most ? value : most;
+    for (; bucket < LATENCY_BUCKETS - 1; bucket++) {
+        if (buckets[bucket] && before + (double)buckets[bucket] >= wanted)
+            break;
+        before += (double)buckets[bucket];
+        last = buckets[bucket] ? bucket : last;
+    }
+    for (next = bucket + 1; next < LATENCY_BUCKETS && !buckets[next];)
+        next++;
+    struct latency_span span = latency_bucket_span(bucket, resolution_ticks), own = span;
+    if (last < LATENCY_BUCKETS)
+        span.low = latency_border(latency_bucket_span(last, resolution_ticks), own, own.low);
+    if (next < LATENCY_BUCKETS)
+        span.high = latency_border(own, latency_bucket_span(next, resolution_ticks), own.high);
+    double inside = buckets[bucket] ? (wanted - before) / (double)buckets[bucket] : 1;
+    double value = span.low + (span.high - span.low) * inside;
+    if (value < 0)
+        value = 0;
+    return value < (double)histogram->max_ticks ? value : (double)histogram->max_ticks;
 }
 
 /* A stretch of the run: operations `first_operation` and on, in the tape's order. */

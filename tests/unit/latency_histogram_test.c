@@ -72,6 +72,23 @@ static void test_a_coarse_clock_is_interpolated(void)
     CHECK_NEAR((double)one.sum_ticks / (double)one.count, 274, 0.01);
 }
 
+/* Steps of the clock that fall into neighbouring buckets do not reach over each other. */
+static void test_percentiles_rise_with_their_share(void)
+{
+    for (unsigned step = 1; step <= 64; step++) {
+        forget();
+        for (uint64_t i = 0; i < 200; i++)
+            for (uint64_t repeat = 0; repeat <= i % 7; repeat++)
+                latency_add(&one, i * step + (step > 20 && i % 3 == 0));
+        double before = 0;
+        for (double share = 0; share < 1; share += 0.0005) {
+            double value = latency_percentile(&one, share, step);
+            CHECK(before <= value);
+            before = value;
+        }
+    }
+}
+
 static void test_merging_is_adding(void)
 {
     forget();
@@ -106,6 +123,7 @@ int main(void)
     RUN(test_percentiles_are_within_their_bound);
     RUN(test_no_percentile_is_above_the_largest);
     RUN(test_a_coarse_clock_is_interpolated);
+    RUN(test_percentiles_rise_with_their_share);
     RUN(test_merging_is_adding);
     RUN(test_packing_keeps_small_values_and_the_size_of_large_ones);
     return CHECK_MAIN_END();
