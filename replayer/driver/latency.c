@@ -100,6 +100,8 @@ static void emit_row(struct emit *emit, const struct engine_latency *latency,
     else
         emit_u64(emit, "size_high_bytes", latency_class_most(class));
     emit_figures(emit, &figures);
+    if (names[0])
+        emit_fixed(emit, "error_share", LATENCY_ERROR, 4);
     emit_end(emit);
 }
 

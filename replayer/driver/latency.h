@@ -40,7 +40,7 @@ void latency_add_round(struct engine_latency *sum, const struct engine_latency *
 /*
  * A row for every kind that was called, and with `classes` for each of its size classes
  * (size_low_bytes and size_high_bytes; null where the row is of all sizes), as objects of the open
- * array. `tape` NULL: no such member.
+ * array. With `tape` each row stands alone and so has error_share too; NULL: neither.
  */
 void latency_emit_rows(struct emit *emit, const struct engine_latency *latency, const char *tape,
                        const char *allocator, bool classes);

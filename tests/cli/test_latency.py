@@ -3,10 +3,11 @@
 import csv
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, ROOT
 from test_engine import NULL, make_tape, run_engine
 
 SLOW = BUILD / "tests/engine_slow.so"
@@ -61,6 +62,22 @@ def test_what_nothing_takes(tape):
     assert abs(seen["clock_cost_ns"] - seen["clock_cost_after_ns"]) < seen["clock_cost_ns"]
 
 
+def test_without_a_constant_counter(tape, tmp_path):
+    """On a machine whose /proc/cpuinfo promises nothing of the kind clock_gettime() is read instead."""
+    flagless = tmp_path / "cpuinfo"
+    lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+    flagless.write_text("\n".join(line for line in lines if not line.startswith("flags")), encoding="ascii")
+    hide = f"mount --bind {flagless} /proc/cpuinfo"
+    if subprocess.run(["unshare", "-m", "sh", "-c", hide], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    command = [ROOT / "heaptape", "replay", "--latency", tape, "-a", f"slow={SLOW}", "--format=json"]
+    shown = subprocess.run(["unshare", "-m", "sh", "-c", hide + ' && exec "$@"', "sh", *command],
+                           capture_output=True, text=True, check=True).stdout
+    seen = json.loads(shown)
+    assert seen["clock_resolution_ns"] == round(seen["clock_resolution_ns"]), "a tick is a nanosecond"
+    assert 19.6e3 < seen["malloc_ns_p99"] < 25e3 and 0 < seen["malloc_ns_p50"] < 5e3
+
+
 def test_replay_tells_percentiles(heaptape, tape):
     """Rows by call and size class, and each kind's own keys; a percentile needs a call beyond it."""
     result = json.loads(heaptape("replay", "--latency", tape, "-a", f"slow={SLOW}", "--format=json").stdout)
@@ -100,6 +117,7 @@ def test_bench_keeps_them(heaptape, tape, tmp_path):
     with open(results / "latency.csv", newline="", encoding="ascii") as file:
         table = list(csv.DictReader(file))
     assert {row["allocator"] for row in table} == {"libc", "slow", "null"}
+    assert {row["error_share"] for row in table} == {"0.0156"}
 
 
 def test_bench_without(heaptape, tape, tmp_path):
