@@ -120,6 +120,7 @@ def write(results, writer: Writer) -> None:
         charts_calls,
         charts_fragmentation,
         charts_growth,
+        charts_heapmap,
         charts_latency,
         charts_live,
         charts_memory,
@@ -150,6 +151,7 @@ def write(results, writer: Writer) -> None:
                 charts_fragmentation,
                 charts_latency,
                 charts_calls,
+                charts_heapmap,
             )
         ]
         tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])

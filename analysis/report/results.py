@@ -109,6 +109,7 @@ class Row:
     minor_faults: float | None = None
     major_faults: float | None = None
     huge_share: float | None = None
+    snapshots: str = ""  # file of the heap's snapshots, "" where there is none
 
     @property
     def ok(self) -> bool:
@@ -268,6 +269,13 @@ def read_sizes(folder: pathlib.Path, name: str, gaps: list[str]) -> Sizes | None
         return None
 
 
+def snapshots_of(fields: Fields, folder: pathlib.Path) -> str:
+    """A name inside the folder, or ""."""
+    name = fields.text("snapshots")
+    inside = bool(name) and folder.resolve() in (folder / name).resolve().parents
+    return name if inside and (folder / name).is_file() else ""
+
+
 def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) -> Row:
     tape, allocator = fields.text("tape"), fields.text("allocator")
     status, is_floor = fields.text("status"), fields.truth("is_floor")
@@ -302,6 +310,7 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         minor_faults=fields.number("memory_minor_faults"),
         major_faults=fields.number("memory_major_faults"),
         huge_share=fields.number("huge_share_at_peak"),
+        snapshots=snapshots_of(fields, folder),
     )
 
 

@@ -13,7 +13,8 @@ from test_memory import ALLOCATORS, MAKE_TAPE, run_engine
 
 sys.path.insert(0, str(ROOT / "analysis"))
 
-from report import snapshots  # noqa: E402
+import numpy  # noqa: E402
+from report import charts_heapmap, snapshots  # noqa: E402
 
 KEEP = [name for name in ALLOCATORS if name != "null"]
 TAPES = {"one lane": ("60000", "900", "1", "0"), "three lanes": ("60000", "900", "3", "20")}
@@ -131,6 +132,35 @@ def test_bench_names_its_snapshots(heaptape, tapes, tmp_path):
     assert result.returncode == 0, result.stderr
     assert not (out / "snapshots").exists()
     assert all(row["snapshots"] is None for row in json.loads((out / "results.json").read_text())["summary"])
+
+
+def test_the_heap_map_by_hand():
+    """Two runs of 8 KiB with a gap of a megabyte: four bands of a page; half of the second and all of the third live."""
+    union = charts_heapmap.merged(numpy.array([[0x200000, 0x202000], [0x100000, 0x101000], [0x100800, 0x102000]]))
+    assert union.tolist() == [[0x100000, 0x102000], [0x200000, 0x202000]]
+    edges = charts_heapmap.band_edges(union, 4)
+    assert edges.tolist()[:2] == [0x100000, 0x101000] and edges.tolist()[3:] == [0x201000, 0x202000]
+    live = charts_heapmap.below(edges, numpy.array([float(0x101000), float(0x200000)]),
+                                numpy.array([2048.0, 4096.0]))
+    assert numpy.diff(live).tolist() == [0, 2048, 4096, 0]
+
+
+def test_the_report_draws_heap_maps(heaptape, tapes, tmp_path):
+    out = tmp_path / "results"
+    assert heaptape("bench", tapes["three lanes"], "-a", "libc", "-n", 1, "--snapshots", "-o", out).returncode == 0
+    made = heaptape("report", out)
+    assert made.returncode == 0, made.stderr
+    page = (out / "report.html").read_text()
+    assert "Heap map" in page
+    assert (out / "charts/three-lanes.heap_map.png").stat().st_size > 5000
+    snapshot = next((out / "snapshots").iterdir())
+    found = charts_heapmap.read_map(snapshot)
+    assert 0 < numpy.nanmax(found.occupancy) <= 1 and 0 < found.live_share <= 1
+    # A torn file costs the map and nothing else.
+    snapshot.write_bytes(snapshot.read_bytes()[:1000])
+    made = heaptape("report", out, "-o", tmp_path / "torn")
+    assert made.returncode == 0, made.stderr
+    assert not list((tmp_path / "torn/charts").glob("*.heap_map.*"))
 
 
 def test_damage_is_told(heaptape, tapes, tmp_path):
