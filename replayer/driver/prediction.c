@@ -10,6 +10,7 @@
 #include "replayer/driver/output.h"
 #include "replayer/driver/results.h"
 #include "replayer/driver/statistics.h"
+#include "replayer/driver/tapes.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
 
@@ -159,7 +160,7 @@ bool prediction_replay(struct prediction *prediction, char **tapes, unsigned cou
 {
     for (unsigned i = 0; i < count; i++) {
         struct engine_settings limits = *settings;
-        struct engine_tape tape = {.path = tapes[i]};
+        struct engine_tape tape = {.path = tapes_path(tapes[i])};
         uint64_t recorded_ns;
         read_length(&tape, &recorded_ns);
         limits.timeout_ns = engine_timeout_ns(settings, tape.events, recorded_ns);

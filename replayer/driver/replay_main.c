@@ -14,6 +14,7 @@
 #include "replayer/driver/options.h"
 #include "replayer/driver/run_memory.h"
 #include "replayer/driver/verify.h"
+#include "replayer/driver/tapes.h"
 #include "traces/cli.h"
 #include "traces/reader.h"
 #include "traces/summary.h"
@@ -123,7 +124,7 @@ static void parse(int argc, char **argv, struct replay_options *options)
         cli_die_usage("no tape given");
     if (optind + 1 < argc)
         cli_die_usage("%s: one tape at a time; heaptape bench takes more", argv[optind + 1]);
-    options->tape.path = argv[optind];
+    options->tape.path = tapes_path(argv[optind]);
 }
 
 /* How long the recording took; a tape that was cut is read through for that. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "traces/cli.h"
 #include "traces/reader.h"
 
@@ -32,6 +33,21 @@ void tapes_name(const char *path, const struct results_tape *before, unsigned co
     snprintf(name, RESULTS_NAME_MAX, "%s", base);
     for (unsigned i = 2; is_taken(name, before, count); i++)
         snprintf(name, RESULTS_NAME_MAX, "%s-%u", base, i);
+}
+
+const char *tapes_path(const char *given)
+{
+    struct stat info;
+    if (stat(given, &info) < 0 || S_ISDIR(info.st_mode)) /* the reader says what is wrong */
+        return given;
+    if (!S_ISREG(info.st_mode))
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT,
+                "%s: is a pipe or a device, and a replay reads a tape more than once; save it to a "
+                "file first",
+                given);
+    bool own = !strncmp(given, "/dev/", 5) || !strncmp(given, "/proc/", 6);
+    char *real = own ? realpath(given, NULL) : NULL;
+    return real ? real : given;
 }
 
 static char *meta(const struct tape_reader *reader, const char *key)
@@ -97,7 +113,7 @@ void tapes_load(struct results *results, char **paths, unsigned count)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     results->tape_count = count;
     for (unsigned i = 0; i < count; i++) {
-        results->tapes[i].replayed.path = paths[i];
+        results->tapes[i].replayed.path = tapes_path(paths[i]);
         tapes_name(paths[i], results->tapes, i, results->tapes[i].name);
         load(results, &results->tapes[i]);
     }

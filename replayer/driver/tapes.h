@@ -17,4 +17,10 @@ void tapes_load(struct results *results, char **paths, unsigned count);
 void tapes_name(const char *path, const struct results_tape *before, unsigned count,
                 char name[RESULTS_NAME_MAX]);
 
+/*
+ * The path under which other processes can open the tape as well, and more than once: /dev/stdin is
+ * a file of each process's own. Ends the tool with 3 on a pipe or a device. The text stays.
+ */
+const char *tapes_path(const char *given);
+
 #endif

@@ -657,3 +657,12 @@ def test_it_works_from_anywhere(heaptape, tape, tmp_path):
     result = heaptape("bench", "here.tape", *ONLY, "--quick", cwd=tmp_path, env={"PATH": os.environ["PATH"]})
     assert result.returncode == 0, result.stderr
     assert results_of(tmp_path / "heaptape-results")["complete"] is True
+
+
+def test_tapes_on_standard_input(heaptape, tape, tmp_path):
+    """A file there is read as what it is; a pipe cannot be read more than once and is told so."""
+    with open(tape, "rb") as file:
+        result = heaptape("replay", "/dev/stdin", "--format=json", stdin=file)
+    assert result.returncode == 0 and json.loads(result.stdout)["status"] == "ok"
+    result = heaptape("bench", "/dev/stdin", "-o", tmp_path / "r", stdin=subprocess.PIPE)
+    assert result.returncode == 3 and "a pipe" in one_line(result.stderr, "bench")
