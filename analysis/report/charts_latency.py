@@ -102,15 +102,17 @@ def time_label(ns: float) -> str:
     return f"{ns:g}\N{NO-BREAK SPACE}ns"
 
 
-def notes(latencies: tuple[Latency, ...]) -> list[str]:
+def notes(tape: Tape) -> list[str]:
     """For the footer: what the figures are good for."""
-    first = latencies[0]
+    latencies = tape.latencies
+    first, lanes = latencies[0], tape.facts.get("lanes")
+    yields = " (threads that yielded to one another count too)" if lanes != 1 else ""
     error = as_percent(max(r.error_share for r in latencies))
     step = as_ns(max(r.resolution_ns for r in latencies))
     rounds = f"{first.rounds} latency round" + ("" if first.rounds == 1 else "s, added up")
     return [
         f"Clock taken out; error at most {error} or half the clock's step of {step}, whichever is more; {rounds}",
-        f"Up to {max(r.preemptions for r in latencies)} calls of a run were interrupted by the scheduler",
+        f"The scheduler interrupted at most {max(r.preemptions for r in latencies)} calls of an allocator{yields}",
         f"Faster than {LEAST_NS:g} ns drawn at {LEAST_NS:g} ns",
     ]
 
@@ -137,7 +139,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         lines * cell_height,
         f"Latency of single calls: {shorten(tape.label, 48)}",
         "Share of the calls that take at most so long. Lower is better; the dot is the slowest call.",
-        context.footer(*notes(latencies)),
+        context.footer(*notes(tape)),
     )
     drawn = [c for row in latencies for c in row.calls if c.name in names and c.curve is not None]
     highest = max(float(c.curve[1][-1]) for c in drawn)

@@ -143,6 +143,8 @@ def test_percentiles_of_single_calls(many):
     assert order[0] == "htmalloc" and order[-1] == "null"
     svg = (many / "charts" / "tape-a.latency.svg").read_text()
     assert all(f">{name}<" in svg for name in (*EVERY, "malloc", "free", "realloc"))
+    footer = " ".join(re.findall("<text[^>]*>([^<]*)</text>", svg))
+    assert "interrupted at most 3 calls" in footer and "error at most 1.6" in footer and "yielded" not in footer
     assert ">aligned<" not in svg and "99.999" in svg, "50 calls have no panel"
 
 
