@@ -46,6 +46,9 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
         axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
         dots = [d for d in bar.dots if d <= end]
         axes.plot(dots, [i + 0.42] * len(dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
+        if len(dots) < len(bar.dots):  # none is hidden: those beyond the axis are counted at its end
+            beyond = f"+{len(bar.dots) - len(dots)} to {max(bar.dots):.3g}"
+            axes.annotate(beyond, (end, i + 0.42), ha="right", va="center", size=TEXT - 2.4, color=MUTED)
         draw_interval(axes, bar.value, i, end)
         axes.annotate(
             bar.words,

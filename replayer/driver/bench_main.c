@@ -272,13 +272,34 @@ static void warn_environment(struct results *results)
                      results->rounds);
 }
 
-static void warn_noise(struct results *results, const struct noise *noise)
+/* What was felt (the probe's computation) and what is known of its cause. */
+static void warn_noise(struct results *results)
 {
-    double percent = noise_percent(noise);
-    if (percent >= NOISE_WARN_PERCENT)
+    const struct load *load = &results->load;
+    char cause[128] = "";
+    if (load->others_cores >= LOAD_WARN_CORES)
+        snprintf(cause, sizeof cause, "; other programs kept %.1f of %u cores busy",
+                 load->others_cores, results->machine.cores);
+    if (load->steal_share >= LOAD_WARN_STEAL)
+        results_warn(results, "steal", "bench on a machine of your own, or at another hour",
+                     "the host took %.1f %% of a core's time away from this virtual machine",
+                     100 * load->steal_share);
+    if (load->throttled > 0)
+        results_warn(results, "throttled", "let it cool down, or fix a lower frequency",
+                     "the processor slowed itself down for its heat %.0f times", load->throttled);
+    if (results->noise_percent >= NOISE_TELL_PERCENT)
         results_warn(results, "noisy_machine",
-                     "close other programs or use more rounds, for example -n 15",
-                     "the same computation varied by %.0f %% during the bench", percent);
+                     "too noisy to tell small differences: close other programs and bench again",
+                     "the same computation varied by %.0f %% during the bench%s",
+                     results->noise_percent, cause);
+    else if (results->noise_percent >= NOISE_WARN_PERCENT)
+        results_warn(results, "noisy_machine",
+                     "close other programs or use more rounds, for example -n 30",
+                     "the same computation varied by %.0f %% during the bench%s",
+                     results->noise_percent, cause);
+    else if (cause[0])
+        results_warn(results, "busy_machine", "close them for narrower intervals",
+                     "the machine was not ours alone%s", cause);
 }
 
 /* What hurries after its moments is no longer the recorded pace. */
@@ -371,8 +392,14 @@ int main(int argc, char **argv)
     results_write_sizes(&results, options.schedule.folder);
     warn_environment(&results);
     noise_sample(&noise, 10);
+    results.noise_before_percent = noise_percent(&noise);
+    struct load_reading before = load_read();
     results.complete = schedule_run(&results, &options.schedule, &noise);
-    warn_noise(&results, &noise);
+    struct load_reading after = load_read();
+    results.load = load_between(&before, &after);
+    results.noise_percent = noise_percent(&noise);
+    results.load_known = true;
+    warn_noise(&results);
     warn_late(&results);
     results_summarize(&results);
     results_write(&results, options.schedule.folder);

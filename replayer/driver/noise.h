@@ -10,6 +10,7 @@
 
 #define NOISE_SAMPLES      256
 #define NOISE_WARN_PERCENT 5.0
+#define NOISE_TELL_PERCENT 25.0 /* differences below this are hopeless */
 
 struct noise {
     double seconds[NOISE_SAMPLES]; /* the last ones */

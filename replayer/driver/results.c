@@ -107,6 +107,23 @@ static void emit_machine(struct emit *emit, const struct machine *machine)
     emit_end(emit);
 }
 
+static void emit_noise(struct emit *emit, const struct results *results)
+{
+    const struct load *load = &results->load;
+    bool known = results->load_known;
+    emit_object(emit, "noise");
+    emit_fixed(emit, "before_percent", known ? results->noise_before_percent : NAN, 2);
+    emit_fixed(emit, "during_percent", known ? results->noise_percent : NAN, 2);
+    emit_fixed(emit, "load_average_before", known ? load->average_before : NAN, 2);
+    emit_fixed(emit, "load_average_after", known ? load->average_after : NAN, 2);
+    emit_fixed(emit, "others_busy_cores", known ? load->others_cores : NAN, 3);
+    emit_fixed(emit, "steal_share", known ? load->steal_share : NAN, 5);
+    emit_fixed(emit, "throttled_count", known ? load->throttled : NAN, 0);
+    emit_fixed(emit, "cpu_mhz_low", known ? load->mhz_low : NAN, 0);
+    emit_fixed(emit, "cpu_mhz_high", known ? load->mhz_high : NAN, 0);
+    emit_end(emit);
+}
+
 static void emit_settings(struct emit *emit, const struct results *results)
 {
     uint64_t timeout_ns = results->settings.timeout_ns;
@@ -352,6 +369,7 @@ void results_write(const struct results *results, const char *folder)
     emit_object(&emit, NULL);
     emit_head(&emit, results);
     emit_machine(&emit, &results->machine);
+    emit_noise(&emit, results);
     emit_settings(&emit, results);
     emit_warnings(&emit, results);
     emit_allocators(&emit, results);

@@ -13,6 +13,7 @@
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/latency.h"
+#include "replayer/driver/load.h"
 #include "replayer/driver/machine.h"
 #include "replayer/driver/run_memory.h"
 #include "replayer/driver/statistics.h"
@@ -122,6 +123,9 @@ struct results {
     const char *const *command; /* NULL at the end */
     bool complete;
     struct machine machine;
+    struct load load; /* what else ran meanwhile; known once the bench has ended */
+    bool load_known;
+    double noise_before_percent, noise_percent; /* noise_percent() (noise.h), likewise */
     struct engine_settings settings;
     unsigned rounds;      /* -n, or the most of any tape */
     bool rounds_are_auto; /* then: until each interval is at most `precision` wide */

@@ -86,6 +86,27 @@ def test_results_have_the_documented_keys(bench):
             "mean_over_time at_peak_requested at_peak_held max_held_over_max_requested area_ratio")
 
 
+def test_the_noise_of_the_machine_is_told(heaptape, tape, tmp_path):
+    """A program beside the bench that takes a whole core is seen, and told where the probe felt it."""
+    with open("/proc/stat") as stat:
+        if not stat.readline().startswith("cpu "):
+            pytest.skip("no /proc/stat")
+    hog = subprocess.Popen(["sh", "-c", "while :; do :; done"])
+    try:
+        result = heaptape("bench", tape, *ONLY, "-n", 20, "-o", tmp_path / "r")
+    finally:
+        hog.kill()
+        hog.wait()
+    assert result.returncode == 0, result.stderr
+    results = results_of(tmp_path / "r")
+    noise = results["noise"]
+    assert keys("before_percent during_percent load_average_before load_average_after others_busy_cores steal_share "
+                "throttled_count cpu_mhz_low cpu_mhz_high") == set(noise)
+    assert noise["others_busy_cores"] > 0.4 and noise["during_percent"] >= 0
+    assert {"noisy_machine", "busy_machine"} & {warning["code"] for warning in results["warnings"]}
+    assert "other programs kept" in result.stderr
+
+
 def test_every_allocator_ran_on_every_tape(bench):
     _, results, _ = bench
     names = [a["name"] for a in results["allocators"]]
