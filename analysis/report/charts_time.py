@@ -11,7 +11,7 @@ from .units import as_ns, figures
 
 READING = (
     "Time for one malloc, free or realloc, the mean over the replay. Bars are the median of the rounds, the thin line its "
-    "interval, each small tick below a bar one round. The dashed line is the floor: what replaying costs with an allocator that "
+    "interval, each small tick below a bar one round ('+2 to 90': two more beyond the axis, the farthest at 90). The dashed line is the floor: what replaying costs with an allocator that "
     "does nothing. It is part of every bar; what lies right of it is the allocator's own. Lower is better."
 )
 

@@ -3,10 +3,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include "traces/cli.h"
 #include "traces/text.h"
 
-enum { COLUMNS = 7, CELL_BYTES = 64, ROWS_MAX = 512 };
+enum { COLUMNS = 7, COLUMNS_LEAST = 4, CELL_BYTES = 64, ROWS_MAX = 512 };
 enum tone { TONE_PLAIN, TONE_GOOD, TONE_BAD };
 
 struct row {
@@ -86,6 +87,19 @@ static bool is_right(unsigned column)
     return column == 3 || column == 5 || column == 6;
 }
 
+/* On a terminal, those that fit: the last ones are the least. */
+static unsigned columns_shown(FILE *out, const size_t *width)
+{
+    struct winsize size;
+    unsigned shown = 0;
+    size_t used = 0;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) < 0 || !size.ws_col)
+        return COLUMNS;
+    while (shown < COLUMNS && (shown < COLUMNS_LEAST || used + 2 + width[shown] <= size.ws_col))
+        used += 2 + width[shown++];
+    return shown;
+}
+
 static void print_rows(FILE *out, const struct row *rows, unsigned count,
                        const struct results_summary *const *summaries, bool colour)
 {
@@ -98,16 +112,17 @@ static void print_rows(FILE *out, const struct row *rows, unsigned count,
                 width[column] = columns;
         }
     }
-    for (unsigned column = 0; column < COLUMNS; column++) {
+    unsigned shown = columns_shown(out, width);
+    for (unsigned column = 0; column < shown; column++) {
         fputs("  ", out);
         put(out, headings[column], width[column], is_right(column), TONE_PLAIN, false);
     }
     fputc('\n', out);
     for (unsigned i = 0; i < count; i++) {
-        for (unsigned column = 0; column < COLUMNS; column++) {
+        for (unsigned column = 0; column < shown; column++) {
             fputs("  ", out);
             put(out, rows[i].cell[column],
-                column + 1 < COLUMNS || is_right(column) ? width[column] : 0, is_right(column),
+                column + 1 < shown || is_right(column) ? width[column] : 0, is_right(column),
                 rows[i].tone[column], colour);
             if (rows[i].failed)
                 break;

@@ -96,7 +96,7 @@ static void keep_failure(struct results *results, struct results_run *row,
     free(path);
     row->output = strdup(run->output);
     row->debugger = strdup(command);
-    results_warn(results, "failed_run", command, "%.60s: %.40s: %s; to see it in a debugger",
+    results_warn(results, "failed_run", command, "%.60s: %.40s: %s; to see it happen",
                  results->tapes[row->tape].name, with->name, run_status_word(row->status));
 }
 
