@@ -326,8 +326,10 @@ void sampler_mark(const struct plan_op *op, bool peak)
 {
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
-    struct engine_sample sample = take(peak);
-    sampler.snapshots_ns += peak ? snapshot_peak(op, &sample) : snapshot_chance(op, &sample);
+    if (peak || snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()))) {
+        struct engine_sample sample = take(peak);
+        sampler.snapshots_ns += peak ? snapshot_peak(op, &sample) : snapshot_chance(op, &sample);
+    }
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 

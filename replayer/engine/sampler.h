@@ -3,10 +3,11 @@
  * ENGINE_SERIES_MAX points: where they are full, every second one goes and both grids get twice as
  * wide, so that a run of any length fits. The points at which R, H and P were highest stay.
  *
- * Cost. A point costs about 2 us, and all of them together at most a hundredth of the time, but for
- * some 600 on the grid of operations, which are always taken (of a shorter tape: one each 16
- * operations): runs of less than about 0.15 s spend more than a hundredth. What was spent, readings
- * between windows included, is engine_result->sampling_ns.
+ * Cost. A point costs 2 us, or 6 where the caches have gone cold meanwhile, and all of them
+ * together at most a hundredth of the time, but for some 600 on the grid of operations, which are
+ * always taken (of a shorter tape: one each 16 operations): runs of less than about half a second
+ * spend more than a hundredth. What was spent, readings between windows included, is
+ * engine_result->sampling_ns.
  *
  * Where the figures come from:
  * - R, U: what the replayed calls add up to (memory_loop.c).

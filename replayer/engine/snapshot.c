@@ -10,7 +10,7 @@
 
 #define GRID_POINTS   64
 #define GRID_REQUIRED 8                 /* every so many of them are taken whatever they cost */
-#define COST_SHARE    200               /* the others may take 1/200 of the time */
+#define COST_SHARE    250               /* the others may take 1/250 of the time */
 #define HIGHER        16                /* P a 16th above the highest before */
 #define RANGES_MAX    ((size_t)1 << 16) /* the kernel's own limit on mappings */
 #define BUFFER_BYTES  ((size_t)256 << 10)
@@ -221,6 +221,17 @@ static uint64_t event_of(const struct plan_op *op)
     return replay->first_event + replay->origins[op - replay->ops].event;
 }
 
+static bool is_affordable(uint64_t time_ns)
+{
+    return (snapshot.spent_ns + snapshot.last_cost_ns) * COST_SHARE <= time_ns;
+}
+
+bool snapshot_may_be_due(uint64_t operation, uint64_t time_ns)
+{
+    return snapshot.fd >= 0 && !snapshot.failed &&
+           (operation >= snapshot.next_grid || is_affordable(time_ns));
+}
+
 uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *sample)
 {
     if (snapshot.fd < 0 || snapshot.failed)
@@ -231,8 +242,7 @@ uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *s
     bool required = grid && snapshot.grid_seen++ % GRID_REQUIRED == 0;
     while (snapshot.next_grid <= sample->operation)
         snapshot.next_grid += snapshot.grid_step;
-    bool affordable = (snapshot.spent_ns + snapshot.last_cost_ns) * COST_SHARE <= sample->time_ns;
-    if (!required && !((grid || higher) && affordable))
+    if (!required && !((grid || higher) && is_affordable(sample->time_ns)))
         return 0;
     return take(ENGINE_SNAPSHOT_GRID, event_of(op), sample);
 }

@@ -5,7 +5,7 @@
  *
  * When. The plan marks some 512 events (PLAN_SIDE_SNAPSHOT) at which, with several lanes, all stand
  * still: chances. At 64 of them, evenly spread over the operations, one is taken if all snapshots
- * so far and this one stay within 1/200 of the time, at every eighth of those in any case; at the
+ * so far and this one stay within 1/250 of the time, at every eighth of those in any case; at the
  * others where P is a 16th above what it was at any before, likewise if it can be afforded. And one
  * at every new peak of R that the plan marks (the last is the peak's), and one at the end.
  * SNAPSHOT_BYTES_MAX bounds the file: those that would go beyond are left out (and counted), the
@@ -32,6 +32,8 @@ void snapshot_begin(uint64_t events);
  * resuming. */
 void snapshot_pause(void);
 void snapshot_resume(const struct window *window);
+/* Whether snapshot_chance() may take one, for which it needs a sample. */
+bool snapshot_may_be_due(uint64_t operation, uint64_t time_ns);
 /* At a mark of the plan: takes one if it is due. `sample`: of this moment. Returns what it took,
  * ns. */
 uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *sample);

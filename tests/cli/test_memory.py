@@ -82,6 +82,17 @@ def test_a_tape_that_asks_for_nothing_shows_no_growth(tmp_path, shape, name):
     assert values["peak_resident_bytes"] == values["startup_resident_bytes"]
 
 
+def test_thousands_of_threads_ask_the_heap_for_nothing(tmp_path):
+    """libc's table for each thread comes from the engine, again and again from the same room."""
+    tape, counted = tmp_path / "t.tape", tmp_path / "counts"
+    made = subprocess.run([MAKE_TAPE, tape, "60000", "300", "3000", "0", "short"], capture_output=True, text=True,
+                          check=True).stdout
+    run_engine(tape, preload=BUILD / "tests/engine_count.so", ENGINE_COUNT=str(counted))
+    expected = dict(line.split() for line in made.splitlines())
+    counts = dict(line.split() for line in counted.read_text().splitlines())
+    assert {kind: counts[kind] for kind in ("calloc", "free")} == {kind: expected[kind] for kind in ("calloc", "free")}
+
+
 # ---- system calls ------------------------------------------------------------------------------------------
 
 PER_CALL = {
