@@ -4,7 +4,7 @@
  *
  * How. A seccomp filter answers these numbers with SIGSYS unless they come from the one instruction
  * of system_calls_raw(). The signal's handler makes the call from there, counts it and puts the
- * answer where the caller looks for it: some 1.5 us a call (`make bench-calls` measures it), which
+ * answer where the caller looks for it: 2 to 3 us a call (`make bench-calls` measures it), which
  * only memory mode pays. A blocked SIGSYS would end the process, so rt_sigprocmask is caught too
  * and leaves SIGSYS out: allocators' and libc's threads do block all signals.
  *
