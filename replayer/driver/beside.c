@@ -50,7 +50,14 @@ void beside_read(struct beside *beside, const char *path)
         beside->count--;
 }
 
-/* P at this operation: of the first point at or after it. */
+#define NEAR_POINTS 2 /* of the series to either side of a moment */
+
+/*
+ * The highest P near this operation, with what the allocator had made resident at its start, which
+ * is out of the series. A sample may stand a little before or behind a large block's
+ * going; were the lower of the two taken, the block would seem to lie beside the heap, and be
+ * counted again for an allocator that keeps it.
+ */
 static double resident_at(const struct engine_result *result, double operation)
 {
     uint32_t low = 0, high = result->series_count - 1;
@@ -61,7 +68,12 @@ static double resident_at(const struct engine_result *result, double operation)
         else
             high = middle;
     }
-    return (double)result->series[low].resident_bytes;
+    uint32_t from = low > NEAR_POINTS ? low - NEAR_POINTS : 0;
+    uint64_t highest = 0;
+    for (uint32_t i = from; i < low + NEAR_POINTS && i < result->series_count; i++)
+        if (result->series[i].resident_bytes > highest)
+            highest = result->series[i].resident_bytes;
+    return (double)(highest + result->startup_resident_bytes);
 }
 
 void beside_begin(struct beside *beside, const struct engine_result *recorded)
@@ -102,8 +114,9 @@ double beside_peak(const struct beside *beside, const struct engine_result *resu
     for (uint32_t i = 0; i < result->series_count; i++) {
         const struct engine_sample *sample = &result->series[i];
         /* The kernel may have seen a higher peak than the series has. */
-        double resident = (double)(sample->resident_bytes == highest ? result->peak_resident_bytes
-                                                                     : sample->resident_bytes);
+        double resident = (double)(sample->resident_bytes == highest
+                                       ? result->peak_resident_bytes
+                                       : sample->resident_bytes + result->startup_resident_bytes);
         double sum = resident + bytes_at(beside, (double)sample->operation, &at);
         peak = sum > peak ? sum : peak;
     }

@@ -220,6 +220,14 @@ def report(results):
     return text, found, good
 
 
+def leave(folder, results):
+    """What was found so far as files: the tables, and whether the goals are met."""
+    text, found, good = report(results)
+    (folder / "truth.json").write_text(json.dumps({"summary": found, "programs": results}, indent=1) + "\n")
+    (folder / "truth.md").write_text(text)
+    return text, good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build", type=pathlib.Path)
@@ -245,15 +253,13 @@ def main():
         print(f"truth: {workload.name}", file=sys.stderr, flush=True)
         try:
             results[workload.name] = truth.measure(workload)
+            text, good = leave(folder, results)
         except subprocess.SubprocessError as trouble:
             said = getattr(trouble, "stderr", "") or ""
             print(f"truth: {workload.name}: left out: {trouble} {said.strip()[-300:]}", file=sys.stderr)
     if not results:
         print("truth: nothing could be measured", file=sys.stderr)
         return 4
-    text, found, good = report(results)
-    (folder / "truth.json").write_text(json.dumps({"summary": found, "programs": results}, indent=1) + "\n")
-    (folder / "truth.md").write_text(text)
     print(text)
     return 0 if good else 1
 
