@@ -28,6 +28,14 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* What this thread has worked, so that a busy machine does not make a sample look dear. */
+static uint64_t worked_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static uint64_t stamp(void)
 {
     _mm_lfence();
@@ -349,6 +357,7 @@ static void sample(struct recorded *process)
     uint64_t resident, now = now_ns(), age = now - process->sample_ns;
     if (process->sample_ns && (age < SAMPLE_SOON_NS || age < 50 * process->sample_cost_ns))
         return;
+    uint64_t begin = worked_ns();
     if (!samples_resident(process->pid, &resident) || !resident)
         return; /* it is ending; the last sample will be what was seen before */
     uint64_t tsc = stamp();
@@ -360,7 +369,7 @@ static void sample(struct recorded *process)
     process->sample_resident = resident;
     process->sample_held = samples_held(process->pid);
     put_sample(process, now, tsc);
-    process->sample_cost_ns = now_ns() - now;
+    process->sample_cost_ns = worked_ns() - begin;
 }
 
 /* ---- the round -------------------------------------------------------------------------------

@@ -56,9 +56,10 @@ void beside_read(struct beside *beside, const char *path)
  * The highest P near this operation, with what the allocator had made resident at its start, which
  * is out of the series. A sample may stand a little before or behind a large block's
  * going; were the lower of the two taken, the block would seem to lie beside the heap, and be
- * counted again for an allocator that keeps it.
+ * counted again for an allocator that keeps it. Where another sample came before it at the same
+ * operation the heap has `settled`, and there is no doubt.
  */
-static double resident_at(const struct engine_result *result, double operation)
+static double resident_at(const struct engine_result *result, double operation, bool settled)
 {
     uint32_t low = 0, high = result->series_count - 1;
     while (low < high) {
@@ -68,6 +69,8 @@ static double resident_at(const struct engine_result *result, double operation)
         else
             high = middle;
     }
+    if (settled)
+        return (double)(result->series[low].resident_bytes + result->startup_resident_bytes);
     uint32_t from = low > NEAR_POINTS ? low - NEAR_POINTS : 0;
     uint64_t highest = 0;
     for (uint32_t i = from; i < low + NEAR_POINTS && i < result->series_count; i++)
@@ -76,15 +79,21 @@ static double resident_at(const struct engine_result *result, double operation)
     return (double)(highest + result->startup_resident_bytes);
 }
 
+static bool is_settled(const struct beside *beside, size_t i)
+{
+    return i > 0 && beside->points[i].operation <= beside->points[i - 1].operation;
+}
+
 void beside_begin(struct beside *beside, const struct engine_result *recorded)
 {
     uint64_t events = recorded->operations + recorded->skipped;
     if (!events || !recorded->series_count)
         beside->count = 0;
+    for (size_t i = 0; i < beside->count; i++)
+        beside->points[i].operation *= (double)recorded->operations / (double)events;
     for (size_t i = 0; i < beside->count; i++) {
         struct beside_point *point = &beside->points[i];
-        point->operation *= (double)recorded->operations / (double)events;
-        point->bytes -= resident_at(recorded, point->operation);
+        point->bytes -= resident_at(recorded, point->operation, is_settled(beside, i));
     }
 }
 
@@ -121,7 +130,8 @@ double beside_peak(const struct beside *beside, const struct engine_result *resu
         peak = sum > peak ? sum : peak;
     }
     for (size_t i = 0; i < beside->count; i++) {
-        double sum = beside->points[i].bytes + resident_at(result, beside->points[i].operation);
+        double sum = beside->points[i].bytes +
+                     resident_at(result, beside->points[i].operation, is_settled(beside, i));
         peak = sum > peak ? sum : peak;
     }
     return peak;
