@@ -255,6 +255,18 @@ def test_a_bench_finds_the_allocator_that_got_worse(heaptape, tape, earlier, tmp
     assert result.returncode == 1 and "SIGSEGV" in json.loads(result.stdout)["against"]["changes"][0]["detail"]
 
 
+def test_single_calls_are_checked_too(heaptape, tape, tmp_path):
+    """A percentile in the list brings the rounds that an interval needs."""
+    first, check = tmp_path / "first", ["--fail-if", "p50>100%,p90>100%"]
+    assert heaptape("bench", tape, "-a", "mine=htmalloc", "--quick", "--latency-rounds=5", "-o", first).returncode == 0
+    result = heaptape("bench", tape, "-a", f"mine={SLOW}", "--quick", "--against", first, *check, "-o", tmp_path / "r",
+                      "--format=json")
+    changes = {c["metric"]: c for c in json.loads(result.stdout)["against"]["changes"]}
+    assert changes["p50"]["old_runs"] == changes["p50"]["new_runs"] == 5
+    # half of all calls are frees, which are not slow: the tenth slowest are mallocs
+    assert changes["p90"]["verdict"] == "worse" and result.returncode == 1
+
+
 def test_results_may_be_replaced_by_the_ones_they_are_compared_with(heaptape, tape, tmp_path):
     folder = tmp_path / "r"
     for options in ([], ["--against", folder]):
