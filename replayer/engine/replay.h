@@ -99,11 +99,13 @@ static inline void replay_publish(struct replay *replay, struct replay_thread *s
                                   const struct plan_op *op)
 {
     uint32_t position = (uint32_t)(op - replay->ops) + 1;
-    atomic_store_explicit(&self->published, position, memory_order_release);
-    if (ENGINE_LIKELY(!replay->crowded))
+    if (ENGINE_LIKELY(!replay->crowded)) {
+        atomic_store_explicit(&self->published, position, memory_order_release);
         return;
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&self->wanted, memory_order_relaxed) <= position)
+    }
+    /* The load must not be done before the store: see sleep_on() in wait.c. */
+    atomic_store(&self->published, position);
+    if (atomic_load(&self->wanted) <= position)
         replay_wake(self);
 }
 

@@ -50,7 +50,6 @@ static void sleep_on(struct replay_thread *other, uint32_t position)
     uint32_t wakes = atomic_load(&other->wakes), wanted = atomic_load(&other->wanted);
     while (position < wanted && !atomic_compare_exchange_weak(&other->wanted, &wanted, position))
         continue;
-    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_load(&other->published) < position)
         futex(&other->wakes, FUTEX_WAIT_PRIVATE, wakes);
 }
