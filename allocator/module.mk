@@ -1,4 +1,5 @@
 -include allocator/null.mk
+include allocator/textbook.mk
 
 
 # htmalloc: libhtmalloc.so has the malloc names (LD_PRELOAD) and the ht_ ones, libhtmalloc.a the ht_ ones.

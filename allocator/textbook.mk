@@ -1,0 +1,27 @@
+# The textbook allocators: libtextbook.so takes its policy from TEXTBOOK_POLICY; lib<policy>.so is the same with that
+# policy built in; libtextbook-single.so has no mutex. The list of names is in allocator/textbook/options.h.
+TEXTBOOK_POLICIES := $(shell awk -F'"' '/^ *X."/{print $$2}' allocator/textbook/options.h)
+TEXTBOOK_SOURCES := $(wildcard allocator/textbook/*.c)
+TEXTBOOK_COMMON := $(filter-out %/options.pic.o,$(TEXTBOOK_SOURCES:%.c=$(OBJ)/%.pic.o))
+TEXTBOOK_LIBRARIES := $(LIB)/libtextbook.so $(LIB)/libtextbook-single.so $(TEXTBOOK_POLICIES:%=$(LIB)/lib%.so)
+LIBRARIES += $(TEXTBOOK_LIBRARIES)
+
+$(TEXTBOOK_LIBRARIES): $(TEXTBOOK_COMMON)
+
+$(LIB)/libtextbook.so: $(OBJ)/allocator/textbook/options.pic.o
+$(LIB)/libtextbook-single.so: $(OBJ)/allocator/textbook/options.pic.o $(OBJ)/allocator/textbook/lock.single.pic.o
+$(TEXTBOOK_POLICIES:%=$(LIB)/lib%.so): $(LIB)/lib%.so: $(OBJ)/allocator/textbook/options.%.pic.o
+
+$(TEXTBOOK_LIBRARIES):
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-soname,$(@F) \
+		$(if $(findstring single,$@),$(filter-out %/lock.pic.o,$^),$^) $(LDFLAGS) -o $@
+
+TEXTBOOK_PIC = -fPIC -fvisibility=hidden -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
+$(OBJ)/allocator/textbook/options.%.pic.o: allocator/textbook/options.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(TEXTBOOK_PIC) -DTEXTBOOK_NAME='"$*"' $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(OBJ)/allocator/textbook/lock.single.pic.o: allocator/textbook/lock.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) $(TEXTBOOK_PIC) -DTEXTBOOK_SINGLE $(CPPFLAGS) $(CFLAGS) -c $< -o $@

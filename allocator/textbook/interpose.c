@@ -1,0 +1,108 @@
+/* The malloc family under its usual names. operator new and delete of libstdc++ call these. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "block.h"
+#include "textbook.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void *malloc(size_t size)
+{
+    return textbook_malloc(size);
+}
+
+EXPORT void free(void *payload)
+{
+    textbook_free(payload);
+}
+
+EXPORT void cfree(void *payload);
+void cfree(void *payload)
+{
+    textbook_free(payload);
+}
+
+EXPORT void free_sized(void *payload, size_t size);
+void free_sized(void *payload, size_t size)
+{
+    (void)size;
+    textbook_free(payload);
+}
+
+EXPORT void free_aligned_sized(void *payload, size_t align, size_t size);
+void free_aligned_sized(void *payload, size_t align, size_t size)
+{
+    (void)align;
+    (void)size;
+    textbook_free(payload);
+}
+
+EXPORT void *calloc(size_t count, size_t size)
+{
+    return textbook_calloc(count, size);
+}
+
+EXPORT void *realloc(void *payload, size_t size)
+{
+    return textbook_realloc(payload, size);
+}
+
+EXPORT void *reallocarray(void *payload, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return textbook_realloc(payload, bytes);
+}
+
+EXPORT void *memalign(size_t align, size_t size)
+{
+    return textbook_memalign(align, size);
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+    if (align == 0) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return textbook_memalign(align, size);
+}
+
+EXPORT int posix_memalign(void **ret_payload, size_t align, size_t size)
+{
+    int saved = errno;
+    if (align < sizeof(void *) || align & (align - 1))
+        return EINVAL;
+    void *payload = textbook_memalign(align, size);
+    errno = saved;
+    if (!payload)
+        return ENOMEM;
+    *ret_payload = payload;
+    return 0;
+}
+
+EXPORT void *valloc(size_t size)
+{
+    return textbook_memalign(PAGE_BYTES, size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+    size_t bytes = size ? size : 1;
+    if (bytes > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return textbook_memalign(PAGE_BYTES, round_up(bytes, PAGE_BYTES));
+}
+
+EXPORT size_t malloc_usable_size(void *payload)
+{
+    return textbook_usable_size(payload);
+}

@@ -1,0 +1,216 @@
+#include "picture.h"
+
+#include "large.h"
+#include "options.h"
+#include "words.h"
+
+struct drawing {
+    struct words words;
+    const struct region *region; /* the last that was begun */
+    size_t regions, used, free, bytes;
+    unsigned list; /* the last that was begun */
+};
+
+static void plural(struct words *words, size_t number, const char *noun)
+{
+    words_number(words, number);
+    words_text(words, noun);
+    if (number != 1)
+        words_text(words, "s");
+}
+
+static size_t number_of(const struct region *region)
+{
+    size_t number = 1;
+    for (const struct region *at = region_first; at && at != region; at = at->next)
+        number++;
+    return number;
+}
+
+static void count(void *context, const struct region *region, const char *start, size_t bytes,
+                  size_t usable, bool used)
+{
+    struct drawing *drawing = context;
+    (void)region;
+    (void)start;
+    (void)bytes;
+    (void)usable;
+    *(used ? &drawing->used : &drawing->free) += 1;
+}
+
+static void heading(struct drawing *drawing, const struct policy *policy)
+{
+    struct words *words = &drawing->words;
+    for (const struct region *region = region_first; region; region = region->next)
+        drawing->regions++;
+    policy->walk(count, drawing);
+    large_walk(count, drawing);
+    words_text(words, options.policy);
+    words_text(words, ": ");
+    plural(words, drawing->regions, " region");
+    words_text(words, ", ");
+    words_number(words, region_held() + large_held());
+    words_text(words, " bytes held, ");
+    plural(words, drawing->used, " block");
+    words_text(words, " used, ");
+    words_number(words, drawing->free);
+    words_text(words, " free\n");
+}
+
+static void line(void *context, const struct region *region, const char *start, size_t bytes,
+                 size_t usable, bool used)
+{
+    struct drawing *drawing = context;
+    struct words *words = &drawing->words;
+    (void)usable;
+    if (region && region != drawing->region) {
+        drawing->region = region;
+        words_text(words, "region ");
+        words_number(words, number_of(region));
+        words_text(words, ": ");
+        words_number(words, region->bytes);
+        words_text(words, region->mapped ? " bytes from mmap at " : " bytes from brk at ");
+        words_hex(words, (size_t)region);
+        words_text(words, "\n");
+    }
+    if (region)
+        words_padded(words, (size_t)(start - (const char *)region), 10);
+    else
+        words_text(words, "     large");
+    words_padded(words, bytes, 12);
+    words_text(words, used ? "  used\n" : "  free\n");
+}
+
+static const struct region *region_around(const char *address)
+{
+    const struct region *region = region_first;
+    while (region && (address < region_start(region) || address >= region_end(region)))
+        region = region->next;
+    return region;
+}
+
+static void entry(void *context, unsigned list, const char *start, size_t bytes)
+{
+    struct drawing *drawing = context;
+    struct words *words = &drawing->words;
+    const struct region *region = region_around(start);
+    if (drawing->list != list + 1) {
+        words_text(words, drawing->list ? "\nfree list" : "free list");
+        if (options.fit == FIT_SEGREGATED || options.fit == FIT_BUDDY) {
+            words_text(words, options.fit == FIT_BUDDY ? " of order " : " of class ");
+            words_number(words, list);
+        }
+        words_text(words, ":");
+        drawing->list = list + 1;
+    }
+    words_text(words, " ");
+    words_number(words, number_of(region));
+    words_text(words, "+");
+    words_number(words, region ? (size_t)(start - (const char *)region) : 0);
+    words_text(words, " (");
+    words_number(words, bytes);
+    words_text(words, ")");
+}
+
+void picture_text(int file, const struct policy *policy)
+{
+    struct drawing drawing = {.words = {.file = file}};
+    heading(&drawing, policy);
+    policy->walk(line, &drawing);
+    large_walk(line, &drawing);
+    policy->walk_free(entry, &drawing);
+    words_text(&drawing.words, drawing.list ? "\n" : "");
+    words_flush(&drawing.words);
+}
+
+/* ---- SVG ---- */
+
+#define WIDTH       1024 /* pixels of a row */
+#define ROW         12
+#define ROWS_WANTED 64
+#define LEFT        16
+#define TOP         40
+
+struct canvas {
+    struct words words;
+    const struct region *region;
+    size_t row_bytes; /* a power of two */
+    size_t y;         /* of the region's first row */
+};
+
+static void rectangle(struct canvas *canvas, size_t x, size_t y, size_t width, bool used,
+                      size_t offset, size_t bytes)
+{
+    struct words *words = &canvas->words;
+    words_text(words, "<rect x=\"");
+    words_number(words, LEFT + x);
+    words_text(words, "\" y=\"");
+    words_number(words, y);
+    words_text(words, "\" width=\"");
+    words_number(words, width ? width : 1);
+    words_text(words, used ? "\" height=\"10\" class=\"used\"><title>"
+                           : "\" height=\"10\" class=\"free\"><title>");
+    words_number(words, offset);
+    words_text(words, ": ");
+    words_number(words, bytes);
+    words_text(words, used ? " bytes used</title></rect>\n" : " bytes free</title></rect>\n");
+}
+
+static void begin_region(struct canvas *canvas, const struct region *region)
+{
+    struct words *words = &canvas->words;
+    if (canvas->region)
+        canvas->y += (canvas->region->bytes / canvas->row_bytes + 1) * ROW;
+    canvas->region = region;
+    canvas->y += 2 * ROW;
+    words_text(words, "<text x=\"16\" y=\"");
+    words_number(words, canvas->y - 4);
+    words_text(words, "\">region ");
+    words_number(words, number_of(region));
+    words_text(words, ": ");
+    words_number(words, region->bytes);
+    words_text(words, region->mapped ? " bytes from mmap</text>\n" : " bytes from brk</text>\n");
+}
+
+/* A block that passes the end of a row goes on in the next. */
+static void draw(void *context, const struct region *region, const char *start, size_t bytes,
+                 size_t usable, bool used)
+{
+    struct canvas *canvas = context;
+    size_t offset = (size_t)(start - (const char *)region), at = offset, end = offset + bytes;
+    (void)usable;
+    if (region != canvas->region)
+        begin_region(canvas, region);
+    while (at < end) {
+        size_t row = at / canvas->row_bytes, stop = (row + 1) * canvas->row_bytes;
+        size_t from = at % canvas->row_bytes * WIDTH / canvas->row_bytes;
+        stop = stop < end ? stop : end;
+        size_t to = from + (stop - at) * WIDTH / canvas->row_bytes;
+        rectangle(canvas, from, canvas->y + row * ROW, to - from, used, offset, bytes);
+        at = stop;
+    }
+}
+
+void picture_svg(int file, const struct policy *policy)
+{
+    struct canvas canvas = {.words = {.file = file}, .row_bytes = 1024, .y = TOP - ROW};
+    struct words *words = &canvas.words;
+    size_t rows = 0;
+    while (canvas.row_bytes * ROWS_WANTED < region_held())
+        canvas.row_bytes *= 2;
+    for (const struct region *region = region_first; region; region = region->next)
+        rows += region->bytes / canvas.row_bytes + 3;
+    words_text(words, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1056\" height=\"");
+    words_number(words, TOP + rows * ROW);
+    words_text(words,
+               "\">\n<style>text{font:12px sans-serif;fill:#1c1c21}.used{fill:#0072b2;stroke:#fff;"
+               "stroke-width:.5}.free{fill:#dedee3;stroke:#fff;stroke-width:.5}</style>\n"
+               "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n<text x=\"16\" y=\"20\">");
+    words_text(words, options.policy);
+    words_text(words, ": ");
+    words_number(words, canvas.row_bytes);
+    words_text(words, " bytes a row; blue is used, grey is free</text>\n");
+    policy->walk(draw, &canvas);
+    words_text(words, "</svg>\n");
+    words_flush(words);
+}

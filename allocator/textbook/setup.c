@@ -1,0 +1,97 @@
+/* What the library does by itself: reading the switches when it is loaded, pictures and the leak
+ * check at exit or at a signal. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lock.h"
+#include "options.h"
+#include "textbook.h"
+#include "words.h"
+
+/* The path with %p replaced. Returns a file descriptor, stderr where none was asked for. */
+static int open_picture(void)
+{
+    char path[sizeof options.picture_file + 24];
+    struct words words = {.file = -1};
+    const char *at = options.picture_file, *process = strstr(at, "%p");
+    if (!*at)
+        return STDERR_FILENO;
+    for (; *at && at != process; at++)
+        words_text(&words, (char[]){*at, 0});
+    if (process) {
+        words_number(&words, (size_t)getpid());
+        words_text(&words, process + 2);
+    }
+    memcpy(path, words.text, words.length);
+    path[words.length] = 0;
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        struct words complaint = {.file = STDERR_FILENO};
+        words_text(&complaint, "textbook: ");
+        words_text(&complaint, path);
+        words_text(&complaint, ": cannot be written; give another TEXTBOOK_PICTURE_FILE\n");
+        words_flush(&complaint);
+    }
+    return file;
+}
+
+static void draw(void)
+{
+    int saved = errno, file = open_picture();
+    if (file >= 0)
+        textbook_picture(file, options.picture == PICTURE_SVG);
+    if (file > STDERR_FILENO)
+        close(file);
+    errno = saved;
+}
+
+/* The signal may have come in the middle of malloc(): then the picture is drawn at its end. */
+static void on_signal(int number)
+{
+    (void)number;
+    if (!lock_try()) {
+        lock_wish();
+        return;
+    }
+    lock_wish();
+    lock_give();
+}
+
+static __attribute__((constructor)) void setup(int count, char **words, char **environment)
+{
+    (void)count;
+    (void)words;
+    if (!options.policy)
+        options_read(environment);
+    lock_setup();
+    lock_wished = draw;
+    if (options.picture && options.picture_signal) {
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        sigaction(options.picture_signal, &action, NULL);
+    }
+}
+
+static void tell_leaks(void)
+{
+    struct textbook_stats stats;
+    struct words words = {.file = STDERR_FILENO};
+    textbook_stats(&stats);
+    words_text(&words, "textbook: ");
+    words_number(&words, stats.live_blocks);
+    words_text(&words, stats.live_blocks == 1 ? " block of " : " blocks of ");
+    words_number(&words, stats.live_bytes);
+    words_text(&words, " bytes not freed at exit\n");
+    words_flush(&words);
+}
+
+static __attribute__((destructor)) void finish(void)
+{
+    if (options.leaks)
+        tell_leaks();
+    if (options.picture && !options.picture_signal)
+        draw();
+}

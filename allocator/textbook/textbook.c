@@ -1,0 +1,249 @@
+#include "textbook.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "large.h"
+#include "lock.h"
+#include "options.h"
+#include "picture.h"
+#include "policy.h"
+#include "words.h"
+
+#define NEW_BYTE   0xAA
+#define FREED_BYTE 0x55
+
+static const struct policy *policy; /* NULL before the first call */
+static struct textbook_stats stats;
+
+/* The library's constructor may come after the first call. */
+static void begin(void)
+{
+    if (!options.policy)
+        options_read(environ);
+    policy = options.fit == FIT_BUDDY  ? &buddy_policy
+             : options.fit == FIT_BUMP ? &bump_policy
+                                       : &heap_policy;
+    policy->begin();
+}
+
+static void *no_memory(void)
+{
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* ---- with the lock held ---- */
+
+static size_t tag_of(const void *payload)
+{
+    return ((const size_t *)payload)[-1];
+}
+
+static size_t usable(const void *payload)
+{
+    return tag_of(payload) & TAG_LARGE ? large_usable(payload) : policy->usable(payload);
+}
+
+/* Ends the program where the pointer cannot be a block that is used. */
+static void look_at(const char *call, const void *payload)
+{
+    if ((uintptr_t)payload % ALIGNMENT || !policy)
+        words_misuse(call, payload, "not a block of this allocator");
+    size_t tag = tag_of(payload);
+    if (!(tag & TAG_LARGE) && !region_spans(payload))
+        words_misuse(call, payload, "not a block of this allocator");
+    if (!(tag & TAG_USED))
+        words_misuse(call, payload, "freed before");
+    if (policy == &heap_policy && !(tag & TAG_LARGE)) {
+        size_t bytes = tag & ~TAG_FLAGS;
+        if (bytes < BLOCK_LEAST || !region_spans((const char *)payload + bytes - 2 * TAG_BYTES) ||
+            *block_footer(block_of(payload)) != tag)
+            words_misuse(call, payload, "not a block, or its tags were written over");
+    }
+}
+
+static void count_in(size_t bytes)
+{
+    size_t held = region_held() + large_held();
+    stats.allocations++;
+    stats.live_blocks++;
+    stats.live_bytes += bytes;
+    if (held > stats.largest_held)
+        stats.largest_held = held;
+}
+
+static void *take(size_t size, size_t align)
+{
+    void *payload = NULL;
+    if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size - PAGE_BYTES)
+        return no_memory();
+    if (!policy)
+        begin();
+    if (size < options.mmap_threshold && size <= POLICY_MOST && align <= POLICY_MOST)
+        payload = policy->take(size, align);
+    else
+        payload = large_take(size, align);
+    if (!payload)
+        return no_memory();
+    count_in(usable(payload));
+    if (options.scribble)
+        memset(payload, NEW_BYTE, usable(payload));
+    return payload;
+}
+
+static void give(void *payload)
+{
+    size_t bytes = usable(payload);
+    int saved = errno;
+    stats.frees++;
+    stats.live_blocks--;
+    stats.live_bytes -= bytes;
+    if (tag_of(payload) & TAG_LARGE) {
+        large_give(payload);
+    } else {
+        if (options.scribble)
+            memset(payload, FREED_BYTE, bytes);
+        policy->give(payload);
+    }
+    errno = saved;
+}
+
+/* Where it is, or by another mapping; else by a new block and a copy. */
+static void *resize(void *payload, size_t size)
+{
+    size_t had = usable(payload), has;
+    void *moved = NULL;
+    if (size > PTRDIFF_MAX - PAGE_BYTES)
+        return no_memory();
+    if (tag_of(payload) & TAG_LARGE)
+        moved = large_resize(payload, size);
+    else if (size < options.mmap_threshold && size <= POLICY_MOST)
+        moved = policy->resize(payload, size);
+    if (moved) {
+        has = usable(moved);
+        stats.live_bytes += has - had;
+        if (options.scribble && has > had)
+            memset((char *)moved + had, NEW_BYTE, has - had);
+        return moved;
+    }
+    moved = take(size, ALIGNMENT);
+    if (!moved)
+        return NULL;
+    memcpy(moved, payload, had < size ? had : size);
+    give(payload);
+    return moved;
+}
+
+/* ---- the calls ---- */
+
+void *textbook_memalign(size_t align, size_t size)
+{
+    if (align & (align - 1)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    lock_take();
+    void *payload = take(size, align < ALIGNMENT ? ALIGNMENT : align);
+    lock_give();
+    return payload;
+}
+
+void *textbook_malloc(size_t size)
+{
+    return textbook_memalign(ALIGNMENT, size);
+}
+
+/* A mapping is zeros already. */
+void *textbook_calloc(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return no_memory();
+    void *payload = textbook_malloc(bytes);
+    if (payload && (!(tag_of(payload) & TAG_LARGE) || options.scribble))
+        memset(payload, 0, bytes);
+    return payload;
+}
+
+void textbook_free(void *payload)
+{
+    if (!payload)
+        return;
+    lock_take();
+    look_at("free", payload);
+    give(payload);
+    lock_give();
+}
+
+void *textbook_realloc(void *payload, size_t size)
+{
+    if (!payload)
+        return textbook_malloc(size);
+    if (size == 0) {
+        textbook_free(payload);
+        return NULL;
+    }
+    lock_take();
+    look_at("realloc", payload);
+    payload = resize(payload, size);
+    lock_give();
+    return payload;
+}
+
+size_t textbook_usable_size(void *payload)
+{
+    if (!payload)
+        return 0;
+    lock_take();
+    look_at("malloc_usable_size", payload);
+    size_t bytes = usable(payload);
+    lock_give();
+    return bytes;
+}
+
+/* ---- looking ---- */
+
+void textbook_stats(struct textbook_stats *ret_stats)
+{
+    lock_take();
+    *ret_stats = stats;
+    ret_stats->splits = policy_counts.splits;
+    ret_stats->coalesces = policy_counts.coalesces;
+    ret_stats->held_bytes = region_held() + large_held();
+    lock_give();
+}
+
+const char *textbook_check(void)
+{
+    lock_take();
+    const char *wrong = policy ? policy->check() : NULL;
+    if (!wrong)
+        wrong = large_check();
+    lock_give();
+    return wrong;
+}
+
+void textbook_picture(int file, int svg)
+{
+    lock_take();
+    if (!policy)
+        begin();
+    (svg ? picture_svg : picture_text)(file, policy);
+    lock_give();
+}
+
+void textbook_restart(const struct options *switches)
+{
+    lock_take();
+    region_forget();
+    large_forget();
+    stats = (struct textbook_stats){0};
+    policy_counts = (struct policy_counts){0};
+    options = *switches;
+    begin();
+    lock_give();
+}

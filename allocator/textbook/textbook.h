@@ -1,0 +1,43 @@
+/*
+ * The textbook allocators under names of their own, for programs that link them and for tests;
+ * under the usual names they are in libtextbook.so and its kin (interpose.c).
+ *
+ * Which policy, and all switches: options.h. Any thread may call any of these, except in the build
+ * for one thread (lock.h). Errors are those of malloc(3): NULL with ENOMEM, or with EINVAL for an
+ * alignment that is no power of two. A pointer that is not a block, or one that was freed, ends the
+ * program with one line on stderr where it is noticed; it often is.
+ */
+#ifndef TEXTBOOK_H
+#define TEXTBOOK_H
+
+#include <stddef.h>
+
+struct options;
+
+void *textbook_malloc(size_t size);
+void *textbook_calloc(size_t count, size_t size);
+void *textbook_realloc(void *payload, size_t size);
+void *textbook_memalign(size_t align, size_t size);
+size_t textbook_usable_size(void *payload);
+void textbook_free(void *payload);
+
+struct textbook_stats {
+    size_t allocations, frees; /* calls that gave or took a block; a realloc that moves is both */
+    size_t splits, coalesces;  /* blocks cut in two, and two made one */
+    size_t live_blocks, live_bytes;  /* not freed; usable bytes */
+    size_t held_bytes, largest_held; /* from the system, now and at most */
+};
+
+void textbook_stats(struct textbook_stats *ret_stats);
+
+/* NULL where the heap is in order; else one thing that is not. Looks at every block. */
+const char *textbook_check(void);
+
+/* Writes a picture of the heap to a file descriptor (picture.h). */
+void textbook_picture(int file, int svg);
+
+/* Forgets every block, gives the memory back, and begins anew with these switches. For tests:
+ * nobody may use the allocator meanwhile, and all pointers are void. */
+void textbook_restart(const struct options *switches);
+
+#endif
