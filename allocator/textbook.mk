@@ -25,3 +25,11 @@ $(OBJ)/allocator/textbook/options.%.pic.o: allocator/textbook/options.c
 $(OBJ)/allocator/textbook/lock.single.pic.o: allocator/textbook/lock.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(TEXTBOOK_PIC) -DTEXTBOOK_SINGLE $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# Unit tests, linked with the allocators under names of their own.
+TEXTBOOK_TESTS := $(patsubst tests/unit/%.c,$(TESTS)/%,$(wildcard tests/unit/textbook*_test.c))
+TEST_PROGRAMS += $(TEXTBOOK_TESTS)
+$(TEXTBOOK_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o \
+	$(patsubst %.c,$(OBJ)/%.o,$(filter-out %/interpose.c %/setup.c,$(TEXTBOOK_SOURCES)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

@@ -11,21 +11,39 @@
 #include "traces/cli.h"
 
 const struct allocator_known allocators_known[] = {
-    {ALLOCATOR_LIBC, NULL, {""}},
-    {"htmalloc", NULL, {"libhtmalloc.so"}},
-    {"jemalloc", "libjemalloc2", {"libjemalloc.so.2", "libjemalloc.so.1", "libjemalloc.so"}},
+    {ALLOCATOR_LIBC, NULL, {""}, false},
+    {"htmalloc", NULL, {"libhtmalloc.so"}, false},
+    {"jemalloc", "libjemalloc2", {"libjemalloc.so.2", "libjemalloc.so.1", "libjemalloc.so"}, false},
     {"mimalloc",
      "libmimalloc2.0",
-     {"libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0", "libmimalloc.so"}},
+     {"libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0", "libmimalloc.so"},
+     false},
     {"tcmalloc",
      "libtcmalloc-minimal4",
-     {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4", "libtcmalloc_minimal.so", "libtcmalloc.so"}},
-    {"tbbmalloc", "libtbbmalloc2", {"libtbbmalloc_proxy.so.2", "libtbbmalloc_proxy.so"}},
-    {ALLOCATOR_NULL, NULL, {"libheaptape-null.so"}},
+     {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4", "libtcmalloc_minimal.so", "libtcmalloc.so"},
+     false},
+    {"tbbmalloc", "libtbbmalloc2", {"libtbbmalloc_proxy.so.2", "libtbbmalloc_proxy.so"}, false},
+#define TEXTBOOK(name)                                                                             \
+    {                                                                                              \
+        name, NULL, {"lib" name ".so"}, true                                                       \
+    }
+    TEXTBOOK("first-fit"),
+    TEXTBOOK("first-fit-fifo"),
+    TEXTBOOK("first-fit-address"),
+    TEXTBOOK("next-fit"),
+    TEXTBOOK("next-fit-address"),
+    TEXTBOOK("best-fit"),
+    TEXTBOOK("best-fit-address"),
+    TEXTBOOK("worst-fit"),
+    TEXTBOOK("segregated"),
+    TEXTBOOK("buddy"),
+    TEXTBOOK("bump"),
+#undef TEXTBOOK
+    {ALLOCATOR_NULL, NULL, {"libheaptape-null.so"}, false},
 };
 const size_t allocators_known_count = sizeof allocators_known / sizeof *allocators_known;
 
-_Static_assert(sizeof allocators_known / sizeof *allocators_known <= 16, "names fit in messages");
+_Static_assert(sizeof allocators_known / sizeof *allocators_known <= 24, "names fit in messages");
 
 static struct allocator *append(struct allocator_list *list)
 {
@@ -109,7 +127,8 @@ _Noreturn static void unknown(const struct allocator_place *place, const char *n
     for (size_t i = 0; i < allocator_file_count(); i++)
         snprintf(names + strlen(names), sizeof names - strlen(names), ", %s",
                  allocator_file_entry(i)->spec.name);
-    cli_die_usage("%s: no allocator is called '%s'; there are %s, or give a file with NAME=PATH",
+    cli_die_usage("%s: no allocator is called '%s'; there are %s, " ALLOCATOR_TEXTBOOK
+                  " for all of those of the textbook, or give a file with NAME=PATH",
                   place->words, name, names);
 }
 
@@ -237,6 +256,20 @@ static void add_spec(struct allocator_list *list, const struct allocator_spec *s
     *append(list) = item;
 }
 
+/* "textbook", with the same variables for each policy. */
+static void add_textbook(struct allocator_list *list, const struct allocator_spec *spec,
+                         const struct allocator_place *place)
+{
+    if (spec->name[0])
+        cli_die_usage("%s: %s are many, and cannot have one name", place->words, spec->target);
+    for (size_t i = 0; i < allocators_known_count; i++) {
+        struct allocator_spec one = *spec;
+        one.target = (char *)allocators_known[i].name;
+        if (allocators_known[i].textbook)
+            add_spec(list, &one, place, true);
+    }
+}
+
 void allocators_add(struct allocator_list *list, const char *text)
 {
     struct allocator_spec spec;
@@ -245,8 +278,20 @@ void allocators_add(struct allocator_list *list, const char *text)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory");
     struct allocator_place place = {words, NULL};
     allocator_spec_parse(text, &place, &spec);
-    add_spec(list, &spec, &place, true);
+    if (!strcmp(spec.target, ALLOCATOR_TEXTBOOK))
+        add_textbook(list, &spec, &place);
+    else
+        add_spec(list, &spec, &place, true);
     free(words);
+}
+
+void allocators_add_one(struct allocator_list *list, const char *text)
+{
+    size_t before = list->count;
+    allocators_add(list, text);
+    if (list->count > before + 1)
+        cli_die_usage("-a %s: these are %zu allocators; name one of them", text,
+                      list->count - before);
 }
 
 /* All that the files describe. One of the user's own that does not load is no reason to stop. */
@@ -260,12 +305,12 @@ static void add_described(struct allocator_list *list)
     }
 }
 
-void allocators_find(struct allocator_list *ret_list)
+void allocators_find(struct allocator_list *ret_list, bool textbook)
 {
     struct allocator found;
     *ret_list = (struct allocator_list){0};
     for (size_t i = 0; i < allocators_known_count; i++)
-        if (find_known(&allocators_known[i], &found))
+        if ((textbook || !allocators_known[i].textbook) && find_known(&allocators_known[i], &found))
             *append(ret_list) = found;
     add_described(ret_list);
 }

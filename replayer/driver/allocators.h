@@ -17,6 +17,7 @@
 
 #define ALLOCATOR_LIBC            "libc"
 #define ALLOCATOR_NULL            "null"
+#define ALLOCATOR_TEXTBOOK        "textbook" /* after -a: all of the textbook policies */
 #define ALLOCATOR_ENVIRONMENT_MAX 16
 
 struct allocator {
@@ -36,15 +37,19 @@ struct allocator_list {
 
 /*
  * Every allocator found, libc first and null last, and those that files describe
- * (allocator_file.h). Needs interrupt_begin() (process.h).
+ * (allocator_file.h); with the textbook policies where `textbook`, which are there to be named and
+ * run nowhere unasked. Needs interrupt_begin() (process.h).
  */
-void allocators_find(struct allocator_list *ret_list);
+void allocators_find(struct allocator_list *ret_list, bool textbook);
 /*
- * Appends what SPEC (the text after -a) describes, unless it is a name that is there already. Ends
+ * Appends what SPEC (the text after -a) describes, unless it is a name that is there already;
+ * "textbook" describes all those policies. Ends
  * the tool: unknown name 2 with the names that there are, a path that does not load 4 with the
  * loader's words.
  */
 void allocators_add(struct allocator_list *list, const char *spec);
+/* The same for tools that run one allocator: ends with 2 where SPEC describes several. */
+void allocators_add_one(struct allocator_list *list, const char *spec);
 /* Fills `package` of those that a package owns, by asking dpkg-query; a tenth of a second. */
 void allocators_packages(struct allocator_list *list);
 /* The one of that name, or NULL. */
@@ -55,6 +60,7 @@ struct allocator_known {
     const char *name, *package;
     const char
         *files[6]; /* sonames, best first; relative to our lib folder where package is NULL */
+    bool textbook; /* one of allocator/textbook */
 };
 extern const struct allocator_known allocators_known[];
 extern const size_t allocators_known_count;

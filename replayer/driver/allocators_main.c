@@ -21,6 +21,8 @@ static const char usage[] = "Examples:\n"
                             "that are installed, those named with -a, and the null allocator, "
                             "which only measures what replaying\n"
                             "itself costs (floor). Each was loaded and its malloc was reached.\n"
+                            "The textbook policies (first-fit to bump; -a textbook means all of "
+                            "them) run only when they are named.\n"
                             "\n"
                             "  -a ALLOCATOR      also this one, described as below\n"
                             "  --allocators=FILE also those that FILE describes, a line each\n"
@@ -99,7 +101,7 @@ int main(int argc, char **argv)
     if (optind < argc)
         cli_die_usage("%s: takes no arguments", argv[optind]);
     interrupt_begin();
-    allocators_find(&list);
+    allocators_find(&list, true);
     for (size_t i = 0; i < added.count; i++)
         allocators_add(&list, added.items[i]);
     allocators_packages(&list);

@@ -241,7 +241,7 @@ static void choose_allocators(struct results *results, const struct options_text
             allocators_add(&results->allocators, specs->items[i]);
         allocators_add(&results->allocators, ALLOCATOR_NULL);
     } else {
-        allocators_find(&results->allocators);
+        allocators_find(&results->allocators, false);
     }
     allocators_packages(&results->allocators);
 }

@@ -115,9 +115,11 @@ static void check_parts(struct doctor *doctor)
 static void check_allocators(struct doctor *doctor)
 {
     struct allocator_list list;
-    allocators_find(&list);
+    allocators_find(&list, false);
     for (size_t i = 0; i < allocators_known_count; i++) {
         const struct allocator_known *known = &allocators_known[i];
+        if (known->textbook)
+            continue;
         const struct allocator *found = allocators_named(&list, known->name);
         struct finding *finding = add(doctor, known->name, DOCTOR_OK, "not found");
         if (found)

@@ -146,7 +146,7 @@ static void need_hyperfine(void)
 static void choose_allocators(struct allocator_list *list, const struct options_texts *specs)
 {
     if (!specs->count)
-        allocators_find(list);
+        allocators_find(list, false);
     else
         allocators_add(list, ALLOCATOR_LIBC);
     for (size_t i = 0; i < specs->count; i++)

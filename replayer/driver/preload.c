@@ -9,7 +9,7 @@ struct allocator preload_choose(const char *spec)
 {
     struct allocator_list list = {0};
     interrupt_begin();
-    allocators_add(&list, spec);
+    allocators_add_one(&list, spec);
     interrupt_end();
     return list.items[0];
 }

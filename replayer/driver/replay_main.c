@@ -330,7 +330,7 @@ int main(int argc, char **argv)
     parse(argc, argv, &options);
     open_tape(&options);
     interrupt_begin();
-    allocators_add(&list, options.spec);
+    allocators_add_one(&list, options.spec);
     if (options.verify)
         return verify(&options, &list.items[0]);
     allocators_add(&list, ALLOCATOR_NULL);
