@@ -25,8 +25,8 @@ struct engine_sample {
     uint64_t requested_bytes; /* R */
     uint64_t usable_bytes;    /* U */
     uint64_t held_bytes;      /* H */
-    uint64_t resident_bytes;  /* P, without startup_resident_bytes (peak_resident_bytes has it in) */
-    uint64_t huge_bytes;      /* of P in huge pages; ENGINE_UNKNOWN where it was not read */
+    uint64_t resident_bytes; /* P, without startup_resident_bytes (peak_resident_bytes has it in) */
+    uint64_t huge_bytes;     /* of P in huge pages; ENGINE_UNKNOWN where it was not read */
     uint64_t minor_faults, major_faults; /* in the replay so far, of all threads */
     uint64_t system_calls;               /* of ENGINE_SYSTEM_CALLS so far, or ENGINE_UNKNOWN */
 };
