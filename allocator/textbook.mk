@@ -33,3 +33,9 @@ $(TEXTBOOK_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o \
 	$(patsubst %.c,$(OBJ)/%.o,$(filter-out %/interpose.c %/setup.c,$(TEXTBOOK_SOURCES)))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+TEST_PROGRAMS += $(TESTS)/heap_script
+$(TESTS)/heap_script: $(OBJ)/tests/heaps/heap_script.o \
+	$(patsubst %.c,$(OBJ)/%.o,$(filter-out %/interpose.c %/setup.c,$(TEXTBOOK_SOURCES)))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

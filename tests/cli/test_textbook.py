@@ -27,6 +27,13 @@ def run_on(build, library, *command, **switches):
 # ---- by name ---------------------------------------------------------------------------------------------------
 
 
+def test_the_names_are_the_same_everywhere():
+    """The makefile reads them from options.h; the driver and the tests have lists of their own."""
+    names = re.findall(r'X\("([a-z-]+)"', (ROOT / "allocator/textbook/options.h").read_text())
+    assert names == POLICIES
+    assert re.findall(r'TEXTBOOK\("([a-z-]+)"', (ROOT / "replayer/driver/allocators.c").read_text()) == POLICIES
+
+
 def test_they_are_listed_and_run_nowhere_unasked(heaptape, tmp_path):
     listed = [a["name"] for a in json.loads(heaptape("allocators", "--format=json").stdout)["allocators"]]
     assert [name for name in listed if name in POLICIES] == POLICIES and listed[-1] == "null"

@@ -109,6 +109,9 @@ static void test_next_fit_goes_on_where_it_ended(void)
     CHECK(textbook_malloc(40) == holes.b); /* first fit would take d */
     CHECK(textbook_malloc(100) == holes.a);
     CHECK(textbook_malloc(40) == holes.d); /* around the ring */
+    holes = make_holes("next-fit");
+    CHECK(textbook_malloc(100) == holes.c); /* 104 are left, and the next search begins there */
+    CHECK(textbook_malloc(20) == holes.c + 128); /* first fit would take d */
     holes = make_holes("next-fit-address");
     CHECK(textbook_malloc(200) == holes.c);
     CHECK(textbook_malloc(40) == holes.d);
@@ -147,6 +150,9 @@ static void test_best_fit_of_equals(void)
         textbook_free(low);
         textbook_free(high);
         CHECK(textbook_malloc(40) == (address ? low : high));
+        textbook_free(address ? low : high);
+        CHECK(textbook_malloc(20) ==
+              (address ? low : high)); /* of equals that are too large, too */
     }
 }
 
@@ -522,10 +528,11 @@ static int no_memory(void)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         begin(names[i]);
         char *large = textbook_malloc(1 << 20), *block = textbook_malloc(100);
-        struct rlimit limit = {0, RLIM_INFINITY}, before;
+        struct rlimit limit, before;
         size_t bytes = 0;
         strcpy(large, "large");
         getrlimit(RLIMIT_AS, &before);
+        limit = (struct rlimit){0, before.rlim_max};
         setrlimit(RLIMIT_AS, &limit);
         while (textbook_malloc(1000) && bytes < 1 << 20)
             bytes += 1000;
@@ -533,6 +540,8 @@ static int no_memory(void)
             return 2;
         if (textbook_realloc(large, 4 << 20) || strcmp(large, "large") != 0)
             return 3;
+        if (stats().held_bytes < 1 << 20)
+            return 6;
         if (!block || textbook_realloc(block, 60000) || textbook_check())
             return 4;
         setrlimit(RLIMIT_AS, &before);

@@ -189,6 +189,8 @@ fit <- lm(amount ~ id, rows); print(round(coef(fit), 6)); set.seed(3); m <- matr
 print(round(sum(solve(m %*% t(m) + diag(80))), 6)); l <- lapply(1:3000, function(i) paste0("x", i)); print(length(unique(unlist(l)))); quit(status = 2)
 """
 
+TEXTBOOK = ("first-fit", "first-fit-fifo", "first-fit-address", "next-fit", "next-fit-address", "best-fit", "best-fit-address",
+            "worst-fit", "segregated", "buddy", "bump")
 DEEP = "modules loaded with RTLD_DEEPBIND free by libc what the preloaded allocator gave"
 
 WORDS = {"words.txt": inputs.text}
@@ -207,7 +209,7 @@ PROGRAMS = [
     Program("ruby", "interpreter", "ruby", ("ruby", "run.rb"), files={"run.rb": RUBY, **WORDS, **ORDERS}, status=5,
             note="conservative collector, threads"),
     Program("php", "interpreter", "php-cli", ("php", "-d", "opcache.enable=0", "run.php"), files={"run.php": PHP, **WORDS, **ORDERS},
-            breaks_on=dict.fromkeys(("jemalloc", "mimalloc", "tcmalloc", "tbbmalloc"), DEEP), note="an allocator of its own over mmap; modules with RTLD_DEEPBIND"),
+            breaks_on=dict.fromkeys(("jemalloc", "mimalloc", "tcmalloc", "tbbmalloc", *TEXTBOOK), DEEP), note="an allocator of its own over mmap; modules with RTLD_DEEPBIND"),
     Program("tcl", "interpreter", "tcl", ("tclsh", "run.tcl"), files={"run.tcl": TCL, **WORDS},
             note="thread caches of its own over malloc"),
     Program("guile", "interpreter", "guile-3.0", ("guile", "--no-auto-compile", "-s", "run.scm"), files={"run.scm": GUILE, **WORDS},
