@@ -29,6 +29,8 @@ $(OBJ)/allocator/textbook/lock.single.pic.o: allocator/textbook/lock.c
 # Unit tests, linked with the allocators under names of their own.
 TEXTBOOK_TESTS := $(patsubst tests/unit/%.c,$(TESTS)/%,$(wildcard tests/unit/textbook*_test.c))
 TEST_PROGRAMS += $(TEXTBOOK_TESTS)
+SANITIZE_PROGRAMS += $(TEXTBOOK_TESTS)
+TSAN_PROGRAMS += $(TESTS)/textbook_stress_test
 $(TEXTBOOK_TESTS): $(TESTS)/%: $(OBJ)/tests/unit/%.o \
 	$(patsubst %.c,$(OBJ)/%.o,$(filter-out %/interpose.c %/setup.c,$(TEXTBOOK_SOURCES)))
 	@mkdir -p $(@D)

@@ -89,20 +89,20 @@ static const struct region *region_around(const char *address)
     return region;
 }
 
-static void entry(void *context, unsigned list, const char *start, size_t bytes)
+static void list_name(struct words *words, unsigned list)
 {
-    struct drawing *drawing = context;
-    struct words *words = &drawing->words;
-    const struct region *region = region_around(start);
-    if (drawing->list != list + 1) {
-        words_text(words, drawing->list ? "\nfree list" : "free list");
-        if (options.fit == FIT_SEGREGATED || options.fit == FIT_BUDDY) {
-            words_text(words, options.fit == FIT_BUDDY ? " of order " : " of class ");
-            words_number(words, list);
-        }
-        words_text(words, ":");
-        drawing->list = list + 1;
+    words_text(words, "free list");
+    if (options.fit == FIT_SEGREGATED || options.fit == FIT_BUDDY) {
+        words_text(words, options.fit == FIT_BUDDY ? " of order " : " of class ");
+        words_number(words, list);
     }
+    words_text(words, ":");
+}
+
+/* " REGION+OFFSET (BYTES)" */
+static void name_block(struct words *words, const char *start, size_t bytes)
+{
+    const struct region *region = region_around(start);
     words_text(words, " ");
     words_number(words, number_of(region));
     words_text(words, "+");
@@ -110,6 +110,17 @@ static void entry(void *context, unsigned list, const char *start, size_t bytes)
     words_text(words, " (");
     words_number(words, bytes);
     words_text(words, ")");
+}
+
+static void entry(void *context, unsigned list, const char *start, size_t bytes)
+{
+    struct drawing *drawing = context;
+    if (drawing->list != list + 1) {
+        words_text(&drawing->words, drawing->list ? "\n" : "");
+        list_name(&drawing->words, list);
+        drawing->list = list + 1;
+    }
+    name_block(&drawing->words, start, bytes);
 }
 
 void picture_text(int file, const struct policy *policy)
@@ -130,12 +141,16 @@ void picture_text(int file, const struct policy *policy)
 #define ROWS_WANTED 64
 #define LEFT        16
 #define TOP         40
+#define LINE        16
+#define NAMED       10 /* blocks of a free list that are named */
 
 struct canvas {
     struct words words;
     const struct region *region;
     size_t row_bytes; /* a power of two */
-    size_t y;         /* of the region's first row */
+    size_t y;         /* of the region's first row; afterwards of the line of text */
+    unsigned list;    /* the last that was begun, and one more */
+    size_t named;     /* of its blocks */
 };
 
 static void rectangle(struct canvas *canvas, size_t x, size_t y, size_t width, bool used,
@@ -156,11 +171,26 @@ static void rectangle(struct canvas *canvas, size_t x, size_t y, size_t width, b
     words_text(words, used ? " bytes used</title></rect>\n" : " bytes free</title></rect>\n");
 }
 
+static size_t rows_of(const struct canvas *canvas, const struct region *region)
+{
+    size_t bytes = (size_t)(region_end(region) - region_start(region));
+    return (bytes + canvas->row_bytes - 1) / canvas->row_bytes;
+}
+
+static void begin_line(struct canvas *canvas, const char *text)
+{
+    canvas->y += LINE;
+    words_text(&canvas->words, "<text x=\"16\" y=\"");
+    words_number(&canvas->words, canvas->y);
+    words_text(&canvas->words, "\">");
+    words_text(&canvas->words, text);
+}
+
 static void begin_region(struct canvas *canvas, const struct region *region)
 {
     struct words *words = &canvas->words;
     if (canvas->region)
-        canvas->y += (canvas->region->bytes / canvas->row_bytes + 1) * ROW;
+        canvas->y += rows_of(canvas, canvas->region) * ROW;
     canvas->region = region;
     canvas->y += 2 * ROW;
     words_text(words, "<text x=\"16\" y=\"");
@@ -177,7 +207,8 @@ static void draw(void *context, const struct region *region, const char *start, 
                  size_t usable, bool used)
 {
     struct canvas *canvas = context;
-    size_t offset = (size_t)(start - (const char *)region), at = offset, end = offset + bytes;
+    size_t offset = (size_t)(start - (const char *)region);
+    size_t at = (size_t)(start - region_start(region)), end = at + bytes;
     (void)usable;
     if (region != canvas->region)
         begin_region(canvas, region);
@@ -191,17 +222,61 @@ static void draw(void *context, const struct region *region, const char *start, 
     }
 }
 
+static void draw_large(void *context, const struct region *region, const char *start, size_t bytes,
+                       size_t usable, bool used)
+{
+    struct canvas *canvas = context;
+    (void)region;
+    (void)start;
+    (void)usable;
+    begin_line(canvas, used ? "large block: " : "large block, free: ");
+    words_number(&canvas->words, bytes);
+    words_text(&canvas->words, " bytes</text>\n");
+}
+
+static void end_list(struct canvas *canvas)
+{
+    if (canvas->named > NAMED) {
+        words_text(&canvas->words, " and ");
+        words_number(&canvas->words, canvas->named - NAMED);
+        words_text(&canvas->words, " more");
+    }
+    words_text(&canvas->words, canvas->list ? "</text>\n" : "");
+    canvas->named = 0;
+}
+
+static void draw_entry(void *context, unsigned list, const char *start, size_t bytes)
+{
+    struct canvas *canvas = context;
+    if (canvas->list != list + 1) {
+        end_list(canvas);
+        begin_line(canvas, "");
+        list_name(&canvas->words, list);
+        canvas->list = list + 1;
+    }
+    if (canvas->named++ < NAMED)
+        name_block(&canvas->words, start, bytes);
+}
+
+/* Lists that are empty leave room below. */
+static size_t height(const struct canvas *canvas)
+{
+    struct drawing large = {.words = {.file = -1}};
+    size_t rows = 0, lists = options.fit == FIT_BUDDY ? 24 : options.fit == FIT_SEGREGATED ? 10 : 1;
+    for (const struct region *region = region_first; region; region = region->next)
+        rows += rows_of(canvas, region) + 2;
+    large_walk(count, &large);
+    return TOP + rows * ROW + (large.used + large.free + lists + 1) * LINE;
+}
+
 void picture_svg(int file, const struct policy *policy)
 {
     struct canvas canvas = {.words = {.file = file}, .row_bytes = 1024, .y = TOP - ROW};
     struct words *words = &canvas.words;
-    size_t rows = 0;
     while (canvas.row_bytes * ROWS_WANTED < region_held())
         canvas.row_bytes *= 2;
-    for (const struct region *region = region_first; region; region = region->next)
-        rows += region->bytes / canvas.row_bytes + 3;
     words_text(words, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1056\" height=\"");
-    words_number(words, TOP + rows * ROW);
+    words_number(words, height(&canvas));
     words_text(words,
                "\">\n<style>text{font:12px sans-serif;fill:#1c1c21}.used{fill:#0072b2;stroke:#fff;"
                "stroke-width:.5}.free{fill:#dedee3;stroke:#fff;stroke-width:.5}</style>\n"
@@ -211,6 +286,11 @@ void picture_svg(int file, const struct policy *policy)
     words_number(words, canvas.row_bytes);
     words_text(words, " bytes a row; blue is used, grey is free</text>\n");
     policy->walk(draw, &canvas);
+    if (canvas.region)
+        canvas.y += rows_of(&canvas, canvas.region) * ROW;
+    large_walk(draw_large, &canvas);
+    policy->walk_free(draw_entry, &canvas);
+    end_list(&canvas);
     words_text(words, "</svg>\n");
     words_flush(words);
 }

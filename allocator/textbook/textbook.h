@@ -12,6 +12,8 @@
 
 #include <stddef.h>
 
+#pragma GCC visibility push(default)
+
 struct options;
 
 void *textbook_malloc(size_t size);
@@ -35,6 +37,8 @@ const char *textbook_check(void);
 
 /* Writes a picture of the heap to a file descriptor (picture.h). */
 void textbook_picture(int file, int svg);
+
+#pragma GCC visibility pop
 
 /* Forgets every block, gives the memory back, and begins anew with these switches. For tests:
  * nobody may use the allocator meanwhile, and all pointers are void. */

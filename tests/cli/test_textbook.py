@@ -207,6 +207,32 @@ def test_a_picture_at_a_signal(build, program, tmp_path):
     assert result.stderr == "" and "4 blocks used, 2 free" in picture.read_text()
 
 
+def test_a_picture_that_the_program_asks_for(build, tmp_path):
+    (tmp_path / "p.c").write_text("""
+        #include <stdlib.h>
+        #include "allocator/textbook/textbook.h"
+        #pragma weak textbook_picture
+        #pragma weak textbook_stats
+        int main(void)
+        {
+            struct textbook_stats stats;
+            if (!textbook_picture) return 3;
+            char *volatile block = malloc(100);
+            textbook_picture(1, 0);
+            free(block);
+            textbook_picture(1, 0);
+            textbook_stats(&stats);
+            return stats.allocations == 1 && stats.frees == 1 && stats.splits == 1 ? 0 : 4;
+        }""")
+    subprocess.run(["cc", "-I", ROOT, "-o", tmp_path / "p", tmp_path / "p.c"], check=True)
+    result = run_on(build, "libbest-fit.so", str(tmp_path / "p"))
+    assert result.returncode == 0
+    assert [line for line in result.stdout.splitlines() if "held" in line] == [
+        "best-fit: 1 region, 65536 bytes held, 1 block used, 1 free",
+        "best-fit: 1 region, 65536 bytes held, 0 blocks used, 1 free"]
+    assert subprocess.run([tmp_path / "p"]).returncode == 3
+
+
 def test_a_picture_that_cannot_be_written(build, program):
     result = run_on(build, "libfirst-fit.so", program, picture="svg", picture_file="/no/such/folder/x.svg")
     assert result.returncode == 0
@@ -222,6 +248,10 @@ def test_a_picture_as_svg(build, program, tmp_path, policy):
     root = tree.parse(path).getroot()
     rectangles = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("class")]
     assert {r.get("class") for r in rectangles} == {"used", "free"}
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert any(text.startswith("region 1: ") for text in texts)
+    assert any(text.startswith("free list") for text in texts) == (policy != "bump")
+    assert all(float(text.get("y")) <= float(root.get("height")) for text in root.iter("{http://www.w3.org/2000/svg}text"))
     assert all(0 < float(r.get("width")) <= 1024 and float(r.get("y")) < float(root.get("height")) for r in rectangles)
 
 
