@@ -10,7 +10,8 @@
  *
  *   block  | struct head (16) | payload |        while it is free, two links lie in the payload
  *
- * An aligned payload may begin deeper in its block; a second head in front of it says how far.
+ * An aligned payload may begin deeper in its block; a second head in front of it says how far, as
+ * the first does for those who walk.
  */
 #include "policy.h"
 
@@ -143,8 +144,8 @@ static void *buddy_take(size_t size, size_t align)
     size_t gap = round_up((uintptr_t)payload, align) - (uintptr_t)payload;
     if (gap) {
         struct head *second = (struct head *)((char *)block + gap);
+        block->head.back = (uint32_t)(gap / ALIGNMENT);
         *second = block->head;
-        second->back = (uint32_t)(gap / ALIGNMENT);
     }
     return payload + gap;
 }
@@ -222,7 +223,8 @@ static void buddy_walk(visit_block *visit, void *context)
         for (const char *at = arena; at < end;) {
             const struct buddy *block = (const struct buddy *)at;
             size_t bytes = (size_t)1 << order_of(block);
-            visit(context, region, at, bytes, bytes - sizeof(struct head), is_used(block));
+            size_t front = sizeof(struct head) + (size_t)block->head.back * ALIGNMENT;
+            visit(context, region, at, bytes, bytes - front, is_used(block));
             at += bytes;
         }
     }

@@ -8,10 +8,11 @@
 #include "textbook.h"
 
 #define EXPORT __attribute__((visibility("default")))
+#define SITE   __builtin_return_address(0)
 
 EXPORT void *malloc(size_t size)
 {
-    return textbook_malloc(size);
+    return textbook_take(ALIGNMENT, size, SITE);
 }
 
 EXPORT void free(void *payload)
@@ -42,12 +43,12 @@ void free_aligned_sized(void *payload, size_t align, size_t size)
 
 EXPORT void *calloc(size_t count, size_t size)
 {
-    return textbook_calloc(count, size);
+    return textbook_take_zeros(count, size, SITE);
 }
 
 EXPORT void *realloc(void *payload, size_t size)
 {
-    return textbook_realloc(payload, size);
+    return textbook_change(payload, size, SITE);
 }
 
 EXPORT void *reallocarray(void *payload, size_t count, size_t size)
@@ -57,12 +58,12 @@ EXPORT void *reallocarray(void *payload, size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return textbook_realloc(payload, bytes);
+    return textbook_change(payload, bytes, SITE);
 }
 
 EXPORT void *memalign(size_t align, size_t size)
 {
-    return textbook_memalign(align, size);
+    return textbook_take(align, size, SITE);
 }
 
 EXPORT void *aligned_alloc(size_t align, size_t size)
@@ -71,7 +72,7 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return textbook_memalign(align, size);
+    return textbook_take(align, size, SITE);
 }
 
 EXPORT int posix_memalign(void **ret_payload, size_t align, size_t size)
@@ -79,7 +80,7 @@ EXPORT int posix_memalign(void **ret_payload, size_t align, size_t size)
     int saved = errno;
     if (align < sizeof(void *) || align & (align - 1))
         return EINVAL;
-    void *payload = textbook_memalign(align, size);
+    void *payload = textbook_take(align, size, SITE);
     errno = saved;
     if (!payload)
         return ENOMEM;
@@ -89,7 +90,7 @@ EXPORT int posix_memalign(void **ret_payload, size_t align, size_t size)
 
 EXPORT void *valloc(size_t size)
 {
-    return textbook_memalign(PAGE_BYTES, size);
+    return textbook_take(PAGE_BYTES, size, SITE);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -99,7 +100,7 @@ EXPORT void *pvalloc(size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    return textbook_memalign(PAGE_BYTES, round_up(bytes, PAGE_BYTES));
+    return textbook_take(PAGE_BYTES, round_up(bytes, PAGE_BYTES), SITE);
 }
 
 EXPORT size_t malloc_usable_size(void *payload)

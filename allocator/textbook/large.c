@@ -80,7 +80,7 @@ void large_give(void *payload)
     unlist(large);
     if (munmap(copy.mapping, copy.bytes) == 0)
         return;
-    /* The system wants it back in one piece with a neighbour: its pages, at least, it can have. */
+    /* It would have to split a mapping in two, and may not. Its pages, at least, it can have. */
     madvise(copy.mapping, copy.bytes, MADV_DONTNEED);
     enlist(copy.mapping, copy.bytes, (uintptr_t)payload)->tag = TAG_LARGE;
     kept++;

@@ -116,6 +116,7 @@ static void read_variable(const char *variable, const char *value)
     static const char *const orders[] = {"lifo", "fifo", "address", NULL};
     static const char *const coalesces[] = {"now", "deferred", NULL};
     static const char *const sources[] = {"brk", "mmap", NULL};
+    static const char *const leaks[] = {"0", "1", "sites", NULL};
     static const char *const pictures[] = {"none", "text", "svg", NULL};
     static const char *const moments[] = {"exit", "USR1", "USR2", NULL};
     static const int signals[] = {0, SIGUSR1, SIGUSR2};
@@ -139,7 +140,7 @@ static void read_variable(const char *variable, const char *value)
     else if (!strcmp(name, "SCRIBBLE"))
         options.scribble = read_switch(variable, value);
     else if (!strcmp(name, "LEAKS"))
-        options.leaks = read_switch(variable, value);
+        options.leaks = read_word(variable, value, leaks, "0, 1 or sites is expected");
     else if (!strcmp(name, "PICTURE"))
         options.picture = read_word(variable, value, pictures, "none, text or svg is expected");
     else if (!strcmp(name, "PICTURE_AT"))

@@ -34,6 +34,7 @@ enum fit { FIT_FIRST, FIT_NEXT, FIT_BEST, FIT_WORST, FIT_SEGREGATED, FIT_BUDDY, 
 enum order { ORDER_LIFO, ORDER_FIFO, ORDER_ADDRESS };
 enum coalesce { COALESCE_NOW, COALESCE_DEFERRED };
 enum source { SOURCE_BRK, SOURCE_MMAP };
+enum leaks { LEAKS_UNTOLD, LEAKS_SUM, LEAKS_SITES };
 enum picture { PICTURE_NONE, PICTURE_TEXT, PICTURE_SVG };
 
 /* The policies by name: X(name, fit, order). The makefile builds a library of each name. */
@@ -58,7 +59,8 @@ struct options {
     enum source source;
     enum picture picture;
     size_t growth, set_aside, mmap_threshold, min_split; /* bytes */
-    bool scribble, leaks;
+    enum leaks leaks;
+    bool scribble;
     int picture_signal; /* 0: at exit */
     char picture_file[256];
 };

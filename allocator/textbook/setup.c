@@ -75,23 +75,10 @@ static __attribute__((constructor)) void setup(int count, char **words, char **e
     }
 }
 
-static void tell_leaks(void)
-{
-    struct textbook_stats stats;
-    struct words words = {.file = STDERR_FILENO};
-    textbook_stats(&stats);
-    words_text(&words, "textbook: ");
-    words_number(&words, stats.live_blocks);
-    words_text(&words, stats.live_blocks == 1 ? " block of " : " blocks of ");
-    words_number(&words, stats.live_bytes);
-    words_text(&words, " bytes not freed at exit\n");
-    words_flush(&words);
-}
-
 static __attribute__((destructor)) void finish(void)
 {
     if (options.leaks)
-        tell_leaks();
+        textbook_leaks();
     if (options.picture && !options.picture_signal)
         draw();
 }

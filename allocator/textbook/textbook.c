@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "large.h"
+#include "leaks.h"
 #include "lock.h"
 #include "options.h"
 #include "picture.h"
@@ -43,9 +44,22 @@ static size_t tag_of(const void *payload)
     return ((const size_t *)payload)[-1];
 }
 
+/* The site of a block, at its end, is not the program's. */
+static size_t site_bytes(void)
+{
+    return options.leaks == LEAKS_SITES ? SITE_BYTES : 0;
+}
+
 static size_t usable(const void *payload)
 {
-    return tag_of(payload) & TAG_LARGE ? large_usable(payload) : policy->usable(payload);
+    size_t bytes = tag_of(payload) & TAG_LARGE ? large_usable(payload) : policy->usable(payload);
+    return bytes - site_bytes();
+}
+
+static void set_site(void *payload, const void *site)
+{
+    if (options.leaks == LEAKS_SITES)
+        memcpy((char *)payload + usable(payload), &site, sizeof site);
 }
 
 /* Ends the program where the pointer cannot be a block that is used. */
@@ -76,7 +90,7 @@ static void count_in(size_t bytes)
         stats.largest_held = held;
 }
 
-static void *take(size_t size, size_t align)
+static void *take(size_t size, size_t align, const void *site)
 {
     void *payload = NULL;
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size - PAGE_BYTES)
@@ -84,11 +98,12 @@ static void *take(size_t size, size_t align)
     if (!policy)
         begin();
     if (size < options.mmap_threshold && size <= POLICY_MOST && align <= POLICY_MOST)
-        payload = policy->take(size, align);
+        payload = policy->take(size + site_bytes(), align);
     else
-        payload = large_take(size, align);
+        payload = large_take(size + site_bytes(), align);
     if (!payload)
         return no_memory();
+    set_site(payload, site);
     count_in(usable(payload));
     if (options.scribble)
         memset(payload, NEW_BYTE, usable(payload));
@@ -113,24 +128,25 @@ static void give(void *payload)
 }
 
 /* Where it is, or by another mapping; else by a new block and a copy. */
-static void *resize(void *payload, size_t size)
+static void *resize(void *payload, size_t size, const void *site)
 {
     size_t had = usable(payload), has;
     void *moved = NULL;
     if (size > PTRDIFF_MAX - PAGE_BYTES)
         return no_memory();
     if (tag_of(payload) & TAG_LARGE)
-        moved = large_resize(payload, size);
+        moved = large_resize(payload, size + site_bytes());
     else if (size < options.mmap_threshold && size <= POLICY_MOST)
-        moved = policy->resize(payload, size);
+        moved = policy->resize(payload, size + site_bytes());
     if (moved) {
+        set_site(moved, site);
         has = usable(moved);
         stats.live_bytes += has - had;
         if (options.scribble && has > had)
             memset((char *)moved + had, NEW_BYTE, has - had);
         return moved;
     }
-    moved = take(size, ALIGNMENT);
+    moved = take(size, ALIGNMENT, site);
     if (!moved)
         return NULL;
     memcpy(moved, payload, had < size ? had : size);
@@ -140,33 +156,63 @@ static void *resize(void *payload, size_t size)
 
 /* ---- the calls ---- */
 
-void *textbook_memalign(size_t align, size_t size)
+void *textbook_take(size_t align, size_t size, const void *site)
 {
     if (align & (align - 1)) {
         errno = EINVAL;
         return NULL;
     }
     lock_take();
-    void *payload = take(size, align < ALIGNMENT ? ALIGNMENT : align);
+    void *payload = take(size, align < ALIGNMENT ? ALIGNMENT : align, site);
+    lock_give();
+    return payload;
+}
+
+/* A mapping is zeros already. */
+void *textbook_take_zeros(size_t count, size_t size, const void *site)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return no_memory();
+    void *payload = textbook_take(ALIGNMENT, bytes, site);
+    if (payload && (!(tag_of(payload) & TAG_LARGE) || options.scribble))
+        memset(payload, 0, bytes);
+    return payload;
+}
+
+void *textbook_change(void *payload, size_t size, const void *site)
+{
+    if (!payload)
+        return textbook_take(ALIGNMENT, size, site);
+    if (size == 0) {
+        textbook_free(payload);
+        return NULL;
+    }
+    lock_take();
+    look_at("realloc", payload);
+    payload = resize(payload, size, site);
     lock_give();
     return payload;
 }
 
 void *textbook_malloc(size_t size)
 {
-    return textbook_memalign(ALIGNMENT, size);
+    return textbook_take(ALIGNMENT, size, __builtin_return_address(0));
 }
 
-/* A mapping is zeros already. */
+void *textbook_memalign(size_t align, size_t size)
+{
+    return textbook_take(align, size, __builtin_return_address(0));
+}
+
 void *textbook_calloc(size_t count, size_t size)
 {
-    size_t bytes;
-    if (__builtin_mul_overflow(count, size, &bytes))
-        return no_memory();
-    void *payload = textbook_malloc(bytes);
-    if (payload && (!(tag_of(payload) & TAG_LARGE) || options.scribble))
-        memset(payload, 0, bytes);
-    return payload;
+    return textbook_take_zeros(count, size, __builtin_return_address(0));
+}
+
+void *textbook_realloc(void *payload, size_t size)
+{
+    return textbook_change(payload, size, __builtin_return_address(0));
 }
 
 void textbook_free(void *payload)
@@ -177,21 +223,6 @@ void textbook_free(void *payload)
     look_at("free", payload);
     give(payload);
     lock_give();
-}
-
-void *textbook_realloc(void *payload, size_t size)
-{
-    if (!payload)
-        return textbook_malloc(size);
-    if (size == 0) {
-        textbook_free(payload);
-        return NULL;
-    }
-    lock_take();
-    look_at("realloc", payload);
-    payload = resize(payload, size);
-    lock_give();
-    return payload;
 }
 
 size_t textbook_usable_size(void *payload)
@@ -214,6 +245,15 @@ void textbook_stats(struct textbook_stats *ret_stats)
     ret_stats->splits = policy_counts.splits;
     ret_stats->coalesces = policy_counts.coalesces;
     ret_stats->held_bytes = region_held() + large_held();
+    lock_give();
+}
+
+void textbook_leaks(void)
+{
+    lock_take();
+    if (!policy)
+        begin();
+    leaks_tell(policy, &stats);
     lock_give();
 }
 

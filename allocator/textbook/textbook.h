@@ -38,7 +38,16 @@ const char *textbook_check(void);
 /* Writes a picture of the heap to a file descriptor (picture.h). */
 void textbook_picture(int file, int svg);
 
+/* Tells on stderr what is not freed (leaks.h). */
+void textbook_leaks(void);
+
 #pragma GCC visibility pop
+
+/* What the calls of textbook_ and of malloc are made of. `site`: the address that the program's
+ * call returns to. */
+void *textbook_take(size_t align, size_t size, const void *site);
+void *textbook_take_zeros(size_t count, size_t size, const void *site);
+void *textbook_change(void *payload, size_t size, const void *site);
 
 /* Forgets every block, gives the memory back, and begins anew with these switches. For tests:
  * nobody may use the allocator meanwhile, and all pointers are void. */

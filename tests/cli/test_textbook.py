@@ -81,7 +81,7 @@ def test_verified(heaptape, policy, tape):
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("switch", ["COALESCE=deferred", "SOURCE=mmap", "SCRIBBLE=1", "SET_ASIDE=128k", "GROWTH=4k",
+@pytest.mark.parametrize("switch", ["COALESCE=deferred", "SOURCE=mmap", "LEAKS=sites", "SCRIBBLE=1", "SET_ASIDE=128k", "GROWTH=4k",
                                     "MIN_SPLIT=128", "MMAP_THRESHOLD=4k", "MMAP_THRESHOLD=1G"])
 @pytest.mark.parametrize("policy", ["first-fit", "next-fit", "best-fit", "worst-fit", "segregated", "buddy", "bump"])
 def test_verified_with_switches(heaptape, policy, switch):
@@ -127,7 +127,7 @@ def test_threads_and_forks(build):
     ("POLICY", "worst", "worst-fit"), ("ORDER", "random", "address"), ("COALESCE", "", "deferred"),
     ("SOURCE", "sbrk", "mmap"), ("GROWTH", "1k", "4k"), ("GROWTH", "64kB", "size"), ("SET_ASIDE", "-1", "size"),
     ("MMAP_THRESHOLD", "9999999999999999999", "size"), ("MIN_SPLIT", "16", "32"), ("SCRIBBLE", "yes", "0 or 1"),
-    ("LEAKS", "2", "0 or 1"), ("PICTURE", "png", "svg"), ("PICTURE_AT", "HUP", "USR1"), ("ODER", "lifo", "ORDER")])
+    ("LEAKS", "2", "sites"), ("PICTURE", "png", "svg"), ("PICTURE_AT", "HUP", "USR1"), ("ODER", "lifo", "ORDER")])
 def test_a_wrong_switch_is_told(build, name, value, word):
     result = run_on(build, "libtextbook.so", "/bin/true", **{name: value})
     assert result.returncode == 2 and result.stdout == ""
@@ -179,6 +179,31 @@ def test_leaks_are_counted(build, program):
     # 100, 300 and 500 bytes: blocks of 128, 320 and 528 with 16 bytes of tags each
     assert result.stderr == "textbook: 3 blocks of 928 bytes not freed at exit\n"
     assert run_on(build, "libfirst-fit.so", "/bin/true", leaks="1").stderr.endswith(" not freed at exit\n")
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_leaks_by_site(build, tmp_path, policy):
+    (tmp_path / "p.c").write_text("""
+        #include <malloc.h>
+        #include <stdlib.h>
+        __attribute__((noinline)) void *two(void) { char *volatile p = malloc(100); *p = 1; return p; }
+        __attribute__((noinline)) void *one(void) { char *volatile p = memalign(512, 5000); *p = 1; return p; }
+        __attribute__((noinline)) void *grown(void) { char *volatile p = realloc(calloc(1, 10), 300000); *p = 1; return p; }
+        __attribute__((noinline)) void *none(void) { char *volatile p = malloc(700); free(p); return 0; }
+        int main(void)
+        {
+            two(); one(); two(); grown(); none();
+            return 0;
+        }""")
+    subprocess.run(["cc", "-O1", "-rdynamic", "-o", tmp_path / "p", tmp_path / "p.c"], check=True)
+    result = run_on(build, f"lib{policy}.so", str(tmp_path / "p"), leaks="sites")
+    lines = result.stderr.splitlines()
+    assert re.fullmatch(r"textbook: 4 blocks of \d+ bytes not freed at exit", lines[0])
+    found = [re.fullmatch(r"textbook:   (\d) blocks? of (\d+) bytes from (\w+) in (.*)\+0x([0-9a-f]+)", line) for line in lines[1:]]
+    assert [(int(m[1]), m[3], m[4]) for m in found] == [(1, "grown", str(tmp_path / "p")), (1, "one", str(tmp_path / "p")),
+                                                       (2, "two", str(tmp_path / "p"))]
+    assert sum(int(m[2]) for m in found) == int(lines[0].split()[4])
+    assert int(found[2][2]) >= 200 and int(found[1][2]) >= 5000
 
 
 def test_a_picture_at_exit(build, program):

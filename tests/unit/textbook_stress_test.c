@@ -141,6 +141,7 @@ static void test_random_calls(void)
             switches.coalesce = (enum coalesce)(way / 3 % 2);
             switches.source = (enum source)(way / 6 % 2);
             switches.scribble = way >= 12;
+            switches.leaks = way % 5 == 0 ? LEAKS_SITES : LEAKS_UNTOLD;
             switches.min_split = way >= 12 ? 100 : 32;
             switches.growth = way % 2 ? 4 << 10 : 64 << 10;
             if ((switches.fit == FIT_BUDDY || switches.fit == FIT_BUMP) && way % 6)
