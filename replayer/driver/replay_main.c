@@ -262,13 +262,20 @@ static int print(const struct replay_options *options, const struct allocator *a
 
 /* A run that is no result: interrupted, or the tape or machine is at fault and not the allocator.
  */
-static void check_run(const struct engine_run *run)
+static void check_run(const struct replay_options *options, const struct engine_run *run)
 {
     if (run->status == RUN_INTERRUPTED)
         exit(interrupt_exit_status());
     if (run->status == RUN_ERROR && run->result_is_there &&
         run->result.exit_status == HEAPTAPE_EXIT_BAD_INPUT)
         cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s", run->detail);
+    /* "ok" after replaying nothing would pass --verify; an undamaged empty tape may be asked for.
+     */
+    if (run->status == RUN_OK && run->result.damaged && !run->result.operations)
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT,
+                "%s: damaged, and no event of it can be read; see heaptape trace check, or record "
+                "the program again",
+                options->tape.path);
 }
 
 static int verify(struct replay_options *options, const struct allocator *allocator)
@@ -276,7 +283,7 @@ static int verify(struct replay_options *options, const struct allocator *alloca
     static struct engine_run run;
     struct emit emit;
     verify_run(&options->tape, allocator, &options->engine, &run);
-    check_run(&run);
+    check_run(options, &run);
     emit_head(&emit, options, allocator, &run);
     verify_emit(&emit, &options->tape, allocator, &options->engine, &run);
     emit_pace(&emit, options, &run);
@@ -306,10 +313,10 @@ static int latency(struct replay_options *options, const struct allocator *alloc
     static struct engine_latency own; /* the next run takes the place of this one's */
     struct emit emit;
     engine_run(&options->tape, allocator, RUN_MODE_LATENCY, &options->engine, &run);
-    check_run(&run);
+    check_run(options, &run);
     own = *run.latency;
     engine_run(&options->tape, null, RUN_MODE_LATENCY, &options->engine, &floor);
-    check_run(&floor);
+    check_run(options, &floor);
     emit_head(&emit, options, allocator, &run);
     emit_string(&emit, "touch", options->engine.touch ? options->engine.touch : "first");
     emit_string(&emit, "order", options->engine.order);
@@ -338,10 +345,10 @@ int main(int argc, char **argv)
     if (options.latency)
         return latency(&options, allocator, null);
     engine_run(&options.tape, allocator, RUN_MODE_TIME, &options.engine, &time);
-    check_run(&time);
+    check_run(&options, &time);
     engine_run(&options.tape, allocator, RUN_MODE_MEMORY, &options.engine, &memory);
-    check_run(&memory);
+    check_run(&options, &memory);
     engine_run(&options.tape, null, RUN_MODE_TIME, &options.engine, &floor);
-    check_run(&floor);
+    check_run(&options, &floor);
     return print(&options, allocator, &time, &memory, per_operation(&floor));
 }

@@ -90,10 +90,12 @@ static void load(struct results *results, struct results_tape *tape)
     enum tape_status status = tape_summarize(reader, &tape->summary, &error);
     if (status != TAPE_OK && status != TAPE_DAMAGED)
         cli_die_error(&error);
-    if (!tape->summary.events)
-        cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: has no events to replay; record the program again",
-                tape->replayed.path);
     struct tape_reader_totals totals = tape_reader_totals(reader);
+    if (!tape->summary.events)
+        cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: %s; record the program again", tape->replayed.path,
+                tape->summary.damaged_blocks || !totals.complete
+                    ? "damaged, and no event of it can be read; see heaptape trace check"
+                    : "has no events to replay");
     tape->file_bytes = totals.file_bytes;
     tape->complete = totals.complete && !tape->summary.damaged_blocks;
     tape->program = meta(reader, "program");

@@ -57,3 +57,14 @@ def test_settings_of_an_allocator_reach_it(heaptape, tape):
                                  "--format=json").stdout)
     assert filled["minor_faults"] > 1.5 * plain["minor_faults"]
     assert filled["peak_resident_bytes"] > 1.1 * plain["peak_resident_bytes"]
+
+
+@pytest.mark.parametrize("command", [["replay"], ["replay", "--verify"], ["replay", "--latency"], ["bench"]])
+def test_a_tape_cut_before_its_first_event_is_no_success(heaptape, tape, tmp_path, command):
+    """Replaying nothing and saying ok would let --verify pass in CI on a broken file."""
+    cut = tmp_path / "cut.tape"
+    cut.write_bytes(open(tape, "rb").read()[:3000])
+    result = heaptape(*command, cut, *(["-o", tmp_path / "results"] if command == ["bench"] else []))
+    assert result.returncode == 3, result.stdout
+    assert "damaged" in result.stderr and "record the program again" in result.stderr
+    assert not result.stdout
