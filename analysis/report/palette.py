@@ -32,6 +32,8 @@ OTHERS = (
     "#6b7f00",
     "#7d5ba6",
     "#4d7c8a",
+    "#2f6b3c",
+    "#a8327d",
 )
 # Twins for dark paper.
 DARK = {
@@ -52,6 +54,8 @@ DARK = {
     "#6b7f00": "#a9c23a",
     "#7d5ba6": "#b394dc",
     "#4d7c8a": "#83b3c2",
+    "#2f6b3c": "#7fc98f",
+    "#a8327d": "#e07cb9",
 }
 
 # The same hue, dark enough for letters on white paper (contrast 4.5 and over); the others are dark enough as they are.
