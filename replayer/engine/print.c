@@ -47,9 +47,9 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(held_known)                                                                                  \
     X(series_count)                                                                                \
     X(damaged)                                                                                     \
-    X(sampling_ns) X(accounting_ns) X(exact_resident) X(huge_bytes_at_peak)                        \
-        X(huge_peak_resident_bytes) X(system_calls_known) X(snapshots) X(snapshots_left_out)       \
-            X(snapshot_ns)
+    X(sampling_ns)                                                                                 \
+    X(accounting_ns) X(exact_resident) X(huge_bytes_at_peak) X(huge_peak_resident_bytes)           \
+        X(system_calls_known) X(snapshots) X(snapshots_left_out) X(snapshot_ns)
 
 /* Verify mode's: raw, one a line. heaptape replay --verify puts them in words. */
 static void print_violations(const struct engine_result *result)
