@@ -23,6 +23,21 @@ $(LIB)/libhtmalloc.a: $(HTMALLOC_OBJECTS)
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# The hardened build: the same sources behind a layer that checks (allocator/htmalloc/hard.h).
+HTMALLOC_HARD := $(patsubst %.c,$(OBJ)/%.hard.o,$(HTMALLOC_SOURCES) $(HTMALLOC_NAMES))
+LIBRARIES += $(LIB)/libhtmalloc-hard.so
+.PHONY: htmalloc-hard
+htmalloc-hard: $(LIB)/libhtmalloc-hard.so
+$(OBJ)/%.hard.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $< (hardened)")
+	$(Q)$(CC) $(BASE_CFLAGS) -DHT_HARD -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+		-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(LIB)/libhtmalloc-hard.so: $(HTMALLOC_HARD)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+
 # The same sources for tests: with the checks compiled in, and under ThreadSanitizer.
 HTMALLOC_DEBUG := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htdebug.o)
 HTMALLOC_TSAN := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.httsan.o)
@@ -37,6 +52,15 @@ $(OBJ)/%.httsan.o: %.c
 $(OBJ)/%.htubsan.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) -DHT_DEBUG -fsanitize=undefined -fno-sanitize-recover=all $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+HTMALLOC_HARD_DEBUG := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htharddebug.o)
+$(OBJ)/%.htharddebug.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CFLAGS) -DHT_DEBUG -DHT_HARD $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+TEST_PROGRAMS += $(TESTS)/htmalloc_stress_hard
+$(TESTS)/htmalloc_stress_hard: $(OBJ)/tests/stress/htmalloc_stress.htharddebug.o $(HTMALLOC_HARD_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
 HTMALLOC_STRESS := $(TESTS)/htmalloc_stress $(TESTS)/htmalloc_stress_tsan $(TESTS)/htmalloc_stress_ubsan
 TEST_PROGRAMS += $(HTMALLOC_STRESS)

@@ -16,3 +16,10 @@ $(TESTS)/htmalloc_names: $(OBJ)/tests/stress/htmalloc_names.o
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
 # Or the compiler does without calls whose results it thinks it knows.
 $(OBJ)/tests/stress/htmalloc_names.o: BASE_CFLAGS += -fno-builtin
+
+# One forbidden act a run (tests/cli/test_misuse.py). Its free_sized() comes from the library that is preloaded.
+TEST_PROGRAMS += $(TESTS)/misuse
+$(TESTS)/misuse: $(OBJ)/tests/misuse/misuse.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+$(OBJ)/tests/misuse/misuse.o: BASE_CFLAGS += -fno-builtin -Wno-free-nonheap-object -Wno-use-after-free -Wno-unknown-warning-option

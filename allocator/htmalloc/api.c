@@ -1,6 +1,7 @@
 #include "htmalloc.h"
 
 #include "fast.h"
+#include "hard.h"
 #include "huge.h"
 #include "large.h"
 #include "message.h"
@@ -8,6 +9,16 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* In the hardened build these stand behind those of the same names in hard.c. */
+#ifdef HT_HARD
+#define ht_malloc      plain_malloc
+#define ht_calloc      plain_calloc
+#define ht_memalign    plain_memalign
+#define ht_realloc     plain_realloc
+#define ht_free        plain_free
+#define ht_usable_size plain_usable_size
+#endif
 
 /* --- taking --- */
 
@@ -99,36 +110,14 @@ void *ht_calloc(size_t count, size_t size)
 
 void *ht_memalign(size_t align, size_t size)
 {
-    if (align <= HT_ALIGN)
-        return fast_malloc(size);
     if (ht_unlikely((align & (align - 1)) != 0)) {
         errno = EINVAL;
         return NULL;
     }
+    if (align <= HT_ALIGN)
+        return fast_malloc(size);
     bool zero;
     return take(size, align, &zero);
-}
-
-void *ht_aligned_alloc(size_t align, size_t size)
-{
-    if (ht_unlikely(align == 0 || (align & (align - 1)) != 0)) {
-        errno = EINVAL;
-        return NULL;
-    }
-    return ht_memalign(align, size);
-}
-
-int ht_posix_memalign(void **ret_address, size_t align, size_t size)
-{
-    if (ht_unlikely(align < sizeof(void *) || (align & (align - 1)) != 0))
-        return EINVAL;
-    int saved = errno;
-    void *address = ht_memalign(align, size);
-    errno = saved;
-    if (address == NULL)
-        return ENOMEM;
-    *ret_address = address;
-    return 0;
 }
 
 /* --- giving --- */
@@ -147,6 +136,8 @@ static struct run *block_head(const char *operation, const void *address)
         if (kind_of(head) == SLICE_CACHED && slice_base(head) == address)
             ht_die_pointer(operation, address, "double free");
     }
+    if (kind_of(head) == SLICE_FREE && slice_base(head) == address)
+        ht_die_pointer(operation, address, "double free");
     ht_die_pointer(operation, address, "not the start of a block");
 }
 
@@ -163,8 +154,7 @@ void ht_free_counted_out(struct run *run)
 
 static inline void free_own(struct heap *heap, struct run *run, struct block *block)
 {
-    block->next = run->free;
-    run->free = block;
+    run_push(run, block);
     if (ht_unlikely(--run->left == 0))
         heap_counted_out(heap, run);
 }
@@ -203,19 +193,6 @@ HT_NOINLINE void ht_free_slow(void *address)
 
 void ht_free(void *address)
 {
-    fast_free(address);
-}
-
-void ht_free_sized(void *address, size_t size)
-{
-    (void)size;
-    fast_free(address);
-}
-
-void ht_free_aligned_sized(void *address, size_t align, size_t size)
-{
-    (void)align;
-    (void)size;
     fast_free(address);
 }
 
@@ -282,14 +259,6 @@ void *ht_realloc(void *address, size_t size)
             return moved;
     }
     return move(address, old_bytes, size);
-}
-
-void *ht_reallocarray(void *address, size_t count, size_t size)
-{
-    size_t bytes;
-    if (ht_unlikely(__builtin_mul_overflow(count, size, &bytes)))
-        return out_of_memory();
-    return ht_realloc(address, bytes);
 }
 
 /* --- the rest --- */

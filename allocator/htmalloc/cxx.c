@@ -6,7 +6,7 @@
  * and throws.
  */
 #include "fast.h"
-#include "htmalloc.h"
+#include "front.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -29,9 +29,28 @@ EXPORT void _ZdaPvSt11align_val_t(void *address, size_t align);
 EXPORT void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align);
 EXPORT void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align);
 
+#ifdef HT_HARD
+#define NEW_FAST(size) ht_malloc(size)
+#define NEW_SLOW(size) ht_malloc(size)
+/* Only of our own blocks is the size known: not where the program has replaced one of the two. */
+extern __typeof__(_Znwm) own_new __attribute__((alias("_Znwm"), visibility("hidden")));
+extern __typeof__(_ZdlPv) own_delete __attribute__((alias("_ZdlPv"), visibility("hidden")));
+#define SIZED(plain, checked)                                                                      \
+    do {                                                                                           \
+        if (_Znwm == own_new && _ZdlPv == own_delete)                                              \
+            checked;                                                                               \
+        else                                                                                       \
+            plain;                                                                                 \
+    } while (0)
+#else
+#define NEW_FAST(size)        fast_take(size)
+#define NEW_SLOW(size)        ht_malloc_slow(size)
+#define SIZED(plain, checked) ((void)size, plain)
+#endif
+
 static HT_NOINLINE void *new_slow(size_t size)
 {
-    void *address = ht_malloc_slow(size);
+    void *address = NEW_SLOW(size);
     if (ht_likely(address != NULL))
         return address;
     new_function next = (new_function)dlsym(RTLD_NEXT, "_Znwm");
@@ -50,7 +69,7 @@ static HT_COLD void *new_aligned_failed(size_t size, size_t align)
 
 void *_Znwm(size_t size)
 {
-    void *address = fast_take(size);
+    void *address = NEW_FAST(size);
     return ht_likely(address != NULL) ? address : new_slow(size);
 }
 
@@ -72,7 +91,7 @@ void *_ZnamSt11align_val_t(size_t size, size_t align)
 
 void _ZdlPv(void *address)
 {
-    fast_free(address);
+    front_free(address);
 }
 
 void _ZdaPv(void *address)
@@ -82,14 +101,12 @@ void _ZdaPv(void *address)
 
 void _ZdlPvm(void *address, size_t size)
 {
-    (void)size;
-    _ZdlPv(address);
+    SIZED(_ZdlPv(address), front_free_sized("operator delete", address, size));
 }
 
 void _ZdaPvm(void *address, size_t size)
 {
-    (void)size;
-    _ZdaPv(address);
+    SIZED(_ZdaPv(address), front_free_sized("operator delete[]", address, size));
 }
 
 void _ZdlPvSt11align_val_t(void *address, size_t align)

@@ -16,10 +16,7 @@ static inline void *fast_take(size_t size)
     if (ht_unlikely(size > HT_FAST_MAX))
         return NULL;
     struct run *run = heap_self->table[(size + HT_ALIGN - 1) / HT_ALIGN];
-    struct block *block = run->free;
-    if (ht_likely(block != NULL))
-        run->free = block->next;
-    return block;
+    return ht_likely(run->free != NULL) ? run_pop(run) : NULL;
 }
 
 static inline void *fast_malloc(size_t size)
@@ -45,9 +42,7 @@ static inline void fast_free(void *address)
         ht_free_slow(address);
         return;
     }
-    struct block *block = address;
-    block->next = run->free;
-    run->free = block;
+    run_push(run, address);
     if (ht_unlikely(--run->left == 0))
         ht_free_counted_out(run);
 }

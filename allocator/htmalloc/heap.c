@@ -107,9 +107,7 @@ static HT_NOINLINE void *take_slow(struct heap *heap, unsigned class, bool may_b
     lock_give(&heap->lock);
     if (ht_unlikely(run == NULL))
         return NULL;
-    struct block *block = run->free;
-    run->free = block->next;
-    return block;
+    return run_pop(run);
 }
 
 /* A free block of the current run of one of the next classes. Long blocks are few and dear: better
@@ -128,15 +126,12 @@ static struct run *neighbour(struct heap *heap, unsigned class)
 void *heap_take(struct heap *heap, unsigned class)
 {
     struct run *run = heap->current[class];
-    struct block *block = run->free;
-    if (ht_unlikely(block == NULL)) {
+    if (ht_unlikely(run->free == NULL)) {
         run = class >= SHARED_FROM ? neighbour(heap, class) : NULL;
         if (run == NULL)
             return take_slow(heap, class, true);
-        block = run->free;
     }
-    run->free = block->next;
-    return block;
+    return run_pop(run);
 }
 
 void *heap_take_exact(struct heap *heap, unsigned class)
@@ -148,11 +143,7 @@ void *heap_take_exact(struct heap *heap, unsigned class)
         lock_give(&heap->lock);
         run = &run_none;
     }
-    struct block *block = run->free;
-    if (block == NULL)
-        return take_slow(heap, class, false);
-    run->free = block->next;
-    return block;
+    return run->free == NULL ? take_slow(heap, class, false) : run_pop(run);
 }
 
 void heap_settle(struct heap *heap)

@@ -1,7 +1,7 @@
 /* The malloc family under its usual names, for libhtmalloc.so (LD_PRELOAD) and for programs that
  * link it. Everything but malloc and free is another name of the ht_ function. */
-#include "fast.h"
-#include "htmalloc.h"
+#include "config.h"
+#include "front.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -11,33 +11,30 @@
 
 EXPORT void *malloc(size_t size)
 {
-    return fast_malloc(size);
+    return front_malloc(size);
 }
 
 EXPORT void free(void *address)
 {
-    fast_free(address);
+    front_free(address);
 }
 
 EXPORT void cfree(void *address);
 void cfree(void *address)
 {
-    fast_free(address);
+    front_free(address);
 }
 
 EXPORT void free_sized(void *address, size_t size);
 void free_sized(void *address, size_t size)
 {
-    (void)size;
-    fast_free(address);
+    front_free_sized("free_sized", address, size);
 }
 
 EXPORT void free_aligned_sized(void *address, size_t align, size_t size);
 void free_aligned_sized(void *address, size_t align, size_t size)
 {
-    (void)align;
-    (void)size;
-    fast_free(address);
+    front_free_aligned_sized("free_aligned_sized", address, align, size);
 }
 
 EXPORT void *calloc(size_t count, size_t size)

@@ -99,11 +99,12 @@ void heap_free_remote(struct heap *heap, struct run *run, void *address)
         slot_send(slot);
         slot->first = slot->last = block;
         slot->count = 0;
+        block_end(block);
         heap->outbox_used = true;
         compiler_barrier(); /* fork may copy this at any moment: see recover() */
         slot->run = run;
     } else {
-        block->next = slot->first;
+        block_link(block, slot->first);
         compiler_barrier();
         slot->first = block;
     }

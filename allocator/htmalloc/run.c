@@ -1,14 +1,25 @@
 #include "run.h"
 
 #include "footprint.h"
+#include "hard.h"
+#include "message.h"
 #include "os.h"
 #include "remote.h"
+
+/* The hardened build needs a tail before each block: see hard.h. */
+#ifdef HT_HARD
+#define FIRST_BLOCK 1u
+#else
+#define FIRST_BLOCK 0u
+#endif
 
 /* The number of the first block that starts at or behind the page. */
 static uint32_t first_block(const struct run *run, uint32_t page)
 {
     uint32_t bytes = class_bytes(run->class);
     uint32_t block = ((page << HT_PAGE_SHIFT) + bytes - 1) / bytes;
+    if (block == 0)
+        block = FIRST_BLOCK;
     uint32_t capacity = run_capacity(run);
     return block < capacity ? block : capacity;
 }
@@ -60,6 +71,30 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
     __atomic_store_n(&run->owner, owner, __ATOMIC_RELEASE);
 }
 
+/* Links a block that has just been carved. */
+static inline void fresh(struct block *block, struct block *next, uint32_t bytes)
+{
+#ifdef HT_HARD
+    hard_prepare(block, bytes);
+#else
+    (void)bytes;
+#endif
+    block_link(block, next);
+}
+
+/* Before block `at` is carved: in the hardened build the one before it must have its tail, in
+ * circulation or not. */
+static void fresh_before(struct run *run, uint32_t at, uint32_t bytes)
+{
+#ifdef HT_HARD
+    uint32_t before = (at - 1) * bytes;
+    if (at == FIRST_BLOCK || run->carve >> (before >> HT_PAGE_SHIFT) & 1)
+        hard_prepare_tail(slice_base(run) + before, bytes);
+#else
+    (void)run, (void)at, (void)bytes;
+#endif
+}
+
 bool run_carve(struct run *run)
 {
     uint32_t bytes = class_bytes(run->class);
@@ -74,14 +109,15 @@ bool run_carve(struct run *run)
         /* Threads that send blocks here read it without a lock, as a hint. */
         __atomic_store_n(&run->circulating, (uint16_t)(run->circulating + (end - at)),
                          __ATOMIC_RELAXED);
+        fresh_before(run, at, bytes);
         struct block *first = (struct block *)(base + (size_t)at * bytes);
         struct block *last = (struct block *)(base + (size_t)(end - 1) * bytes);
         for (struct block *block = first; block != last;) {
             struct block *next = (struct block *)((char *)block + bytes);
-            block->next = next;
+            fresh(block, next, bytes);
             block = next;
         }
-        last->next = run->free;
+        fresh(last, run->free, bytes);
         run->free = first;
         return true;
     }
@@ -91,8 +127,8 @@ bool run_carve(struct run *run)
 uint32_t run_used(const struct run *run)
 {
     uint32_t free = 0;
-    for (const struct block *block = run->free; block != NULL; block = block->next)
-        free++;
+    for (const struct block *block = run->free; block != NULL; block = block_next(block))
+        run_check_listed(run, block, ++free);
     return run->circulating - free;
 }
 
@@ -100,7 +136,17 @@ bool run_has_block(const struct run *run, const void *address)
 {
     size_t offset = (size_t)((const char *)address - slice_base(run));
     /* A division of 32 bits is several times as fast as one of 64. */
-    return offset < run_bytes(run) && (uint32_t)offset % class_bytes(run->class) == 0;
+    return offset < run_bytes(run) && (uint32_t)offset % class_bytes(run->class) == 0 &&
+           (FIRST_BLOCK == 0 || offset != 0);
+}
+
+void run_check_listed(const struct run *run, const struct block *block, uint32_t count)
+{
+    if (ht_unlikely(!run_has_block(run, block)))
+        ht_die_pointer("free list", block,
+                       "a free block was written to, or what is no block was freed");
+    if (ht_unlikely(count > run->circulating))
+        ht_die_pointer("free list", block, "double free: the list of free blocks is a circle");
 }
 
 /* Whether all blocks that start in the page are free by the bits. */
@@ -134,6 +180,9 @@ static uint32_t untouched_pages(const struct run *run)
 
 uint32_t run_finish(struct run *run)
 {
+#ifdef HT_HARD
+    hard_check_empty(run);
+#endif
     const unsigned pages_shift = HT_SLICE_SHIFT - HT_PAGE_SHIFT;
     uint32_t untouched = run->carve == 0 ? 0 : untouched_pages(run), touched = 0;
     for (unsigned slice = 0; slice < run->slices; slice++) {
@@ -148,18 +197,26 @@ uint32_t run_finish(struct run *run)
 static void drop_blocks(struct run *run, uint32_t pages)
 {
     const char *base = slice_base(run);
-    struct block **link = &run->free;
+    struct block *kept = NULL, *next;
     uint32_t dropped = 0;
-    for (struct block *block = run->free; block != NULL; block = block->next) {
+    for (struct block *block = run->free; block != NULL; block = next) {
+        next = block_next(block);
         uint32_t page = (uint32_t)((const char *)block - base) >> HT_PAGE_SHIFT;
         if (pages >> page & 1) {
             dropped++;
+            block_leave(block, class_bytes(run->class));
         } else {
-            *link = block;
-            link = &block->next;
+            if (kept == NULL)
+                run->free = block;
+            else
+                block_link(kept, block);
+            kept = block;
         }
     }
-    *link = NULL;
+    if (kept == NULL)
+        run->free = NULL;
+    else
+        block_link(kept, NULL);
     __atomic_store_n(&run->circulating, (uint16_t)(run->circulating - dropped), __ATOMIC_RELAXED);
 }
 
@@ -180,7 +237,9 @@ uint32_t run_purge(struct run *run)
     uint64_t free[HT_SLICE / HT_ALIGN / 64] = {0};
     const char *base = slice_base(run);
     uint32_t bytes = class_bytes(run->class), drop = 0;
-    for (const struct block *block = run->free; block != NULL; block = block->next) {
+    uint32_t count = 0;
+    for (const struct block *block = run->free; block != NULL; block = block_next(block)) {
+        run_check_listed(run, block, ++count);
         uint32_t number = (uint32_t)((const char *)block - base) / bytes;
         free[number / 64] |= (uint64_t)1 << (number % 64);
     }

@@ -16,6 +16,7 @@
 #ifndef HTMALLOC_RUN_H
 #define HTMALLOC_RUN_H
 
+#include "block.h"
 #include "config.h"
 #include "sizeclass.h"
 
@@ -35,11 +36,6 @@ enum run_state { RUN_CURRENT = 1, RUN_PARTIAL, RUN_UNCARVED, RUN_FULL };
 
 /* Frees to a current run until free() leaves its fast path for a moment, to look at the clock. */
 #define RUN_UNCOUNTED 65536u
-
-/* A free block's first word. */
-struct block {
-    struct block *next;
-};
 
 struct run {
     struct heap *owner; /* whose thread may use `free`; NULL unless the kind is SLICE_RUN */
@@ -139,5 +135,25 @@ uint32_t run_used(const struct run *run);
 
 /* Whether `address` is the start of one of the run's blocks. */
 bool run_has_block(const struct run *run, const void *address);
+
+/* Ends the program when `block`, of the run's free list or of what others have freed, is no block
+ * of the run, or the `count`-th where there are fewer: to be asked on every step of a walk, so that
+ * a smashed list and the circle that a second free leaves are found before they are followed. */
+void run_check_listed(const struct run *run, const struct block *block, uint32_t count);
+
+/* Takes the first free block, which there must be. */
+static inline struct block *run_pop(struct run *run)
+{
+    struct block *block = run->free;
+    run->free = block_next(block);
+    block_leave(block, hard_classes[run->class].bytes);
+    return block;
+}
+
+static inline void run_push(struct run *run, struct block *block)
+{
+    block_link(block, run->free);
+    run->free = block;
+}
 
 #endif

@@ -1,5 +1,6 @@
 /* What is done once when the library is loaded, and when the program exits. Allocation works before
  * and after. */
+#include "hard.h"
 #include "htmalloc.h"
 #include "options.h"
 
@@ -13,6 +14,9 @@ static __attribute__((constructor)) void setup(int count, char **words, char **e
 
 static __attribute__((destructor)) void finish(void)
 {
+#ifdef HT_HARD
+    hard_check_all();
+#endif
     if (options.stats)
         ht_stats_print();
 }

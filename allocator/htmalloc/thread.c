@@ -70,6 +70,10 @@ static struct heap *heap_alloc(void)
 
 static struct heap *heap_make(void)
 {
+#ifdef HT_HARD
+    if (heaps == NULL)
+        hard_setup();
+#endif
     if (heaps == NULL && !segment_setup())
         return NULL;
     struct heap *heap = heap_alloc();
@@ -179,7 +183,7 @@ static void recover(struct heap *heap)
         uint32_t count = 1;
         if (slot->run == NULL)
             continue;
-        for (struct block *at = slot->first; at != slot->last; at = at->next)
+        for (struct block *at = slot->first; at != slot->last; at = block_next(at))
             count++;
         slot->count = count;
     }

@@ -38,7 +38,7 @@ static uint64_t seen[HT_SLICE / HT_ALIGN / 64]; /* one bit a block; under the wo
 static bool mark_chain(const struct run *run, const struct block *block, uint32_t *ret_count)
 {
     uint32_t count = 0;
-    for (; block != NULL; block = block->next, count++) {
+    for (; block != NULL; block = block_next(block), count++) {
         if (!run_has_block(run, block))
             return false;
         size_t number = (size_t)((const char *)block - slice_base(run)) / class_bytes(run->class);
@@ -219,7 +219,7 @@ static bool check_pending(struct tally *tally, const struct heap *heap)
         uint32_t count = slot->run == NULL ? slot->count : 1;
         if (slot->run == NULL)
             continue;
-        for (const struct block *at = slot->first; at != slot->last; at = at->next) {
+        for (const struct block *at = slot->first; at != slot->last; at = block_next(at)) {
             if (!run_has_block(slot->run, at))
                 return broken(tally, 9, "an outbox holds what is no block of its run", at);
             count++;

@@ -11,21 +11,32 @@
 #include "traces/cli.h"
 
 const struct allocator_known allocators_known[] = {
-    {ALLOCATOR_LIBC, NULL, {""}, false},
-    {"htmalloc", NULL, {"libhtmalloc.so"}, false},
-    {"jemalloc", "libjemalloc2", {"libjemalloc.so.2", "libjemalloc.so.1", "libjemalloc.so"}, false},
+    {ALLOCATOR_LIBC, NULL, {""}, false, false},
+    {"htmalloc", NULL, {"libhtmalloc.so"}, false, false},
+    {"htmalloc-hard", NULL, {"libhtmalloc-hard.so"}, false, true},
+    {"jemalloc",
+     "libjemalloc2",
+     {"libjemalloc.so.2", "libjemalloc.so.1", "libjemalloc.so"},
+     false,
+     false},
     {"mimalloc",
      "libmimalloc2.0",
      {"libmimalloc.so.3", "libmimalloc.so.2", "libmimalloc.so.2.0", "libmimalloc.so"},
+     false,
      false},
     {"tcmalloc",
      "libtcmalloc-minimal4",
      {"libtcmalloc_minimal.so.4", "libtcmalloc.so.4", "libtcmalloc_minimal.so", "libtcmalloc.so"},
+     false,
      false},
-    {"tbbmalloc", "libtbbmalloc2", {"libtbbmalloc_proxy.so.2", "libtbbmalloc_proxy.so"}, false},
+    {"tbbmalloc",
+     "libtbbmalloc2",
+     {"libtbbmalloc_proxy.so.2", "libtbbmalloc_proxy.so"},
+     false,
+     false},
 #define TEXTBOOK(name)                                                                             \
     {                                                                                              \
-        name, NULL, {"lib" name ".so"}, true                                                       \
+        name, NULL, {"lib" name ".so"}, true, false                                                \
     }
     TEXTBOOK("first-fit"),
     TEXTBOOK("first-fit-fifo"),
@@ -39,7 +50,7 @@ const struct allocator_known allocators_known[] = {
     TEXTBOOK("buddy"),
     TEXTBOOK("bump"),
 #undef TEXTBOOK
-    {ALLOCATOR_NULL, NULL, {"libheaptape-null.so"}, false},
+    {ALLOCATOR_NULL, NULL, {"libheaptape-null.so"}, false, false},
 };
 const size_t allocators_known_count = sizeof allocators_known / sizeof *allocators_known;
 
@@ -305,12 +316,13 @@ static void add_described(struct allocator_list *list)
     }
 }
 
-void allocators_find(struct allocator_list *ret_list, bool textbook)
+void allocators_find(struct allocator_list *ret_list, bool all)
 {
     struct allocator found;
     *ret_list = (struct allocator_list){0};
     for (size_t i = 0; i < allocators_known_count; i++)
-        if ((textbook || !allocators_known[i].textbook) && find_known(&allocators_known[i], &found))
+        if ((all || !(allocators_known[i].textbook || allocators_known[i].named_only)) &&
+            find_known(&allocators_known[i], &found))
             *append(ret_list) = found;
     add_described(ret_list);
 }

@@ -37,10 +37,10 @@ struct allocator_list {
 
 /*
  * Every allocator found, libc first and null last, and those that files describe
- * (allocator_file.h); with the textbook policies where `textbook`, which are there to be named and
- * run nowhere unasked. Needs interrupt_begin() (process.h).
+ * (allocator_file.h); where `all`, also the textbook policies and htmalloc-hard, which are there to
+ * be named and run nowhere unasked. Needs interrupt_begin() (process.h).
  */
-void allocators_find(struct allocator_list *ret_list, bool textbook);
+void allocators_find(struct allocator_list *ret_list, bool all);
 /*
  * Appends what SPEC (the text after -a) describes, unless it is a name that is there already;
  * "textbook" describes all those policies. Ends
@@ -59,8 +59,9 @@ const struct allocator *allocators_named(const struct allocator_list *list, cons
 struct allocator_known {
     const char *name, *package;
     const char
-        *files[6]; /* sonames, best first; relative to our lib folder where package is NULL */
-    bool textbook; /* one of allocator/textbook */
+        *files[6];   /* sonames, best first; relative to our lib folder where package is NULL */
+    bool textbook;   /* one of allocator/textbook */
+    bool named_only; /* taken when it is named, and not among those that are found */
 };
 extern const struct allocator_known allocators_known[];
 extern const size_t allocators_known_count;

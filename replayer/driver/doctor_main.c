@@ -118,7 +118,7 @@ static void check_allocators(struct doctor *doctor)
     allocators_find(&list, false);
     for (size_t i = 0; i < allocators_known_count; i++) {
         const struct allocator_known *known = &allocators_known[i];
-        if (known->textbook)
+        if (known->textbook || known->named_only)
             continue;
         const struct allocator *found = allocators_named(&list, known->name);
         struct finding *finding = add(doctor, known->name, DOCTOR_OK, "not found");
