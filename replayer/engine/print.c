@@ -19,37 +19,45 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
         _exit(4);
 }
 
-#define FIELDS(X)                                                                                  \
-    X(operations)                                                                                  \
-    X(skipped)                                                                                     \
-    X(timed_ns)                                                                                    \
-    X(timed_cpu_ns)                                                                                \
-    X(wall_ns)                                                                                     \
-    X(peak_requested_bytes)                                                                        \
-    X(peak_usable_bytes)                                                                           \
-    X(peak_held_bytes)                                                                             \
-    X(peak_resident_bytes)                                                                         \
-    X(startup_resident_bytes)                                                                      \
-    X(failed_calls)                                                                                \
-    X(minor_faults)                                                                                \
-    X(major_faults)                                                                                \
-    X(waits)                                                                                       \
-    X(wait_spins)                                                                                  \
-    X(pace_idle_ns)                                                                                \
-    X(paced_ns)                                                                                    \
-    X(pace_max_lag_ns)                                                                             \
-    X(pace_late)                                                                                   \
-    X(verified_blocks)                                                                             \
-    X(verified_bytes)                                                                              \
-    X(realloc_moved)                                                                               \
-    X(realloc_in_place)                                                                            \
-    X(lanes)                                                                                       \
-    X(held_known)                                                                                  \
-    X(series_count)                                                                                \
-    X(damaged)                                                                                     \
-    X(sampling_ns)                                                                                 \
-    X(accounting_ns) X(exact_resident) X(huge_bytes_at_peak) X(huge_peak_resident_bytes)           \
-        X(system_calls_known) X(snapshots) X(snapshots_left_out) X(snapshot_ns)
+/* clang-format off */
+#define FIELDS(X) \
+    X(operations) \
+    X(skipped) \
+    X(timed_ns) \
+    X(timed_cpu_ns) \
+    X(wall_ns) \
+    X(peak_requested_bytes) \
+    X(peak_usable_bytes) \
+    X(peak_held_bytes) \
+    X(peak_resident_bytes) \
+    X(startup_resident_bytes) \
+    X(failed_calls) \
+    X(minor_faults) \
+    X(major_faults) \
+    X(waits) \
+    X(wait_spins) \
+    X(pace_idle_ns) \
+    X(paced_ns) \
+    X(pace_max_lag_ns) \
+    X(pace_late) \
+    X(verified_blocks) \
+    X(verified_bytes) \
+    X(realloc_moved) \
+    X(realloc_in_place) \
+    X(lanes) \
+    X(held_known) \
+    X(series_count) \
+    X(damaged) \
+    X(sampling_ns) \
+    X(accounting_ns) \
+    X(exact_resident) \
+    X(huge_bytes_at_peak) \
+    X(huge_peak_resident_bytes) \
+    X(system_calls_known) \
+    X(snapshots) \
+    X(snapshots_left_out) \
+    X(snapshot_ns)
+/* clang-format on */
 
 /* Verify mode's: raw, one a line. heaptape replay --verify puts them in words. */
 static void print_violations(const struct engine_result *result)
