@@ -73,12 +73,11 @@ static bool read_file(const char *path, bool must)
     FILE *file = fopen(path, "re");
     if (!file)
         return false;
-    char *folder = kept(strdup(path)), *slash = strrchr(folder, '/');
-    if (slash)
-        *slash = 0;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? kept(strndup(path, (size_t)(slash - path))) : NULL;
     for (unsigned number = 1; getline(&line, &capacity, file) >= 0; number++)
-        read_line(line, path, number, slash ? folder : NULL, must);
-    bool good = !ferror(file);
+        read_line(line, path, number, folder, must);
+    bool good = !ferror(file); /* NOLINT(clang-analyzer-unix.Malloc): entries keep the folder */
     free(line);
     fclose(file);
     return good;

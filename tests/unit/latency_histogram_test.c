@@ -43,7 +43,8 @@ static void test_percentiles_are_within_their_bound(void)
     forget();
     for (uint64_t i = 1; i <= 1000000; i++)
         latency_add(&one, i * 7);
-    for (double share = 0.01; share < 1; share += 0.01) {
+    for (int percent = 1; percent < 100; percent++) {
+        double share = percent / 100.0;
         double true_value = share * 7000000;
         CHECK_NEAR(latency_percentile(&one, share, 1), true_value, LATENCY_ERROR * true_value);
     }
@@ -81,7 +82,8 @@ static void test_percentiles_rise_with_their_share(void)
             for (uint64_t repeat = 0; repeat <= i % 7; repeat++)
                 latency_add(&one, i * step + (step > 20 && i % 3 == 0));
         double before = 0;
-        for (double share = 0; share < 1; share += 0.0005) {
+        for (int part = 0; part < 2000; part++) {
+            double share = part / 2000.0;
             double value = latency_percentile(&one, share, step);
             CHECK(before <= value);
             before = value;
