@@ -50,7 +50,7 @@ gcc=$(for tape in "$out"/tapes/gcc*.tape; do
 done | sort -rn | head -n 1 | cut -f 2)
 
 say 'replaying the three on every allocator found'
-"$heaptape" bench "$gcc" "$out/tapes/sqlite3.tape" "$out/tapes/indexer.tape" -n 5 -o "$out"
+"$heaptape" bench "$gcc" "$out/tapes/sqlite3.tape" "$out/tapes/indexer.tape" --max-time=2s -o "$out"
 say 'writing the report'
 "$heaptape" report "$out" >/dev/null
 say "done: open $out/report.html   (charts: $out/charts, figures: $out/results.json)"
