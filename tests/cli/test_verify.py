@@ -142,7 +142,8 @@ def test_threads_change_no_name(heaptape, tapes, name):
     answer, found = verify(heaptape, tapes["four"], wrong(name))
     if name in SPOILS:
         kinds = [violation["kind"] for violation in answer["violations_listed"] if violation["fails"]]
-        assert not kinds or kinds[0] in {kind, "crashed", *follows}
+        # malloc_usable_size() may read what was written over before anything else notices.
+        assert not kinds or kinds[0] in {kind, "crashed", "usable_small", *follows}
     else:
         assert set(found) <= {kind, *follows}
     if name not in NOT_IN_FOUR and name != "race":
