@@ -244,8 +244,9 @@ static void take_latency(struct engine_run *run, const struct engine_result *res
 
 /* The engine's command line for a run. */
 struct engine_command {
-    const char *arguments[13];
+    const char *arguments[14];
     char program[PATH_MAX], mode[32], touch[32], order[32], pace[32], result[32], plan[32];
+    char snapshot_at[48];
 };
 
 static void command_make(struct engine_command *command, const struct engine_tape *tape,
@@ -344,6 +345,11 @@ void engine_run(struct engine_tape *tape, const struct allocator *allocator, enu
     command_add(&command, command.result);
     if (plan > 0 || snapshots)
         command_add(&command, command.plan);
+    if (snapshots && settings->snapshot_at) {
+        snprintf(command.snapshot_at, sizeof command.snapshot_at, "--snapshot-at=%.24s",
+                 settings->snapshot_at);
+        command_add(&command, command.snapshot_at);
+    }
     if (mode == RUN_MODE_VERIFY && settings->usable_skip)
         command_add(&command, "--usable=skip");
     struct process_request request = request_of(&command, settings);

@@ -19,9 +19,10 @@ struct engine_settings {
     const char *pace;    /* "recorded" or a factor, as --pace has it; NULL: asap */
     double speed;        /* that as a number; 0: asap */
     uint64_t timeout_ns; /* 0: by the tape's length, engine_timeout_ns() */
-    uint64_t memory_bytes; /* resident at most */
-    const char *snapshots; /* memory: file for snapshots of the heap (snapshots.h); NULL: none */
-    bool usable_skip;      /* verify: write no more of a block than was asked for */
+    uint64_t memory_bytes;   /* resident at most */
+    const char *snapshots;   /* memory: file for snapshots of the heap (snapshots.h); NULL: none */
+    const char *snapshot_at; /* one of them after this event of the tape in any case; NULL: none */
+    bool usable_skip;        /* verify: write no more of a block than was asked for */
 };
 
 #define ENGINE_DEFAULT_ORDER "causal"

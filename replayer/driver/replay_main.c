@@ -2,6 +2,7 @@
  * heaptape replay: one run for time, one for memory, one for the floor; or one to verify; or one
  * for latencies and one for theirs on the null allocator.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,7 @@ static const char usage[] =
     "call "
     "and by\n"
     "                    size, and those of the null allocator, this machine's own\n"
+    "  --memory          instead, the run for memory alone\n"
     "  --usable=WORD     with --verify: write (to all that malloc_usable_size says, the default) "
     "or skip\n"
     "                    (use only what was asked for)\n"
@@ -61,6 +63,7 @@ static const char usage[] =
     "  --snapshots=FILE  snapshots of the heap into FILE: live blocks and resident pages, at up to "
     "64\n"
     "                    points and the peaks (analysis/SNAPSHOTS.md)\n"
+    "  --snapshot-at=EVENT  with --snapshots: one right after this event of the tape in any case\n"
     "  --timeout=TIME    for each run (default: 60s, 1us for each event, and the recording's time "
     "at\n"
     "                    its pace)\n"
@@ -77,8 +80,16 @@ struct replay_options {
     const char *spec;
     struct engine_settings engine;
     enum emit_format format;
-    bool verify, latency;
+    bool verify, latency, memory;
 };
+
+/* The number as the engine reads it. */
+static const char *event_number(const char *text)
+{
+    static char number[24];
+    snprintf(number, sizeof number, "%" PRIu64, cli_count("--snapshot-at", text));
+    return number;
+}
 
 static void parse(int argc, char **argv, struct replay_options *options)
 {
@@ -86,11 +97,13 @@ static void parse(int argc, char **argv, struct replay_options *options)
         {"allocator", required_argument, NULL, 'a'},
         {"verify", no_argument, NULL, OPTION_VERIFY},
         {"latency", no_argument, NULL, OPTION_LATENCY},
+        {"memory", no_argument, NULL, OPTION_MEMORY},
         {"usable", required_argument, NULL, OPTION_USABLE},
         {"touch", required_argument, NULL, OPTION_TOUCH},
         {"order", required_argument, NULL, OPTION_ORDER},
         {"pace", required_argument, NULL, OPTION_PACE},
         {"snapshots", required_argument, NULL, OPTION_SNAPSHOTS},
+        {"snapshot-at", required_argument, NULL, OPTION_SNAPSHOT_AT},
         {"timeout", required_argument, NULL, OPTION_TIMEOUT},
         {"memory-limit", required_argument, NULL, OPTION_MEMORY_LIMIT},
         {"allocators", required_argument, NULL, OPTION_ALLOCATORS},
@@ -105,8 +118,12 @@ static void parse(int argc, char **argv, struct replay_options *options)
             options->verify = true;
         else if (option == OPTION_LATENCY)
             options->latency = true;
+        else if (option == OPTION_MEMORY)
+            options->memory = true;
         else if (option == OPTION_SNAPSHOTS)
             options->engine.snapshots = optarg;
+        else if (option == OPTION_SNAPSHOT_AT)
+            options->engine.snapshot_at = event_number(optarg);
         else if (option == OPTION_ALLOCATORS)
             allocator_file_read(optarg);
         else if (option == OPTION_FORMAT)
@@ -114,8 +131,13 @@ static void parse(int argc, char **argv, struct replay_options *options)
         else
             options_engine(option, optarg, &options->engine);
     }
-    if (options->verify && options->latency)
-        cli_die_usage("--verify and --latency are runs of their own: one at a time");
+    if (options->verify + options->latency + options->memory > 1)
+        cli_die_usage("--verify, --latency and --memory are runs of their own: one at a time");
+    if (options->engine.snapshots && (options->verify || options->latency))
+        cli_die_usage(
+            "--snapshots are of the run for memory, which --verify and --latency leave out");
+    if (options->engine.snapshot_at && !options->engine.snapshots)
+        cli_die_usage("--snapshot-at goes with --snapshots");
     if (options->engine.usable_skip && !options->verify)
         cli_die_usage("--usable goes with --verify");
     if (options->engine.touch && options->verify)
@@ -293,6 +315,24 @@ static int verify(struct replay_options *options, const struct allocator *alloca
     return exit_status(&run);
 }
 
+static int memory_alone(struct replay_options *options, const struct allocator *allocator)
+{
+    static struct engine_run run;
+    struct emit emit;
+    engine_run(&options->tape, allocator, RUN_MODE_MEMORY, &options->engine, &run);
+    check_run(options, &run);
+    emit_head(&emit, options, allocator, &run);
+    emit_bytes(&emit, "operations", run.status == RUN_OK, run.result.operations);
+    emit_memory(&emit, &run);
+    emit_string(&emit, "touch", options->engine.touch ? options->engine.touch : "page");
+    emit_string(&emit, "order", options->engine.order);
+    emit_pace(&emit, options, &run);
+    emit_bool(&emit, "damaged", run.result.damaged);
+    emit_end(&emit);
+    emit_finish(&emit);
+    return exit_status(&run);
+}
+
 static void emit_latency(struct emit *emit, const struct replay_options *options,
                          const struct allocator *allocator, const struct engine_latency *latency,
                          const struct engine_latency *floor)
@@ -340,6 +380,8 @@ int main(int argc, char **argv)
     allocators_add_one(&list, options.spec);
     if (options.verify)
         return verify(&options, &list.items[0]);
+    if (options.memory)
+        return memory_alone(&options, &list.items[0]);
     allocators_add(&list, ALLOCATOR_NULL);
     const struct allocator *allocator = &list.items[0], *null = allocators_named(&list, "null");
     if (options.latency)

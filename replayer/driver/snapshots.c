@@ -237,7 +237,7 @@ static bool write_all(FILE *file, const char *bytes, size_t size, const struct p
     struct raw raw;
     bool done = fwrite(&head, sizeof head, 1, file) == 1;
     for (size_t at = 0, from = 0; done && raw_next(bytes, size, &at, &raw); from = at) {
-        unsigned kinds = raw.head->kinds & (SNAPSHOTS_END | SNAPSHOTS_NO_PAGES);
+        unsigned kinds = raw.head->kinds & (SNAPSHOTS_END | SNAPSHOTS_NO_PAGES | SNAPSHOTS_ASKED);
         kinds |= from == peaks->requested ? SNAPSHOTS_PEAK_REQUESTED : 0;
         kinds |= from == peaks->resident ? SNAPSHOTS_PEAK_RESIDENT : 0;
         kinds |=

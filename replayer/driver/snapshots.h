@@ -36,6 +36,7 @@ enum {
     SNAPSHOTS_END = 4,
     SNAPSHOTS_PEAK_RESIDENT = 8,
     SNAPSHOTS_NO_PAGES = 16,
+    SNAPSHOTS_ASKED = 32,
 };
 
 /* A nameless file in the folder of `path`, for the engine. */

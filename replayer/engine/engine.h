@@ -42,11 +42,12 @@ struct engine_settings {
     enum engine_mode mode;
     enum engine_touch touch;
     enum engine_order order;
-    uint64_t plan_bytes; /* memory for the planned operations of a window */
-    bool snapshots;      /* memory mode: of the heap (snapshot.h) */
-    bool usable_skip;    /* verify mode: leave the bytes past the requested size alone */
-    uint64_t stop_at;    /* verify mode: SIGTRAP before the call of this event of the tape;
-                            ENGINE_NO_EVENT = never */
+    uint64_t plan_bytes;  /* memory for the planned operations of a window */
+    bool snapshots;       /* memory mode: of the heap (snapshot.h) */
+    uint64_t snapshot_at; /* one after this event of the tape in any case; ENGINE_NO_EVENT = none */
+    bool usable_skip;     /* verify mode: leave the bytes past the requested size alone */
+    uint64_t stop_at;     /* verify mode: SIGTRAP before the call of this event of the tape;
+                             ENGINE_NO_EVENT = never */
 };
 
 /* The result mapping: always there once main() has looked at its options. */

@@ -71,6 +71,7 @@ static const char usage[] =
     "it\n"
     "  --snapshots-fd N      memory mode: raw snapshots of the heap into this empty file "
     "(result.h)\n"
+    "  --snapshot-at EVENT   one of them after this event of the tape in any case\n"
     "  --plan-only           with --plan-fd: plan and keep, replay nothing\n"
     "  --print, --series     show the result on stdout; with the memory series\n"
     "  --plan-memory SIZE    memory for planned operations (default 16M); a longer tape is "
@@ -176,6 +177,9 @@ static void option_take(struct options *options, int option, const char *text)
         options->snapshots_fd = descriptor("--snapshots-fd", text);
         settings->snapshots = true;
         break;
+    case 'A':
+        settings->snapshot_at = cli_count("--snapshot-at", text);
+        break;
     case 'n':
         options->plan_only = true;
         break;
@@ -208,6 +212,7 @@ static struct options options_parse(int argc, char **argv)
         {"plan-memory", required_argument, NULL, 'w'},
         {"plan-fd", required_argument, NULL, 'k'},
         {"snapshots-fd", required_argument, NULL, 'S'},
+        {"snapshot-at", required_argument, NULL, 'A'},
         {"plan-only", no_argument, NULL, 'n'},
         {"print", no_argument, NULL, 'p'},
         {"series", no_argument, NULL, 's'},
@@ -215,11 +220,12 @@ static struct options options_parse(int argc, char **argv)
         {"version", no_argument, NULL, 'V'},
         {0},
     };
-    struct options options = {
-        .settings = {.plan_bytes = PLAN_BYTES_DEFAULT, .stop_at = ENGINE_NO_EVENT},
-        .result_fd = -1,
-        .plan_fd = -1,
-        .snapshots_fd = -1};
+    struct options options = {.settings = {.plan_bytes = PLAN_BYTES_DEFAULT,
+                                           .stop_at = ENGINE_NO_EVENT,
+                                           .snapshot_at = ENGINE_NO_EVENT},
+                              .result_fd = -1,
+                              .plan_fd = -1,
+                              .snapshots_fd = -1};
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, "", table, NULL)) != -1;)
         option_take(&options, option, optarg);

@@ -38,6 +38,7 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
         window_keep_origins(&plan->window);
     if (settings->snapshots)
         plan->chance_stride = plan->next_chance = chance_stride(totals.events);
+    plan->asked = settings->snapshots ? settings->snapshot_at : ENGINE_NO_EVENT;
     plan->slots = 1;
     timetable_open(&plan->timetable, settings->speed);
     plan->plain = plan->quick && !waits;
@@ -218,7 +219,8 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
         plan->skipped++;
         return;
     }
-    bool chance = plan->chance_stride && plan->event >= plan->next_chance;
+    bool asked = plan->event >= plan->asked;
+    bool chance = asked || (plan->chance_stride && plan->event >= plan->next_chance);
     plan->window.origin =
         (struct window_origin){(uint32_t)(plan->event - plan->window.first_event), event->lane};
     if (plan->timetable.speed > 0)
@@ -232,6 +234,10 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
     if (chance) {
         window_flag(&plan->window, index, PLAN_SIDE_SNAPSHOT);
         plan->next_chance = plan->event + plan->chance_stride;
+    }
+    if (asked) {
+        window_flag(&plan->window, index, PLAN_SIDE_ASKED);
+        plan->asked = ENGINE_NO_EVENT;
     }
     if (plan->track.live_bytes > plan->peak_bytes) {
         plan->peak_bytes = plan->track.live_bytes;

@@ -26,6 +26,7 @@ struct plan {
     uint64_t event;                      /* index of the next one */
     uint64_t events_claimed;             /* by the tape; 0 = not known */
     uint64_t chance_stride, next_chance; /* events, for snapshots; 0 = none are wanted */
+    uint64_t asked;                      /* event: a snapshot there; ENGINE_NO_EVENT: no more */
     uint32_t windows;                    /* planned so far */
     bool kept;                           /* by an earlier run: its windows come from plan_file.h */
     bool ended;

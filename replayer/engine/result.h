@@ -129,6 +129,7 @@ enum engine_snapshot_kind {
     ENGINE_SNAPSHOT_PEAK = 2,      /* R is the highest so far: the last one is the peak's */
     ENGINE_SNAPSHOT_END = 4,       /* after the last operation */
     ENGINE_SNAPSHOT_NO_PAGES = 16, /* of some mapping it is not known which pages are resident */
+    ENGINE_SNAPSHOT_ASKED = 32,    /* after the event that was asked for */
 };
 
 struct engine_snapshot {

@@ -322,13 +322,15 @@ void sampler_check_idle(void)
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }
 
-void sampler_mark(const struct plan_op *op, bool peak)
+void sampler_mark(const struct plan_op *op, unsigned flags)
 {
+    bool peak = flags & PLAN_SIDE_SAMPLE, asked = flags & PLAN_SIDE_ASKED;
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
-    if (peak || snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()))) {
+    if (peak || asked || snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()))) {
         struct engine_sample sample = take(peak);
-        sampler.snapshots_ns += peak ? snapshot_peak(op, &sample) : snapshot_chance(op, &sample);
+        sampler.snapshots_ns +=
+            peak || asked ? snapshot_now(op, flags, &sample) : snapshot_chance(op, &sample);
     }
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }

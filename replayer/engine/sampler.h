@@ -54,10 +54,10 @@ void sampler_check(void);
  * is not time of the run's. */
 void sampler_check_idle(void);
 /*
- * Samples whatever the grids say, after the operation that the plan has marked: R has a peak, or
- * there is a chance for a snapshot (snapshot.h).
+ * Samples whatever the grids say, after the operation that the plan has marked (PLAN_SIDE_* in
+ * `flags`): R has a peak, or there is a chance for a snapshot, or one was asked for (snapshot.h).
  */
-void sampler_mark(const struct plan_op *op, bool peak);
+void sampler_mark(const struct plan_op *op, unsigned flags);
 /* The last sample, of the last pause, and peaks and series into engine_result. */
 void sampler_close(void);
 /* How many operations apart sampler_check() should be called for a tape of so many. */

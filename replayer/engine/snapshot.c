@@ -247,11 +247,13 @@ uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *s
     return take(ENGINE_SNAPSHOT_GRID, event_of(op), sample);
 }
 
-uint64_t snapshot_peak(const struct plan_op *op, const struct engine_sample *sample)
+uint64_t snapshot_now(const struct plan_op *op, unsigned flags, const struct engine_sample *sample)
 {
     if (snapshot.fd < 0 || snapshot.failed)
         return 0;
-    return take(ENGINE_SNAPSHOT_PEAK, event_of(op), sample);
+    unsigned kinds = (flags & PLAN_SIDE_SAMPLE ? ENGINE_SNAPSHOT_PEAK : 0) |
+                     (flags & PLAN_SIDE_ASKED ? ENGINE_SNAPSHOT_ASKED : 0);
+    return take(kinds, event_of(op), sample);
 }
 
 uint64_t snapshot_end(const struct engine_sample *sample)

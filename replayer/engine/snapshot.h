@@ -7,7 +7,8 @@
  * still: chances. At 64 of them, evenly spread over the operations, one is taken if all snapshots
  * so far and this one stay within 1/250 of the time, at every eighth of those in any case; at the
  * others where P is a 16th above what it was at any before, likewise if it can be afforded. And one
- * at every new peak of R that the plan marks (the last is the peak's), and one at the end.
+ * at every new peak of R that the plan marks (the last is the peak's), one after the event that was
+ * asked for, and one at the end.
  * SNAPSHOT_BYTES_MAX bounds the file: those that would go beyond are left out (and counted), the
  * end's last of all.
  *
@@ -37,8 +38,8 @@ bool snapshot_may_be_due(uint64_t operation, uint64_t time_ns);
 /* At a mark of the plan: takes one if it is due. `sample`: of this moment. Returns what it took,
  * ns. */
 uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *sample);
-/* R has a peak. */
-uint64_t snapshot_peak(const struct plan_op *op, const struct engine_sample *sample);
+/* R has a peak (PLAN_SIDE_SAMPLE in `flags`), or one was asked for (PLAN_SIDE_ASKED). */
+uint64_t snapshot_now(const struct plan_op *op, unsigned flags, const struct engine_sample *sample);
 /* After the last operation, with the last sample. */
 uint64_t snapshot_end(const struct engine_sample *sample);
 /* The block of this operation begins or ends. */

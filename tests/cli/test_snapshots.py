@@ -174,3 +174,19 @@ def test_damage_is_told(heaptape, tapes, tmp_path):
     result = heaptape("replay", tapes["one lane"], "--snapshots=/nowhere/x.heap")
     assert result.returncode == 4
     assert len(result.stderr.splitlines()) == 1 and "/nowhere" in result.stderr
+
+
+@pytest.mark.parametrize("tape", TAPES)
+def test_a_snapshot_where_it_is_asked_for(heaptape, tapes, tmp_path, tape):
+    """After exactly that event, by a run for memory alone; what is left out with it is told."""
+    events = events_of(tapes[tape])
+    for asked in (0, 12345, len(events) - 1):
+        found = replayed(heaptape, tapes[tape], tmp_path / "x.heap", "--memory", f"--snapshot-at={asked}")
+        there = [one for one in found if one.kinds & snapshots.ASKED]
+        assert [one.event for one in there] == [asked]
+        expected = live_after(events, asked)
+        assert {int(b): (int(l), int(r)) for b, l, r in zip(there[0].birth, there[0].lane, there[0].requested)} == expected
+    found = replayed(heaptape, tapes[tape], tmp_path / "x.heap", "--memory", "--snapshot-at=1G")
+    assert not any(one.kinds & snapshots.ASKED for one in found)
+    wrong = heaptape("replay", tapes[tape], "--snapshot-at=5")
+    assert wrong.returncode == 2 and "--snapshots" in wrong.stderr
