@@ -16,7 +16,7 @@ $(HTMALLOC_OBJECTS) $(OBJ)/allocator/htmalloc/interpose.pic.o $(OBJ)/allocator/h
 $(LIB)/libhtmalloc.so: $(HTMALLOC_OBJECTS) $(HTMALLOC_NAMES:%.c=$(OBJ)/%.pic.o)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,noseparate-code -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,noseparate-code -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
 
 $(LIB)/libhtmalloc.a: $(HTMALLOC_OBJECTS)
 	@mkdir -p $(@D)
@@ -36,7 +36,7 @@ $(OBJ)/%.hard.o: %.c
 $(LIB)/libhtmalloc-hard.so: $(HTMALLOC_HARD)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
 
 # The same sources for tests: with the checks compiled in, and under ThreadSanitizer.
 HTMALLOC_DEBUG := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htdebug.o)

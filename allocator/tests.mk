@@ -23,3 +23,17 @@ $(TESTS)/misuse: $(OBJ)/tests/misuse/misuse.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 $(OBJ)/tests/misuse/misuse.o: BASE_CFLAGS += -fno-builtin -Wno-free-nonheap-object -Wno-use-after-free -Wno-unknown-warning-option
+
+# Every entry point of the malloc family (tests/cli/test_family.py): on libc, and with each library preloaded.
+TEST_PROGRAMS += $(TESTS)/family_calls $(TESTS)/family_cxx $(TESTS)/impossible_address
+$(OBJ)/tests/stress/family_calls.o $(OBJ)/tests/stress/family_scenarios.o: BASE_CFLAGS += -fno-builtin -Wno-deprecated-declarations
+$(TESTS)/family_calls: $(OBJ)/tests/stress/family_calls.o $(OBJ)/tests/stress/family_scenarios.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) -ldl -o $@
+$(TESTS)/family_cxx: tests/stress/family_cxx.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -O1 -g -Wall -Wextra -Werror -fsized-deallocation $(CXXFLAGS) $< $(LDFLAGS) -o $@
+$(OBJ)/tests/stress/impossible_address.o: BASE_CFLAGS += -fno-builtin
+$(TESTS)/impossible_address: $(OBJ)/tests/stress/impossible_address.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) -o $@

@@ -5,6 +5,7 @@
 #include "huge.h"
 #include "large.h"
 #include "message.h"
+#include "os.h"
 #include "span.h"
 
 #include <errno.h>
@@ -19,6 +20,8 @@
 #define ht_free        plain_free
 #define ht_usable_size plain_usable_size
 #endif
+
+#define FOREIGN "not a block of this allocator, or freed before"
 
 /* --- taking --- */
 
@@ -144,7 +147,7 @@ static struct run *block_head(const char *operation, const void *address)
 static void free_huge(void *address)
 {
     if (!huge_free(address))
-        ht_die_pointer("free", address, "not a block of this allocator, or freed before");
+        ht_die_pointer("free", address, FOREIGN);
 }
 
 void ht_free_counted_out(struct run *run)
@@ -200,13 +203,14 @@ void ht_free(void *address)
 
 static size_t usable(const char *operation, const void *address)
 {
-    if (ht_likely(segment_holds(address))) {
+    bool possible = (uintptr_t)address >> HT_ADDRESS_BITS == 0; /* the map ends there */
+    if (ht_likely(possible && segment_holds(address))) {
         struct run *head = block_head(operation, address);
         return kind_of(head) == SLICE_RUN ? class_bytes(head->class) : head->large_bytes;
     }
-    size_t bytes = huge_usable(address);
+    size_t bytes = possible ? huge_usable(address) : 0;
     if (bytes == 0)
-        ht_die_pointer(operation, address, "not a block of this allocator, or freed before");
+        ht_die_pointer(operation, address, FOREIGN);
     return bytes;
 }
 
@@ -266,11 +270,12 @@ void *ht_realloc(void *address, size_t size)
 int ht_trim(size_t keep_bytes)
 {
     struct heap *heap = heap_self;
+    size_t purged = os_purged_bytes();
     if (heap->state == HEAP_OWNED)
         heap_trim(heap);
     size_t bytes = huge_flush();
     bytes += span_purge(keep_bytes >> HT_SLICE_SHIFT) << HT_SLICE_SHIFT;
-    return bytes > 0;
+    return bytes > 0 || os_purged_bytes() != purged;
 }
 
 const char *ht_version(void)

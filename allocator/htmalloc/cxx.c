@@ -42,10 +42,23 @@ extern __typeof__(_ZdlPv) own_delete __attribute__((alias("_ZdlPv"), visibility(
         else                                                                                       \
             plain;                                                                                 \
     } while (0)
+extern __typeof__(_ZnwmSt11align_val_t) own_new_aligned
+    __attribute__((alias("_ZnwmSt11align_val_t"), visibility("hidden")));
+extern __typeof__(_ZdlPvSt11align_val_t) own_delete_aligned
+    __attribute__((alias("_ZdlPvSt11align_val_t"), visibility("hidden")));
+#define ALIGNED(plain, checked)                                                                    \
+    do {                                                                                           \
+        if (_ZnwmSt11align_val_t == own_new_aligned &&                                             \
+            _ZdlPvSt11align_val_t == own_delete_aligned)                                           \
+            checked;                                                                               \
+        else                                                                                       \
+            plain;                                                                                 \
+    } while (0)
 #else
-#define NEW_FAST(size)        fast_take(size)
-#define NEW_SLOW(size)        ht_malloc_slow(size)
-#define SIZED(plain, checked) ((void)size, plain)
+#define NEW_FAST(size)          fast_take(size)
+#define NEW_SLOW(size)          ht_malloc_slow(size)
+#define SIZED(plain, checked)   ((void)size, plain)
+#define ALIGNED(plain, checked) ((void)align, plain)
 #endif
 
 static HT_NOINLINE void *new_slow(size_t size)
@@ -111,8 +124,7 @@ void _ZdaPvm(void *address, size_t size)
 
 void _ZdlPvSt11align_val_t(void *address, size_t align)
 {
-    (void)align;
-    fast_free(address);
+    ALIGNED(front_free(address), front_free_aligned("operator delete", address, align));
 }
 
 void _ZdaPvSt11align_val_t(void *address, size_t align)
@@ -123,11 +135,13 @@ void _ZdaPvSt11align_val_t(void *address, size_t align)
 void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align)
 {
     (void)size;
-    _ZdlPvSt11align_val_t(address, align);
+    ALIGNED(_ZdlPvSt11align_val_t(address, align),
+            front_free_aligned_sized("operator delete", address, align, size));
 }
 
 void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align)
 {
     (void)size;
-    _ZdaPvSt11align_val_t(address, align);
+    ALIGNED(_ZdaPvSt11align_val_t(address, align),
+            front_free_aligned_sized("operator delete[]", address, align, size));
 }

@@ -2,6 +2,7 @@
  * link it. Everything but malloc and free is another name of the ht_ function. */
 #include "config.h"
 #include "front.h"
+#include "huge.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -99,15 +100,15 @@ EXPORT struct mallinfo2 mallinfo2(void)
 {
     struct ht_stats stats;
     ht_stats(&stats);
-    size_t kept = stats.free_in_runs + stats.cached + stats.dirty;
+    size_t kept = stats.free_in_runs + stats.cached + stats.dirty + stats.huge_kept;
     return (struct mallinfo2){
         .arena = stats.live - stats.huge + kept,
         .ordblks = stats.runs,
-        .hblks = stats.huge > 0,
-        .hblkhd = stats.huge + stats.huge_kept,
+        .hblks = __atomic_load_n(&huge_counts.blocks, __ATOMIC_RELAXED),
+        .hblkhd = stats.huge,
         .uordblks = stats.live - stats.huge,
         .fordblks = kept,
-        .keepcost = stats.dirty,
+        .keepcost = stats.dirty + stats.huge_kept,
     };
 }
 
@@ -151,6 +152,8 @@ EXPORT void malloc_stats(void)
  * programs take 0 for an error. */
 EXPORT int mallopt(int parameter, int value)
 {
-    (void)value;
-    return parameter <= M_MXFAST && parameter >= M_ARENA_MAX;
+    const int fast_max = 80 * (int)sizeof(size_t) / 4;
+    if (parameter == M_MXFAST)
+        return value >= 0 && value <= fast_max;
+    return parameter <= M_TRIM_THRESHOLD && parameter >= M_ARENA_MAX;
 }

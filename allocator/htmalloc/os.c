@@ -41,29 +41,35 @@ static void *address_of(long result)
 #endif
 
 #ifdef HT_DEBUG
-static uint64_t fail_from, calls;
+static struct os_failure failure;
+static uint64_t calls;
 
-void os_fail_from(uint64_t call)
+void os_fail(struct os_failure wanted)
 {
+    failure.kinds = 0; /* no call counts meanwhile; no other thread may be inside the allocator */
     __atomic_store_n(&calls, 0, __ATOMIC_RELAXED);
-    __atomic_store_n(&fail_from, call, __ATOMIC_RELAXED);
+    failure = wanted;
 }
 
-static bool must_fail(void)
+uint64_t os_calls(void)
 {
-    uint64_t from = __atomic_load_n(&fail_from, __ATOMIC_RELAXED);
-    return from != 0 && __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) >= from;
+    return __atomic_load_n(&calls, __ATOMIC_RELAXED);
+}
+
+static bool must_fail(enum os_call kind)
+{
+    if ((failure.kinds & kind) == 0)
+        return false;
+    uint64_t number = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    return failure.first != 0 && number >= failure.first && number - failure.first < failure.count;
 }
 #else
-static bool must_fail(void)
-{
-    return false;
-}
+#define must_fail(kind) false
 #endif
 
 static void *map(void *hint, size_t bytes, int protection)
 {
-    if (must_fail())
+    if (must_fail(OS_MAP))
         return NULL;
     const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     return address_of(call(SYS_mmap, (long)hint, (long)bytes, protection, flags, -1, 0));
@@ -118,28 +124,41 @@ void *os_map_readable(size_t bytes)
 bool os_make_writable(void *address, size_t bytes)
 {
     const int protection = PROT_READ | PROT_WRITE;
-    return !must_fail() && call(SYS_mprotect, (long)address, (long)bytes, protection, 0, 0, 0) == 0;
+    return !must_fail(OS_PROTECT) &&
+           call(SYS_mprotect, (long)address, (long)bytes, protection, 0, 0, 0) == 0;
 }
 
 void os_unmap(void *address, size_t bytes)
 {
-    if (call(SYS_munmap, (long)address, (long)bytes, 0, 0, 0, 0) != 0)
+    if (must_fail(OS_UNMAP) || call(SYS_munmap, (long)address, (long)bytes, 0, 0, 0, 0) != 0)
         os_purge(address, bytes);
 }
 
+static size_t purged_bytes;
+
 bool os_purge(void *address, size_t bytes)
 {
-    return call(SYS_madvise, (long)address, (long)bytes, MADV_DONTNEED, 0, 0, 0) == 0;
+    if (must_fail(OS_PURGE) ||
+        call(SYS_madvise, (long)address, (long)bytes, MADV_DONTNEED, 0, 0, 0) != 0)
+        return false;
+    __atomic_add_fetch(&purged_bytes, bytes, __ATOMIC_RELAXED);
+    return true;
+}
+
+size_t os_purged_bytes(void)
+{
+    return __atomic_load_n(&purged_bytes, __ATOMIC_RELAXED);
 }
 
 void os_populate(void *address, size_t bytes)
 {
-    call(SYS_madvise, (long)address, (long)bytes, MADV_POPULATE_WRITE, 0, 0, 0);
+    if (!must_fail(OS_PURGE))
+        call(SYS_madvise, (long)address, (long)bytes, MADV_POPULATE_WRITE, 0, 0, 0);
 }
 
 void *os_remap(void *address, size_t old_bytes, size_t new_bytes, bool may_move)
 {
-    if (must_fail())
+    if (must_fail(OS_REMAP))
         return NULL;
     const int flags = may_move ? MREMAP_MAYMOVE : 0;
     return address_of(

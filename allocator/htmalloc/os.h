@@ -23,6 +23,9 @@ void os_unmap(void *address, size_t bytes);
  * (the pages may be locked), in which case they still hold what they held. */
 bool os_purge(void *address, size_t bytes);
 
+/* The bytes that os_purge() has given back so far, in all threads. */
+size_t os_purged_bytes(void);
+
 /* Makes the pages resident in one step, which is cheaper than one fault each. A hint. */
 void os_populate(void *address, size_t bytes);
 
@@ -38,9 +41,24 @@ void os_wake(const uint32_t *word);
 uint64_t os_now_ms(void);
 
 #ifdef HT_DEBUG
-/* Tests only: the n-th call for memory from now (1 = the next) and all after it fail; 0 = none
- * does. */
-void os_fail_from(uint64_t call);
+/* Tests only: calls of the kinds are counted from os_fail() on; from the `first`-th (1 = the next)
+ * `count` of them fail as if the system had refused. {0} = all goes on as usual. */
+enum os_call {
+    OS_MAP = 1,
+    OS_UNMAP = 2,
+    OS_REMAP = 4,
+    OS_PURGE = 8, /* and os_populate() */
+    OS_PROTECT = 16,
+};
+#define OS_TAKES (OS_MAP | OS_REMAP | OS_PROTECT)
+#define OS_ALL   (OS_TAKES | OS_UNMAP | OS_PURGE)
+
+struct os_failure {
+    unsigned kinds; /* enum os_call, joined */
+    uint64_t first, count;
+};
+void os_fail(struct os_failure wanted);
+uint64_t os_calls(void);
 #endif
 
 #endif

@@ -175,7 +175,7 @@ static void test_refused_memory(void)
 {
     static void *blocks[600];
     for (uint64_t call = 1; call <= 12; call++) {
-        os_fail_from(call);
+        os_fail((struct os_failure){OS_TAKES, call, UINT64_MAX});
         unsigned refused = 0;
         for (size_t i = 0; i < 600; i++) {
             errno = 0;
@@ -191,7 +191,7 @@ static void test_refused_memory(void)
         CHECK(ht_validate());
         for (size_t i = 0; i < 600; i++)
             ht_free(blocks[i]);
-        os_fail_from(0);
+        os_fail((struct os_failure){0});
         void *block = ht_malloc(3 << 20);
         CHECK(block != NULL);
         ht_free(block);
