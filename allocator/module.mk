@@ -83,6 +83,7 @@ bench-allocator: $(LIB)/libhtmalloc.so $(BENCH_ALLOCATOR)/measure $(BENCH_ALLOCA
 $(BENCH_ALLOCATOR)/measure: $(OBJ)/allocator/bench/measure.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -static $^ $(LDFLAGS) -o $@
+$(OBJ)/allocator/bench/pair.o: BASE_CFLAGS += -fno-plt
 $(BENCH_ALLOCATOR)/%: $(OBJ)/allocator/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

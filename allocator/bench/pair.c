@@ -1,5 +1,7 @@
 /* malloc and free of one size in a loop: `pair SIZE COUNT`. Run under callgrind with two counts,
- * the difference gives the instructions of one pair, call and loop included. */
+ * the difference gives the instructions of one pair, call and loop included: 6 of the loop and two
+ * calls without a detour through the PLT (-fno-plt), as in the measurement that found 135 for
+ * glibc. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,7 +12,7 @@ int main(int argc, char **argv)
         return 2;
     }
     size_t size = strtoul(argv[1], NULL, 0), count = strtoul(argv[2], NULL, 0);
-    for (size_t i = 0; i < count; i++) {
+    for (; count > 0; count--) {
         void *block = malloc(size);
         __asm__ volatile("" : : "r"(block) : "memory");
         free(block);
