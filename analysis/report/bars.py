@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 
 from .canvas import TEXT, Canvas, shorten
+from .hover import NOBODY, own, owned
 from .palette import INK, MUTED, PAPER, letters
 from .fields import Interval
 
@@ -23,6 +24,8 @@ class Bar:
     value: Interval | None
     words: str
     dots: tuple[float, ...] = field(default=())  # single rounds
+    owner: int = NOBODY
+    said: tuple[str, ...] = field(default=())  # on hover, below the name; `words` where there is nothing better
 
 
 def sheet(title: str, subtitle: str, footer: str, bars: list[Bar]) -> tuple[Canvas, Axes]:
@@ -40,31 +43,47 @@ def draw(axes: Axes, bars: list[Bar], least: float = 0.0) -> float:
     longest = max([b.value.median for b in bars if b.value] + [least])
     end = min(max([*ends, least]), longest * OUTLIER) * 1.03 or 1.0
     for i, bar in enumerate(bars):
-        if bar.value is None:
-            words_instead(axes, i, bar.words)
-            continue
-        axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
-        dots = [d for d in bar.dots if d <= end]
-        axes.plot(dots, [i + 0.42] * len(dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
-        if len(dots) < len(bar.dots):  # none is hidden: those beyond the axis are counted at its end
-            beyond = f"+{len(bar.dots) - len(dots)} to {max(bar.dots):.3g}"
-            axes.annotate(beyond, (end, i + 0.42), ha="right", va="center", size=TEXT - 2.4, color=MUTED)
-        draw_interval(axes, bar.value, i, end)
-        axes.annotate(
-            bar.words,
-            (min(bar.value.high, end), i),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            size=TEXT - 0.6,
-            color=INK,
-            annotation_clip=False,
-        )
+        with owned(axes, bar.owner):
+            draw_bar(axes, i, bar, end)
     axes.set_xlim(0, end)
     name_rows(axes, [(b.name, b.colour) for b in bars])
+    for label, bar in zip(axes.get_yticklabels(), bars):
+        own(label, bar.owner)
     axes.grid(False, axis="y")
     axes.spines["left"].set_color(MUTED)
     return end
+
+
+def tell(canvas: Canvas, axes: Axes, bars: list[Bar]) -> None:
+    """What each row says on hover; after the axes have their limits."""
+    canvas.hover.by = "y"
+    for i, bar in enumerate(bars):
+        x = min(bar.value.median, axes.get_xlim()[1]) if bar.value else 0.0
+        canvas.hover.spot(axes, x, i, bar.owner, bar.name, *(bar.said or (bar.words,)))
+
+
+def draw_bar(axes: Axes, i: int, bar: Bar, end: float) -> None:
+    """One row."""
+    if bar.value is None:
+        words_instead(axes, i, bar.words)
+        return
+    axes.barh(i, bar.value.median, height=0.62, color=bar.colour, lw=0, zorder=3, alpha=0.88)
+    dots = [d for d in bar.dots if d <= end]
+    axes.plot(dots, [i + 0.42] * len(dots), ls="", marker="|", ms=3.2, mew=0.7, color=MUTED, zorder=4)
+    if len(dots) < len(bar.dots):  # none is hidden: those beyond the axis are counted at its end
+        beyond = f"+{len(bar.dots) - len(dots)} to {max(bar.dots):.3g}"
+        axes.annotate(beyond, (end, i + 0.42), ha="right", va="center", size=TEXT - 2.4, color=MUTED)
+    draw_interval(axes, bar.value, i, end)
+    axes.annotate(
+        bar.words,
+        (min(bar.value.high, end), i),
+        xytext=(5, 0),
+        textcoords="offset points",
+        va="center",
+        size=TEXT - 0.6,
+        color=INK,
+        annotation_clip=False,
+    )
 
 
 def draw_interval(axes: Axes, value: Interval, row: int, end: float) -> None:

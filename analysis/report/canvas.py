@@ -20,6 +20,7 @@ from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
+from .hover import NOBODY, Hover, with_owners  # noqa: E402
 from .palette import GRID, INK, MUTED, PAPER  # noqa: E402
 
 TEXT, SMALL, TITLE = 9.0, 7.2, 11.5  # points
@@ -77,6 +78,9 @@ class Canvas:
         self.width, self.height = width, height + self.bottom + self.top
         self.figure = Figure(figsize=(self.width, self.height))
         FigureCanvasAgg(self.figure)  # gives text its measures
+        self.hover = Hover()
+        self.owner = NOBODY  # whose panel this is, where it is one's alone
+        self.drawn: str | None = None
         if title:
             self.text(0.12, self.height - 0.10, title, size=TITLE, weight="bold", va="top")
             self.text(0.12, self.height - 0.35, subtitle, size=TEXT, color=MUTED, va="top")
@@ -101,13 +105,18 @@ class Canvas:
 
     def save(self, path: pathlib.Path) -> None:
         """PATH without its ending gets .png and .svg; raises OSError where it cannot."""
-        metadata = {"Software": None} if path.suffix == ".png" else {"Date": None, "Creator": None}
-        self.figure.savefig(path, dpi=DPI, metadata=metadata)
+        if path.suffix == ".svg":
+            path.write_text(self.svg(), encoding="utf-8")
+        else:
+            self.figure.savefig(path, dpi=DPI, metadata={"Software": None})
 
     def svg(self) -> str:
-        out = io.StringIO()
-        self.figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-        return out.getvalue()
+        """Drawn once, however often it is asked for."""
+        if self.drawn is None:
+            out = io.StringIO()
+            self.figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+            self.drawn = with_owners(out.getvalue())
+        return self.drawn
 
 
 def shorten(name: str, limit: int = 20) -> str:

@@ -8,6 +8,7 @@ from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
+from .hover import Track, owned
 from .palette import letters
 from .results import Row, Tape
 from .units import as_count
@@ -35,13 +36,16 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     axes.set_yscale("symlog", linthresh=1, linscale=0.5)
     axes.set_ylim(0, max(10.0, top) * 1.6)
     axes.set_xlim(0, largest / factor)
+    canvas.hover.scale(axes, "operations", factor)
     items = []
     for row in rows:
         calls, colour = row.calls_over_time, context.colour[row.allocator]
         x, y = thin(calls.operation / factor, calls.count)
-        axes.step(x, y, where="post", color=colour, lw=1.7)
+        with owned(axes, context.owner(row.allocator)):
+            axes.step(x, y, where="post", color=colour, lw=1.7)
+        canvas.hover.tracks.append(Track(axes, context.owner(row.allocator), row.allocator, "count", column="calls"))
         words = f"{shorten(row.allocator, 16)} {as_count(int(calls.count[-1]))}"
-        items.append((float(calls.count[-1]), words, letters(colour), True))
+        items.append((float(calls.count[-1]), words, letters(colour), True, context.owner(row.allocator)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: as_count(int(v))))
     axes.set_ylabel("system calls so far")
     label_operations(axes, largest, 8)

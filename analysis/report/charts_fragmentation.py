@@ -9,6 +9,7 @@ from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
+from .hover import Track, owned
 from .palette import INK, MUTED, letters
 from .results import Row, Tape
 from .units import as_excess
@@ -45,13 +46,24 @@ def draw_lines(axes: Axes, context: Context, curves: list, factor: float, scale:
     """Curves in `scale` times the share; x in units of `factor` operations. Dashed where P stands in."""
     for row, operation, value in curves:
         dashes = "-" if row.held_known else (0, (4, 1.5))
-        axes.plot(
-            *thin(operation / factor, scale * value),
-            color=context.colour[row.allocator],
-            lw=1.7,
-            ls=dashes,
-            zorder=5 if row.allocator == "libc" else 4,
-        )
+        with owned(axes, context.owner(row.allocator)):
+            axes.plot(
+                *thin(operation / factor, scale * value),
+                color=context.colour[row.allocator],
+                lw=1.7,
+                ls=dashes,
+                zorder=5 if row.allocator == "libc" else 4,
+            )
+
+
+def tell(canvas: Canvas, axes: Axes, context: Context, rows: list[Row]) -> None:
+    """What the curves say on hover."""
+    for row in rows:
+        upper = "H" if row.held_known else "P"
+        least = LIVE_ENOUGH * float(numpy.nanmax(row.series.requested))
+        name = row.allocator if row.held_known else f"{row.allocator} (P)"
+        owner = context.owner(row.allocator)
+        canvas.hover.tracks.append(Track(axes, owner, name, "share", column=upper, over="R", least=least))
 
 
 def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float, scale: float) -> None:
@@ -67,7 +79,7 @@ def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: fl
         led = abs(float(drawn[-1]) - place) < 0.05 * top
         mark = "" if row.held_known else " (P)"
         words = f"{shorten(row.allocator, 16)}{mark} {as_excess(whole_run(row))}"
-        items.append((scale * place, words, letters(context.colour[row.allocator]), led))
+        items.append((scale * place, words, letters(context.colour[row.allocator]), led, context.owner(row.allocator)))
     labels.column(axes, x_end, items, TEXT - 0.5)
 
 
@@ -126,6 +138,8 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     _, factor = operations_unit(largest)
     canvas, axes = sheet(context, tape, curves, top)
     draw_lines(axes, context, curves, factor, scale)
+    tell(canvas, axes, context, [row for row, _, _ in curves])
+    canvas.hover.scale(axes, "operations", factor, 1 / scale)
     axes.set_xlim(0, largest / factor)
     axes.set_ylim(scale * low * 1.1, scale * top)
     label_operations(axes, largest, 8)

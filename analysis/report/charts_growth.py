@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, thin, tick_plainly
+from .hover import Track
 from .palette import INK, MUTED, SHADE, letters
 from .results import Row, Tape
 from .units import SPACE, as_bytes, byte_unit, figures
@@ -167,13 +168,22 @@ def failed_panel(axes: Axes, row: Row, colour: str) -> None:
 def one_panel(context: Context, row: Row, x_max: float, y_max: float) -> Canvas:
     """A panel as a sheet of its own, for the page's grid."""
     canvas = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.95, "", "", "")
+    canvas.owner = context.owner(row.allocator)
     axes = canvas.axes(0.52, 0.46, PANEL_WIDTH - 0.66, PANEL_HEIGHT)
-    decorate(context, axes, row, x_max, y_max, True, True)
+    decorate(context, canvas, axes, row, x_max, y_max, True, True)
     return canvas
 
 
+def tell(context: Context, canvas: Canvas, axes: Axes, row: Row, x_factor: float, y_factor: float) -> None:
+    """The four sizes on hover."""
+    canvas.hover.scale(axes, "seconds" if context.pace else "operations", x_factor, y_factor)
+    for column, words in (("P", "P resident"), ("H", "H held"), ("U", "U usable"), ("R", "R requested")):
+        if column != "H" or row.held_known:
+            canvas.hover.tracks.append(Track(axes, context.owner(row.allocator), words, "bytes", column=column))
+
+
 def decorate(
-    context: Context, axes: Axes, row: Row, x_max: float, y_max: float, left: bool, below: bool
+    context: Context, canvas: Canvas, axes: Axes, row: Row, x_max: float, y_max: float, left: bool, below: bool
 ) -> None:
     """Draws a row into its panel with the axis labels that its place asks for."""
     colour = context.colour[row.allocator]
@@ -184,6 +194,7 @@ def decorate(
     x_factor = label_operations(axes, x_max, 4, bool(context.pace))
     draw_panel(axes, row, across(context, row) / x_factor, colour, y_factor, x_max / x_factor, y_max)
     title_panel(axes, row, colour, unit, y_factor)
+    tell(context, canvas, axes, row, x_factor, y_factor)
     tick_plainly(axes.xaxis, 4)
     tick_plainly(axes.yaxis, 4)
     axes.set_ylabel(unit if left else "")
@@ -211,7 +222,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         line, at = divmod(i, columns)
         bottom = (lines - 1 - line) * cell + 0.50
         axes = canvas.axes(0.62 + at * PANEL_WIDTH, bottom, PANEL_WIDTH - 0.5, PANEL_HEIGHT)
-        decorate(context, axes, row, x_max, y_max, at == 0, i + columns >= len(tape.rows))
+        decorate(context, canvas, axes, row, x_max, y_max, at == 0, i + columns >= len(tape.rows))
     said = "; ".join(
         f"{r.allocator}: peak resident growth {as_bytes(float(numpy.nanmax(r.series.resident)))}, peak held "
         + (as_bytes(float(numpy.nanmax(r.series.held))) if r.held_known else "unknown")

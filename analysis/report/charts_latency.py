@@ -10,6 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullForma
 from . import labels
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
+from .hover import Track, owned
 from .latency import Call, Latency
 from .palette import FIXED, letters
 from .results import Tape
@@ -49,8 +50,11 @@ def share_label(x: float, _=None) -> str:
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
-def draw_panel(axes: Axes, context: Context, latencies: tuple[Latency, ...], name: str) -> None:
+def draw_panel(
+    canvas: Canvas, axes: Axes, context: Context, latencies: tuple[Latency, ...], name: str
+) -> None:
     items = []
+    canvas.hover.scale(axes, "rarity")
     for row in latencies:
         call = row.call(name)
         if call is None or call.curve is None:
@@ -58,13 +62,16 @@ def draw_panel(axes: Axes, context: Context, latencies: tuple[Latency, ...], nam
         colour = context.colour.get(row.allocator, FIXED["null"])
         is_floor = row.allocator not in context.colour
         x, y = points(call)
-        axes.plot(x, y, color=colour, lw=1.2 if is_floor else 1.7, zorder=3 if is_floor else 4)
-        axes.plot(x[-1:], y[-1:], marker="o", ms=3.6, color=colour, zorder=5, clip_on=False)
-        items.append((x[-1], y[-1], shorten(row.allocator, 13), letters(colour)))
+        owner = context.owner(row.allocator)
+        with owned(axes, owner):
+            axes.plot(x, y, color=colour, lw=1.2 if is_floor else 1.7, zorder=3 if is_floor else 4)
+            axes.plot(x[-1:], y[-1:], marker="o", ms=3.6, color=colour, zorder=5, clip_on=False)
+        items.append((x[-1], y[-1], shorten(row.allocator, 13), letters(colour), owner))
+        canvas.hover.tracks.append(Track(axes, owner, row.allocator, "ns", x, call.curve[1]))
     if items:
         end = max(x for x, *_ in items)
         axes.set_xlim(1, end)
-        labels.column(axes, end, [(y, text, ink, True) for _, y, text, ink in items], TEXT - 0.8)
+        labels.column(axes, end, [(y, text, ink, True, owner) for _, y, text, ink, owner in items], TEXT - 0.8)
 
 
 def decorate(axes: Axes, count: int, name: str, highest: float, left: bool) -> None:
@@ -149,6 +156,6 @@ def draw(context: Context, tape: Tape) -> Chart | None:
             0.68 + at * cell_width, (lines - 1 - line) * cell_height + 0.52, PANEL_WIDTH, PANEL_HEIGHT
         )
         decorate(axes, max(c.count for c in drawn if c.name == name), name, max(highest, 10.0), at == 0)
-        draw_panel(axes, context, latencies, name)
+        draw_panel(canvas, axes, context, latencies, name)
     said = ". ".join(in_words(latencies, name) for name in names)
     return Chart("latency", "Latency of single calls", READING, said + ".", canvas, True)

@@ -8,6 +8,7 @@ from . import bars
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
+from .hover import own, owned
 from .palette import MUTED
 from .results import Live, LiveEntry
 from .units import as_bytes, as_percent, as_seconds, byte_unit
@@ -76,12 +77,19 @@ def draw(context: Context) -> Chart | None:
     unit, factor = byte_unit(max(e.peak_resident for e in known))
     canvas, axes = sheet(context, live, known)
     axes.set_xlim(0, max(v for e in known for v in (e.peak_resident, e.predicted or 0.0)) / factor * 1.06)
+    canvas.hover.by = "y"
     for i, entry in enumerate(live.entries):
         if entry.peak_resident is None:
             bars.words_instead(axes, i, entry.status)
         else:
-            draw_entry(axes, entry, i, context.colour[entry.allocator], factor)
+            with owned(axes, context.owner(entry.allocator)):
+                draw_entry(axes, entry, i, context.colour[entry.allocator], factor)
+        said = entry.status if entry.peak_resident is None else words_for(entry)
+        place = (entry.peak_resident or 0.0) / factor
+        canvas.hover.spot(axes, place, i, context.owner(entry.allocator), entry.allocator, *said.split(", "))
     bars.name_rows(axes, [(e.allocator, context.colour[e.allocator]) for e in live.entries])
+    for label, entry in zip(axes.get_yticklabels(), live.entries):
+        own(label, context.owner(entry.allocator))
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel(f"peak resident of the whole program, {unit}")
     said = "; ".join(f"{e.allocator}: {words_for(e)}" for e in known)

@@ -23,22 +23,37 @@ READING_ABSOLUTE = (
 def relative_bar(context: Context, row: Row) -> bars.Bar:
     colour, value = context.colour[row.allocator], row.relative_peak_resident
     if value is None:
-        return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
+        return bars.Bar(row.allocator, colour, None, row.failure or "no figure", owner=context.owner(row.allocator))
     peak = as_bytes(row.peak_resident.median) if row.peak_resident else ""
     change = "libc = 1" if value.verdict == "baseline" else as_change(value.median)
-    return bars.Bar(row.allocator, colour, value, f"{change}, {peak}")
+    words = f"{change}, {peak}"
+    return bars.Bar(row.allocator, colour, value, words, (), context.owner(row.allocator), said(row))
+
+
+def said(row: Row) -> tuple[str, ...]:
+    """On hover."""
+    peak, ratio = row.peak_resident, row.relative_peak_resident
+    return (
+        f"{as_bytes(peak.median)} at its peak, {as_bytes(peak.low)} to {as_bytes(peak.high)}" if peak else "",
+        f"{figures(ratio.median)}× libc's, {figures(ratio.low)} to {figures(ratio.high)}" if ratio else "",
+        "no difference shown" if ratio and not ratio.shown and ratio.verdict != "baseline" else "",
+        f"of it {as_bytes(row.startup_resident)} at start" if row.startup_resident else "",
+    )
 
 
 def absolute_bar(context: Context, row: Row, factor: float) -> bars.Bar:
     colour, value = context.colour[row.allocator], row.peak_resident
     if value is None:
-        return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
+        return bars.Bar(row.allocator, colour, None, row.failure or "no figure", owner=context.owner(row.allocator))
     scaled = Interval(value.median / factor, value.low / factor, value.high / factor)
     return bars.Bar(
         row.allocator,
         colour,
         scaled,
         f"{as_bytes(value.median)} [{figures(scaled.low)}, {figures(scaled.high)}]",
+        (),
+        context.owner(row.allocator),
+        said(row),
     )
 
 
@@ -60,6 +75,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     footer = context.footer("Start-up of the allocator included, the replaying engine's own memory taken out")
     canvas, axes = bars.sheet(f"{title}: {shorten(tape.label, 40)}", "Lower is better.", footer, drawn)
     bars.draw(axes, drawn, least=1.0 if relative else 0.0)
+    bars.tell(canvas, axes, drawn)
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel("peak resident, multiple of libc's" if relative else f"peak resident, {unit}")
     if relative:

@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from . import bars
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
+from .hover import own, owned
 from .overview import Overall, overall
 from .palette import INK, MUTED
 from .units import figures
@@ -18,6 +19,18 @@ READING = (
     "equally far from 1."
 )
 ROW_HEIGHT, WIDTH = 0.40, 9.6
+
+
+def tell(canvas: Canvas, axes: Axes, row: int, owner: int, entry: Overall, which: str) -> None:
+    """What a row says on hover."""
+    ratios, mean = getattr(entry, which), getattr(entry, f"{which}_mean")
+    if mean is None:
+        canvas.hover.spot(axes, axes.get_xlim()[0], row, owner, entry.allocator, "no figures")
+        return
+    words = [f"geometric mean {figures(mean)}×", f"{figures(min(ratios))} to {figures(max(ratios))}× on {len(ratios)} tapes"]
+    if entry.failed:
+        words.append(f"failed on {entry.failed}")
+    canvas.hover.spot(axes, mean, row, owner, entry.allocator, *words)
 
 
 def draw_row(axes: Axes, row: int, entry: Overall, which: str, colour: str) -> None:
@@ -43,14 +56,17 @@ def ticks_around_one(low: float, high: float) -> list[float]:
     return sorted(ticks)
 
 
-def draw_half(axes: Axes, context: Context, rows: list[Overall], which: str, title: str) -> None:
+def draw_half(canvas: Canvas, axes: Axes, context: Context, rows: list[Overall], which: str, title: str) -> None:
     """One of the two plots: `which` is time or memory."""
     values = [v for r in rows for v in getattr(r, which)]
     low, high = min([*values, 0.9]) / 1.08, max([*values, 1.1]) * 1.08
     axes.set_xscale("log", base=2)
     axes.set_xlim(low, high)
     for i, entry in enumerate(rows):
-        draw_row(axes, i, entry, which, context.colour[entry.allocator])
+        owner = context.owner(entry.allocator)
+        with owned(axes, owner):
+            draw_row(axes, i, entry, which, context.colour[entry.allocator])
+        tell(canvas, axes, i, owner, entry, which)
     axes.plot([1, 1], [-0.55, len(rows) - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=2)
     axes.set_xticks(ticks_around_one(low, high))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
@@ -79,12 +95,15 @@ def draw(context: Context) -> Chart | None:
     )
     left = 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r in rows)
     width = (WIDTH - left - 1.95) / 2
+    canvas.hover.by = "y"
     for k, (which, title) in enumerate(
         (("time", "time per operation, floor included"), ("memory", "peak resident"))
     ):
         axes = canvas.axes(left + k * (width + 1.0), 0.52, width, ROW_HEIGHT * len(rows))
-        draw_half(axes, context, rows, which, title)
+        draw_half(canvas, axes, context, rows, which, title)
         bars.name_rows(axes, [(r.allocator if k == 0 else "", context.colour[r.allocator]) for r in rows])
+        for label, entry in zip(axes.get_yticklabels(), rows):
+            own(label, context.owner(entry.allocator))
     said = "; ".join(
         f"{r.allocator}: time {figures(r.time_mean)}×, peak resident {figures(r.memory_mean)}×"
         for r in rows

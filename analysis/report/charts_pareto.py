@@ -10,6 +10,7 @@ from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .fields import Interval
+from .hover import owned
 from .palette import GRID, INK, MUTED, letters
 from .results import Row, Tape
 from .units import as_bytes, as_ns, byte_unit
@@ -45,6 +46,24 @@ def limits(values: list[Interval], factor: float = 1.0) -> tuple[float, float]:
     return (max(0.0, low - room), high + room)
 
 
+def draw_point(axes: Axes, row: Row, factor: float, colour: str, on_front: bool) -> None:
+    x, y = row.ns, row.peak_resident
+    axes.plot([x.low, x.high], [y.median / factor] * 2, color=colour, lw=1.1, zorder=4)
+    axes.plot([x.median] * 2, [y.low / factor, y.high / factor], color=colour, lw=1.1, zorder=4)
+    filling = colour if on_front else axes.get_facecolor()
+    axes.plot([x.median], [y.median / factor], marker="o", ms=8, mew=1.6, mec=colour, zorder=5, mfc=filling)
+
+
+def in_words(row: Row, on_front: bool) -> tuple[str, ...]:
+    """On hover."""
+    time, peak = row.ns, row.peak_resident
+    return (
+        f"{as_ns(time.median)} an operation, {as_ns(time.low)} to {as_ns(time.high)}",
+        f"{as_bytes(peak.median)} peak resident, {as_bytes(peak.low)} to {as_bytes(peak.high)}",
+        "on the Pareto front" if on_front else "",
+    )
+
+
 def draw_points(
     axes: Axes, context: Context, rows: list[Row], factor: float, on_front: set[int]
 ) -> list[Bbox]:
@@ -52,19 +71,8 @@ def draw_points(
     boxes = []
     for i, row in enumerate(rows):
         colour = context.colour[row.allocator]
-        x, y = row.ns, row.peak_resident
-        axes.plot([x.low, x.high], [y.median / factor] * 2, color=colour, lw=1.1, zorder=4)
-        axes.plot([x.median] * 2, [y.low / factor, y.high / factor], color=colour, lw=1.1, zorder=4)
-        axes.plot(
-            [x.median],
-            [y.median / factor],
-            marker="o",
-            ms=8,
-            mew=1.6,
-            mec=colour,
-            zorder=5,
-            mfc=colour if i in on_front else axes.get_facecolor(),
-        )
+        with owned(axes, context.owner(row.allocator)):
+            draw_point(axes, row, factor, colour, i in on_front)
     to_pixels = axes.transData.transform
     for row in rows:
         px, py = to_pixels((row.ns.median, row.peak_resident.median / factor))
@@ -143,8 +151,10 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     mark_baseline(axes, tape.baseline, factor)
     label_axes(axes, unit)
     free = draw_front(axes, points, chosen) + draw_points(axes, context, rows, factor, set(chosen))
-    named = [(shorten(r.allocator, 18), letters(context.colour[r.allocator])) for r in rows]
+    named = [(shorten(r.allocator, 18), letters(context.colour[r.allocator]), context.owner(r.allocator)) for r in rows]
     labels.around(axes, [(*point, *name) for point, name in zip(points, named)], free, TEXT)
+    for i, row in enumerate(rows):
+        canvas.hover.spot(axes, *points[i], context.owner(row.allocator), row.allocator, *in_words(row, i in chosen))
     said = "On the front: " + ", ".join(rows[i].allocator for i in chosen) + ". "
     pairs = [f"{r.allocator}: {as_ns(r.ns.median)}, {as_bytes(r.peak_resident.median)}" for r in rows]
     return Chart("time_memory", "Time against memory", READING, said + "; ".join(pairs) + ".", canvas)

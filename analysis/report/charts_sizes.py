@@ -7,6 +7,7 @@ import numpy
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
+from .hover import NOBODY
 from .palette import letters
 from .results import Sizes, Tape
 from .units import as_bytes, as_count, as_percent, byte_unit
@@ -76,6 +77,22 @@ def mark_halves(axes, calls: float, size: float) -> None:
         )
 
 
+def tell(canvas: Canvas, axes, bins: tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]) -> None:
+    """A bar's share on hover, and what lies up to its end."""
+    edges, calls, size = bins
+    canvas.hover.by = "x"
+    upto = numpy.cumsum(calls) / calls.sum(), numpy.cumsum(size) / max(size.sum(), 1)
+    for i in numpy.nonzero(calls)[0]:
+        low, high = max(edges[i], 8.0), edges[i + 1]
+        canvas.hover.spot(
+            axes, (low * high) ** 0.5, 100 * calls[i] / calls.sum(), NOBODY,
+            f"{as_bytes(edges[i])} to {as_bytes(high - 1)}",
+            f"{as_count(calls[i])} calls, {as_percent(calls[i] / calls.sum())}",
+            f"{as_bytes(float(size[i]))}, {as_percent(size[i] / max(size.sum(), 1))}",
+            f"up to here {as_percent(upto[0][i])} of the calls, {as_percent(upto[1][i])} of the bytes",
+        )  # fmt: skip
+
+
 def draw(context: Context, tape: Tape) -> Chart | None:
     sizes = tape.sizes
     if sizes is None or sizes.allocations.sum() <= 0:
@@ -115,6 +132,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     tick_plainly(axes.yaxis, 5)
     axes.set_ylabel("share, %")
     mark_halves(axes, half_calls, half)
+    tell(canvas, axes, (edges, calls, size))
     said = (
         f"Half of the calls ask for {at_most[0]} or less; half of the bytes lie in requests up to {at_most[1]}; "
         f"the commonest bar holds {as_percent(float(share.max()) / 100)} of the calls."

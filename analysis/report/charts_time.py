@@ -23,10 +23,20 @@ def by_time(row: Row) -> tuple[bool, float, str]:
 
 def to_bar(context: Context, row: Row) -> bars.Bar:
     colour = context.colour[row.allocator]
+    owner = context.owner(row.allocator)
     if row.ns is None:
-        return bars.Bar(row.allocator, colour, None, row.failure or "no figure")
+        return bars.Bar(row.allocator, colour, None, row.failure or "no figure", owner=owner)
     words = f"{as_ns(row.ns.median)} [{figures(row.ns.low)}, {figures(row.ns.high)}]"
-    return bars.Bar(row.allocator, colour, row.ns, words, row.ns_rounds)
+    return bars.Bar(row.allocator, colour, row.ns, words, row.ns_rounds, owner, said(row))
+
+
+def said(row: Row) -> tuple[str, ...]:
+    """On hover."""
+    rounds = f"{len(row.ns_rounds)} rounds" if row.ns_rounds else ""
+    ends = f"interval {as_ns(row.ns.low)} to {as_ns(row.ns.high)}"
+    range_of = f"{rounds}, {as_ns(min(row.ns_rounds))} to {as_ns(max(row.ns_rounds))}" if rounds else ""
+    net = f"without the floor {as_ns(row.net_ns.median)}" if row.net_ns else ""
+    return tuple(w for w in (f"{as_ns(row.ns.median)} an operation", ends, range_of, net) if w)
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -42,6 +52,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         drawn,
     )
     bars.draw(axes, drawn)
+    bars.tell(canvas, axes, drawn)
     tick_plainly(axes.xaxis, 6)
     axes.set_xlabel("ns per operation")
     if tape.floor_ns is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .hover import NOBODY
 from .palette import colours
 from .results import Results
 
@@ -29,6 +30,10 @@ class Context:
     @classmethod
     def of(cls, results: Results) -> "Context":
         return cls(results, colours(results.allocator_names))
+
+    def owner(self, allocator: str) -> int:
+        """Its number on the page, by which the legend switches it; that of the floor, which always shows, is NOBODY."""
+        return list(self.colour).index(allocator) if allocator in self.colour else NOBODY
 
     @property
     def pace(self) -> str:

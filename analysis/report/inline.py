@@ -13,17 +13,33 @@ STYLE = re.compile(r'style="[^"]*"')
 IDENTIFIER = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
 PROLOGUE = re.compile(r"^.*?(?=<svg)", re.S)
 METADATA = re.compile(r"<metadata>.*?</metadata>\s*", re.S)
+UNUSED = re.compile(r' id="(?:line2d|text|matplotlib\.axis|xtick|ytick|patch|figure|axes|legend|LineCollection|PolyCollection)_\d+"')
+PATH = re.compile(r' d="[^"]*"')
+NUMBER = re.compile(r"-?\d+\.\d{3,}")
+SPACES = re.compile(r">\s+<")
 
 
-def for_page(svg: str, prefix: str, label: str) -> str:
+def rounded(match: re.Match) -> str:
+    """To hundredths of a point."""
+    return f"{float(match[0]):.2f}".rstrip("0").rstrip(".")
+
+
+def smaller(body: str) -> str:
+    """Without what nobody refers to, and with coordinates as fine as a screen can show."""
+    body = SPACES.sub("><", UNUSED.sub("", body))
+    return PATH.sub(lambda m: NUMBER.sub(rounded, m[0]).replace("\n", ""), body)
+
+
+def for_page(svg: str, prefix: str, title: str, description: str) -> str:
     """The <svg> element alone. Colours of the palette become CSS variables, so that dark paper works."""
-    body = METADATA.sub("", PROLOGUE.sub("", svg))
+    body = smaller(METADATA.sub("", PROLOGUE.sub("", svg)))
     body = IDENTIFIER.sub(lambda m: f"{m[1]}{prefix}-{m[2]}", body)
     body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
     view = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', body)
     width = float(view[1]) if view else 640.0
     opening = (
-        f'<svg role="img" aria-label="{escape(label, quote=True)}" viewBox="0 0 {view[1]} {view[2]}" '
+        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" viewBox="0 0 {view[1]} {view[2]}" '
         f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        f'<title id="{prefix}-title">{escape(title)}</title><desc id="{prefix}-desc">{escape(description)}</desc>'
     )
     return re.sub(r"^<svg[^>]*>", lambda _: opening, body, count=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from .hover import own
+
 
 def spread(wanted: list[float], gap: float, low: float, high: float) -> list[float]:
     """Positions near `wanted`, at least `gap` apart and inside low..high where there is room, order kept.
@@ -27,12 +29,12 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
     return result
 
 
-def column(axes: Axes, x: float, items: list[tuple[float, str, str, bool]], size: float) -> None:
-    """Labels right of data position `x`, each near its y: (y, text, colour, whether a thin leader goes there)."""
+def column(axes: Axes, x: float, items: list[tuple], size: float) -> None:
+    """Labels right of data position `x`, each near its y: (y, text, colour, whether a thin leader goes there, owner)."""
     to_points = 72 / axes.figure.dpi
     low, high = (v * to_points for v in axes.transAxes.transform([(0, 0), (0, 1)])[:, 1])
     at = [axes.transData.transform((x, y))[1] * to_points for y, *_ in items]
-    for (y, text, colour, led), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
+    for (y, text, colour, led, owner), wish, place in zip(items, at, spread(at, size * 1.22, low, high)):
         leader = {
             "arrowstyle": "-",
             "color": colour,
@@ -41,7 +43,7 @@ def column(axes: Axes, x: float, items: list[tuple[float, str, str, bool]], size
             "shrinkB": 0,
             "relpos": (0, 0.5),
         }
-        axes.annotate(
+        label = axes.annotate(
             text,
             (x, y),
             xytext=(7, place - wish),
@@ -54,6 +56,7 @@ def column(axes: Axes, x: float, items: list[tuple[float, str, str, bool]], size
             annotation_clip=False,
             arrowprops=leader if led else None,
         )
+        own(label, owner)
 
 
 # Directions to try around a point, the pleasant first: (dx, dy, horizontal, vertical alignment).
@@ -77,10 +80,10 @@ def overlap(one: Bbox, other: Bbox) -> float:
 
 
 def put(
-    axes: Axes, item: tuple[float, float, str, str], distance: float, way: tuple, size: float, leader=None
+    axes: Axes, item: tuple, distance: float, way: tuple, size: float, leader=None
 ):
     """Writes one label at a distance in points from its point; returns the annotation."""
-    x, y, text, colour = item
+    x, y, text, colour, _ = item
     dx, dy, ha, va = way
     offset = (dx * distance, dy * distance)
     return axes.annotate(
@@ -117,13 +120,11 @@ def best_place(axes: Axes, item: tuple, taken: list[Bbox], size: float) -> tuple
     return best
 
 
-def around(
-    axes: Axes, items: list[tuple[float, float, str, str]], keep_free: list[Bbox], size: float
-) -> None:
-    """Labels beside points (x, y, text, colour): each where it covers least of the others and of keep_free."""
+def around(axes: Axes, items: list[tuple], keep_free: list[Bbox], size: float) -> None:
+    """Labels beside points (x, y, text, colour, owner): each where it covers least of the others and of keep_free."""
     taken = list(keep_free)
     for item in items:
         distance, way, box = best_place(axes, item, taken, size)
         leader = {"arrowstyle": "-", "color": item[3], "lw": 0.6, "shrinkA": 1, "shrinkB": 3}
-        put(axes, item, distance, way, size, leader if distance > 7 else None)
+        own(put(axes, item, distance, way, size, leader if distance > 7 else None), item[4])
         taken.append(box)

@@ -98,6 +98,10 @@ class Writer:
             files.append(f"charts/{stem}.{ending}")
         return files
 
+    def copy(self) -> "Writer":
+        """One that has written nothing yet, for another process."""
+        return Writer(self.folder, self.formats)
+
     def page(self, text: str) -> None:
         """Whole or not at all: written beside, then renamed."""
         path = self.folder / "report.html"
@@ -116,49 +120,15 @@ def progress(text: str) -> None:
 
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
-    from . import (
-        charts_calls,
-        charts_fragmentation,
-        charts_growth,
-        charts_heapmap,
-        charts_latency,
-        charts_live,
-        charts_memory,
-        charts_overview,
-        charts_pareto,
-        charts_sizes,
-        charts_time,
-        page,
-    )
+    from . import gallery, page
     from .canvas import set_style
     from .context import Context
 
     set_style()
     context = Context.of(results)
-    drawn_overview = charts_overview.draw(context)
-    overview = [(drawn_overview, writer.chart(drawn_overview))] if drawn_overview else []
-    tapes = []
-    for tape in results.tapes:
-        progress(tape.name)
-        charts = [
-            m.draw(context, tape)
-            for m in (
-                charts_time,
-                charts_memory,
-                charts_pareto,
-                charts_sizes,
-                charts_growth,
-                charts_fragmentation,
-                charts_latency,
-                charts_calls,
-                charts_heapmap,
-            )
-        ]
-        tapes.append([(c, writer.chart(c, tape.name)) for c in charts if c])
-    drawn_live = charts_live.draw(context)
-    live = (drawn_live, writer.chart(drawn_live)) if drawn_live else None
+    drawn = gallery.draw(context, writer, progress)
     if "html" in writer.formats:
-        writer.page(page.render(context, overview, tapes, live))
+        writer.page(page.render(context, drawn.overview, drawn.tapes, drawn.live))
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import pathlib
-import re
 import shlex
 from dataclasses import dataclass
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
-from . import palette, units, verdict
-from .context import Chart, Context
-from .inline import for_page
+from . import page_series, palette, units, verdict
+from .context import Context
+from .figure import Figure, anchor_of
 from .latency import CALLS, Call, Latency
 from .overview import overall
 from .results import Results, Row, Tape
@@ -28,16 +26,6 @@ class Cell:
     key: float | str
     note: str = ""
     kind: str = ""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A chart as the page shows it: one drawing, or panels side by side."""
-
-    anchor: str
-    chart: Chart
-    drawings: list[Markup]
-    files: list[str]
 
 
 @dataclass(frozen=True)
@@ -251,22 +239,13 @@ def facts(tape: Tape) -> list[tuple[str, str]]:
     return pairs
 
 
-def anchor_of(text: str) -> str:
-    """A word that is safe as an id."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "x"
+def prefix_of(tape: Tape, number: int) -> str:
+    """What the anchors of a tape's section begin with."""
+    return f"t{number}-{anchor_of(tape.name)}"
 
 
-def figure(chart: Chart, prefix: str, files: list[str]) -> Figure:
-    sheets = chart.panels or (chart.canvas,)
-    drawings = []
-    for i, sheet in enumerate(sheets):
-        label = f"{chart.title}. {chart.description}" if i == 0 else f"{chart.title}, panel {i + 1}"
-        drawings.append(Markup(for_page(sheet.svg(), f"{prefix}-{chart.name}-{i}", label)))
-    return Figure(f"{prefix}-{chart.name}", chart, drawings, files)
-
-
-def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> Section:
-    prefix = f"t{number}-{anchor_of(tape.name)}"
+def section(tape: Tape, figures: list[Figure], number: int) -> Section:
+    prefix = prefix_of(tape, number)
     found = verdict.lines(tape)
     return Section(
         prefix,
@@ -279,7 +258,7 @@ def section(tape: Tape, charts: list[tuple[Chart, list[str]]], number: int) -> S
         latency_table(tape),
         table(tape, call_cells) if any(r.calls is not None for r in tape.rows) else [],
         facts(tape),
-        [figure(c, prefix, files) for c, files in charts],
+        figures,
     )
 
 
@@ -318,13 +297,22 @@ def environment() -> Environment:
     return made
 
 
-def render(context: Context, overview_charts: list, tape_charts: list[list], live_chart) -> str:
-    """The whole page. Charts come as (Chart, files) pairs."""
+def script_data(context: Context, figures: list[Figure]) -> dict:
+    """What the page's script reads: names, series, and what each drawing says on hover."""
+    return {
+        "names": list(context.colour),
+        "series": {f"t{i}": page_series.of_tape(context, t) for i, t in enumerate(context.results.tapes)},
+        "charts": {d.anchor: d.model for f in figures for d in f.drawings if d.model},
+    }
+
+
+def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]], live: Figure | None) -> str:
+    """The whole page."""
     results = context.results
     several = len(results.tapes) > 1
     totals = overall(results)
     compared = several and any(o.time_mean for o in totals)
-    sections = [section(t, charts, i) for i, (t, charts) in enumerate(zip(results.tapes, tape_charts))]
+    sections = [section(t, found, i) for i, (t, found) in enumerate(zip(results.tapes, of_tapes))]
     return (
         environment()
         .get_template("report.html.j2")
@@ -337,8 +325,9 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
             latency_columns=LATENCY_COLUMNS,
             call_columns=CALL_COLUMNS,
             colours=context.colour,
-            overview=[figure(c, "all", f) for c, f in overview_charts],
-            live=figure(live_chart[0], "live", live_chart[1]) if live_chart else None,
+            overview=overview,
+            live=live,
+            data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *([live] if live else [])]),
             headline=verdict.overall_headline(totals, results) if compared else None,
             overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
             command=shlex.join(results.command),
@@ -349,6 +338,8 @@ def render(context: Context, overview_charts: list, tape_charts: list[list], liv
             palette=[c for c in palette.every_colour() if c not in palette.CHROME],
             dark=palette.dark,
             ink={n: palette.variable(palette.letters(c)) for n, c in context.colour.items()},
+            hue={n: palette.variable(c) for n, c in context.colour.items()},
+            numbers={n: context.owner(n) for n in context.colour},
             programs=list(dict.fromkeys(t.program for t in results.tapes)),
         )
     )

@@ -232,10 +232,11 @@ def test_inline_svg_has_its_own_ids_and_no_fixed_colours():
         '<metadata>x</metadata><g id="a"><path id="b" style="fill: #0072b2; stroke: #1c1c21" clip-path="url(#c)"/>'
         '<use xlink:href="#b"/><text>#0072b2</text></g></svg>'
     )
-    made = inline.for_page(svg, "p", 'say "x" <b>')
+    made = inline.for_page(svg, "p", 'say "x" <b>', "more & more")
     assert 'id="p-a"' in made and "url(#p-c)" in made and 'xlink:href="#p-b"' in made
     assert "var(--c-0072b2)" in made and "var(--ink)" in made and "<text>#0072b2</text>" in made
-    assert "metadata" not in made and 'aria-label="say &quot;x&quot; &lt;b&gt;"' in made
+    assert "metadata" not in made and '<title id="p-title">say &quot;x&quot; &lt;b&gt;</title>' in made
+    assert '<desc id="p-desc">more &amp; more</desc>' in made and 'aria-labelledby="p-title p-desc"' in made
 
 
 def test_excess_beyond_ten_is_told_in_multiples():

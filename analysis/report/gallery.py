@@ -1,0 +1,100 @@
+"""Every chart of the results: drawn, written to files, made ready for the page. Tapes are drawn side by side, in processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+from . import (
+    charts_calls,
+    charts_fragmentation,
+    charts_growth,
+    charts_heapmap,
+    charts_latency,
+    charts_live,
+    charts_memory,
+    charts_overview,
+    charts_pareto,
+    charts_sizes,
+    charts_time,
+)
+from .context import Context
+from .figure import Figure, of_chart
+from .page import prefix_of
+
+# Of a tape, in the order of the page.
+CHARTS = (
+    charts_time,
+    charts_memory,
+    charts_pareto,
+    charts_sizes,
+    charts_growth,
+    charts_fragmentation,
+    charts_latency,
+    charts_calls,
+    charts_heapmap,
+)
+FEW = 2  # tasks that are not worth processes
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """All figures; empty lists where only files were asked for."""
+
+    overview: list[Figure]
+    tapes: list[list[Figure]]
+    live: Figure | None
+
+
+_shared: tuple = ()  # (context, writer), inherited by the processes that draw
+
+
+def part(task: tuple[int, int]) -> tuple[list[Figure], list]:
+    """The charts CHARTS[k::step] of a tape, with the files that were written: (number of the tape, k)."""
+    number, k = task
+    context, writer = _shared[0], _shared[1].copy()
+    tape = context.results.tapes[number]
+    figures = []
+    module = CHARTS[k]
+    chart = module.draw(context, tape)
+    if chart is not None:
+        files = writer.chart(chart, tape.name)
+        if "html" in writer.formats:
+            figures.append(of_chart(chart, prefix_of(tape, number), f"t{number}", files))
+    return figures, writer.written
+
+
+def single(context: Context, writer, module, prefix: str) -> Figure | None:
+    """A chart that belongs to no tape."""
+    chart = module.draw(context)
+    return of_chart(chart, prefix, "", writer.chart(chart)) if chart is not None else None
+
+
+def run(tasks: list[tuple[int, int]], progress) -> list[tuple[list[Figure], list]]:
+    """In this process where there is one core or little to do."""
+    cores = len(os.sched_getaffinity(0))
+    if cores < 2 or len(tasks) < FEW:
+        return [part(task) for task in tasks]
+    done = []
+    with ProcessPoolExecutor(min(cores, 4), mp_context=multiprocessing.get_context("fork")) as pool:
+        for found in pool.map(part, tasks):
+            done.append(found)
+            progress(f"{len(done)} of {len(tasks)} charts")
+    return done
+
+
+def draw(context: Context, writer, progress) -> Drawn:
+    """`progress` gets a line now and then. Raises OSError where a file cannot be written."""
+    global _shared
+    _shared = (context, writer)
+    tapes = context.results.tapes
+    overview = single(context, writer, charts_overview, "all")
+    tasks = [(number, k) for number in range(len(tapes)) for k in range(len(CHARTS))]
+    found: list[list[Figure]] = [[] for _ in tapes]
+    for (number, _), (figures, written) in zip(tasks, run(tasks, progress)):
+        found[number] += figures
+        writer.written += written
+    live = single(context, writer, charts_live, "live")
+    return Drawn([overview] if overview else [], found, live)
