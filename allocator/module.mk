@@ -3,7 +3,7 @@ include allocator/textbook.mk
 
 
 # htmalloc: libhtmalloc.so has the malloc names (LD_PRELOAD) and the ht_ ones, libhtmalloc.a the ht_ ones.
-HTMALLOC_NAMES := allocator/htmalloc/interpose.c allocator/htmalloc/cxx.c allocator/htmalloc/deepbind.c
+HTMALLOC_NAMES := $(addprefix allocator/htmalloc/,interpose.c cxx.c deepbind.c exit.c)
 HTMALLOC_SOURCES := $(filter-out $(HTMALLOC_NAMES),$(wildcard allocator/htmalloc/*.c))
 HTMALLOC_OBJECTS := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.pic.o)
 LIBRARIES += $(LIB)/libhtmalloc.so $(LIB)/libhtmalloc.a

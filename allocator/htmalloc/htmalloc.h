@@ -13,8 +13,9 @@
 #ifndef HTMALLOC_H
 #define HTMALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -56,38 +57,82 @@ HT_API size_t ht_usable_size(const void *address);
  * threads that have exited included. Returns 1 when any was, else 0. */
 HT_API int ht_trim(size_t keep_bytes);
 
-/*
- * Where the memory is, in bytes unless said otherwise. Taken by walking the runs; other threads may
- * go on meanwhile, and what their current runs hold free counts as live. The sizes that were asked
- * for are not kept, so that what rounding up to a block wastes cannot be told here: heaptape replay
- * tells it.
+/* Whether the heap is as it must be: walks all of it and names on stderr the first of DESIGN.md's
+ * invariants that does not hold. For tests and debuggers, while other threads are at rest. */
+HT_API bool ht_validate(void);
+
+/* --- where the memory is ---
  *
- *     X(name, meaning)
+ * Taken by walking the runs, which allocates nothing; other threads may go on meanwhile, and what
+ * their current runs hold free counts as live, and so does what they have freed of each other's and
+ * not yet handed over. The sizes that were asked for are not kept, so that what rounding up to a
+ * block wastes is part of `live`: heaptape replay tells it.
+ *
+ *     mapped = live + internal + free_in_runs + uncarved + cached + dirty + huge_kept + metadata +
+ * clean
+ *
+ * and all but `clean`, and most of `uncarved`, may be resident.
+ *
+ *     X(name, unit, meaning)         unit: bytes or count
  */
 #define HT_STATS_FIELDS(X)                                                                         \
-    X(live, "blocks in use, whole blocks counted")                                                 \
-    X(live_blocks, "how many blocks that is")                                                      \
-    X(free_in_runs, "free blocks of runs in use, and what other threads freed of them")            \
-    X(uncarved, "pages of runs not handed out since they were taken, most not resident")           \
-    X(cached, "freed large blocks kept by their last thread")                                      \
-    X(dirty, "free slices that may be resident")                                                   \
-    X(clean, "free slices that are not resident")                                                  \
-    X(huge, "of live: blocks with a mapping of their own")                                         \
-    X(huge_kept, "freed pages of huge blocks that may be resident")                                \
-    X(metadata, "descriptors, heaps and tables that may be resident")                              \
-    X(mapped, "address space mapped for all of it")                                                \
-    X(heaps, "number of thread heaps, those of ended threads included")                            \
-    X(runs, "number of runs")
+    X(live, bytes, "blocks in use, whole blocks counted")                                          \
+    X(live_blocks, count, "how many blocks that is")                                               \
+    X(internal, bytes, "ends of runs and of large blocks that are too short for a block")          \
+    X(free_in_runs, bytes, "free blocks of runs in use, and what other threads freed of them")     \
+    X(uncarved, bytes, "pages of runs not handed out since they were taken, most not resident")    \
+    X(cached, bytes, "freed large blocks kept by their last thread")                               \
+    X(dirty, bytes, "free slices that may be resident")                                            \
+    X(huge_kept, bytes, "freed pages of huge blocks that may be resident")                         \
+    X(metadata, bytes, "descriptors, heaps and tables")                                            \
+    X(clean, bytes, "free, and given back to the system or never touched")                         \
+    X(mapped, bytes, "address space mapped for all of it: the sum of the above")                   \
+    X(huge, bytes, "of live: blocks with a mapping of their own")                                  \
+    X(huge_blocks, count, "how many blocks that is")                                               \
+    X(private_heaps, bytes, "of mapped: the slices that private heaps have")                       \
+    X(runs, count, "runs of blocks")                                                               \
+    X(thread_heaps, count, "heaps of threads, those of ended threads included")
 
+/* Fields are only ever added, at the end; the version tells that a meaning has changed. */
+#define HT_STATS_VERSION 1
 struct ht_stats {
-#define HT_STATS_FIELD(name, meaning) size_t name;
+    uint32_t version; /* HT_STATS_VERSION of the library */
+    uint32_t bytes;   /* of the struct, as far as it was filled */
+#define HT_STATS_FIELD(name, unit, meaning) size_t name;
     HT_STATS_FIELDS(HT_STATS_FIELD)
 #undef HT_STATS_FIELD
 };
 
-HT_API void ht_stats(struct ht_stats *ret_stats);
+/* Fills the first `bytes` of the struct: what the caller was compiled with. */
+HT_API void ht_stats_fill(struct ht_stats *ret_stats, size_t bytes);
+static inline void ht_stats(struct ht_stats *ret_stats)
+{
+    ht_stats_fill(ret_stats, sizeof *ret_stats);
+}
 
-/* The same as text on stderr, with a table by size class; allocates nothing. */
+/* By size class, smallest first. Live and free blocks are those that have been carved. */
+struct ht_class_stats {
+    size_t block_bytes;
+    size_t runs;
+    size_t live_blocks;
+    size_t free_blocks;
+    size_t carved_blocks;   /* live and free */
+    size_t capacity_blocks; /* that the runs have room for, carved or not */
+};
+/* By heap of a thread, oldest first. */
+struct ht_thread_stats {
+    size_t number;  /* from 1 */
+    size_t running; /* 1; 0 when its thread has ended and the next to start will take it over */
+    size_t runs;
+    size_t live;         /* bytes of blocks in use in its runs, whoever allocated them */
+    size_t free_in_runs; /* bytes of free blocks in them */
+    size_t cached;       /* bytes of freed large blocks that the thread keeps */
+};
+/* Each fills up to `count` elements and returns how many there are. */
+HT_API size_t ht_class_stats(struct ht_class_stats *ret_classes, size_t count);
+HT_API size_t ht_thread_stats(struct ht_thread_stats *ret_threads, size_t count);
+
+/* All of it as text on stderr. */
 HT_API void ht_stats_print(void);
 
 /* A line on the version, for logs. */

@@ -2,10 +2,11 @@
  * link it. Everything but malloc and free is another name of the ht_ function. */
 #include "config.h"
 #include "front.h"
-#include "huge.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -96,6 +97,8 @@ EXPORT int malloc_trim(size_t keep_bytes)
 
 /* --- glibc's own: see mallinfo(3), malloc_info(3), malloc_stats(3), mallopt(3) --- */
 
+/* Blocks of runs and large ones are the "arena", huge ones the "mmapped" blocks. What has never
+ * been carved counts as neither: most of it is not resident. */
 EXPORT struct mallinfo2 mallinfo2(void)
 {
     struct ht_stats stats;
@@ -104,7 +107,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
     return (struct mallinfo2){
         .arena = stats.live - stats.huge + kept,
         .ordblks = stats.runs,
-        .hblks = __atomic_load_n(&huge_counts.blocks, __ATOMIC_RELAXED),
+        .hblks = stats.huge_blocks,
         .hblkhd = stats.huge,
         .uordblks = stats.live - stats.huge,
         .fordblks = kept,
@@ -133,13 +136,30 @@ EXPORT int malloc_info(int options, FILE *stream)
         errno = EINVAL;
         return -1;
     }
-    struct ht_stats stats;
-    ht_stats(&stats);
+    struct stats stats;
+    stats_take(&stats, NULL, 0);
+    const struct ht_stats *all = &stats.all;
     fputs("<malloc version=\"htmalloc-1\">\n", stream);
-#define ROW(name, meaning) fprintf(stream, "<%s>%zu</%s>\n", #name, stats.name, #name);
+#define ROW(name, unit, meaning)                                                                   \
+    fprintf(stream, "<%s unit=\"%s\">%zu</%s>\n", #name, #unit, all->name, #name);
     HT_STATS_FIELDS(ROW)
 #undef ROW
-    fputs("</malloc>\n", stream);
+    fputs("<sizes>\n", stream);
+    for (unsigned i = 0; i < CLASS_COUNT; i++) {
+        const struct ht_class_stats *at = &stats.classes[i];
+        if (at->runs > 0)
+            fprintf(
+                stream,
+                "<size bytes=\"%zu\" runs=\"%zu\" live=\"%zu\" free=\"%zu\" capacity=\"%zu\"/>\n",
+                at->block_bytes, at->runs, at->live_blocks, at->free_blocks, at->capacity_blocks);
+    }
+    /* Those of glibc's elements that tools look for. */
+    fprintf(stream, "</sizes>\n<total type=\"rest\" count=\"%zu\" size=\"%zu\"/>\n", all->runs,
+            all->free_in_runs + all->cached + all->dirty);
+    fprintf(stream, "<total type=\"mmap\" count=\"%zu\" size=\"%zu\"/>\n", all->huge_blocks,
+            all->huge);
+    fprintf(stream, "<system type=\"current\" size=\"%zu\"/>\n</malloc>\n",
+            all->mapped - all->clean);
     return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "os.h"
 
+#include "options.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <sys/mman.h>
@@ -93,7 +95,17 @@ static void *map_and_trim(size_t bytes, size_t align)
     return aligned;
 }
 
-void *os_map(size_t bytes, size_t align)
+/* Huge pages are a matter of the options, not of how the system happens to be set. All that is
+ * longer than a large block, which is segments and huge blocks, is asked for as the options say. */
+static void *advised(void *address, size_t bytes)
+{
+    if (address != NULL && bytes > HT_LARGE_MAX && options.huge_pages != 1)
+        call(SYS_madvise, (long)address, (long)bytes,
+             options.huge_pages == 0 ? MADV_NOHUGEPAGE : MADV_HUGEPAGE, 0, 0, 0);
+    return address;
+}
+
+static void *map_aligned(size_t bytes, size_t align)
 {
     /* The system hands out addresses downwards, so that below the last segment is the likely place
      * for the next; a hit saves two calls. */
@@ -114,6 +126,11 @@ void *os_map(size_t bytes, size_t align)
     if (address != NULL && align == HT_SEGMENT)
         __atomic_store_n(&below, address - bytes, __ATOMIC_RELAXED);
     return address;
+}
+
+void *os_map(size_t bytes, size_t align)
+{
+    return advised(map_aligned(bytes, align), bytes);
 }
 
 void *os_map_readable(size_t bytes)

@@ -6,7 +6,8 @@
 #include "config.h"
 
 /* Maps `bytes` (a multiple of the page) of zeroed, writable memory at a multiple of `align` (a
- * power of two, at least a page). NULL when the system refuses. */
+ * power of two, at least a page). NULL when the system refuses. Whether it may become huge pages is
+ * what the option huge_pages says: by itself the system is not left to choose. */
 void *os_map(size_t bytes, size_t align);
 
 /* Maps `bytes` that may be read (as zeros) but not yet written. NULL when the system refuses. */

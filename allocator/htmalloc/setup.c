@@ -1,8 +1,8 @@
 /* What is done once when the library is loaded, and when the program exits. Allocation works before
  * and after. */
 #include "hard.h"
-#include "htmalloc.h"
 #include "options.h"
+#include "stats_exit.h"
 
 /* glibc passes constructors what it passes main(). */
 static __attribute__((constructor)) void setup(int count, char **words, char **environment)
@@ -10,6 +10,7 @@ static __attribute__((constructor)) void setup(int count, char **words, char **e
     (void)count;
     (void)words;
     options_read(environment);
+    stats_exit_setup();
 }
 
 static __attribute__((destructor)) void finish(void)
@@ -17,6 +18,5 @@ static __attribute__((destructor)) void finish(void)
 #ifdef HT_HARD
     hard_check_all();
 #endif
-    if (options.stats)
-        ht_stats_print();
+    stats_at_exit();
 }

@@ -1,13 +1,20 @@
 #include "stats.h"
 
-#include "heap.h"
 #include "extent.h"
+#include "heap.h"
 #include "huge.h"
-#include "message.h"
 #include "segment.h"
 #include "span.h"
 
 #include <string.h>
+
+/* What programs have been compiled with: fields stay where they are. */
+static_assert(offsetof(struct ht_stats, live) == 8, "the two numbers come first");
+static_assert(offsetof(struct ht_stats, clean) == 8 + 9 * 8, "the nine parts of `mapped`");
+static_assert(offsetof(struct ht_stats, mapped) == 8 + 10 * 8, "stands behind them");
+static_assert(sizeof(struct ht_stats) == 8 + 16 * 8, "new fields go to the end");
+static_assert(sizeof(struct ht_class_stats) == 6 * 8, "has no room to grow: a new call instead");
+static_assert(sizeof(struct ht_thread_stats) == 6 * 8, "has no room to grow: a new call instead");
 
 static uint32_t free_blocks(const struct run *run)
 {
@@ -24,125 +31,164 @@ static uint32_t free_blocks(const struct run *run)
     }
 }
 
-static void add_run(struct ht_stats *stats, struct class_stats *classes, const struct run *run)
+static struct ht_thread_stats *thread_of(struct stats *stats, const struct run *run)
 {
-    struct class_stats *class = &classes[run->class];
-    uint32_t bytes = class_bytes(run->class), free = free_blocks(run);
-    uint32_t circulating = run->circulating;
-    if (free > circulating)
-        free = circulating;
-    size_t uncarved = run_bytes(run) - (size_t)circulating * bytes;
+    const struct heap *owner = __atomic_load_n(&run->owner, __ATOMIC_RELAXED);
+    if (owner == NULL || owner->number > stats->room)
+        return NULL;
+    return &stats->threads[owner->number - 1];
+}
+
+static void add_run(struct stats *stats, const struct run *run)
+{
+    struct ht_class_stats *class = &stats->classes[run->class];
+    size_t bytes = class_bytes(run->class), capacity = run_capacity(run);
+    size_t carved = run->circulating, free = free_blocks(run);
+    if (carved > capacity)
+        carved = capacity; /* read while another thread was at it */
+    if (free > carved)
+        free = carved;
     class->runs++;
-    class->live_blocks += circulating - free;
+    class->live_blocks += carved - free;
     class->free_blocks += free;
-    class->uncarved += uncarved;
-    stats->runs++;
-    stats->live += (size_t)(circulating - free) * bytes;
-    stats->live_blocks += circulating - free;
-    stats->free_in_runs += (size_t)free * bytes;
-    stats->uncarved += uncarved;
-}
-
-static void add_segment(struct ht_stats *stats, struct class_stats *classes,
-                        const struct segment *segment)
-{
-    for (unsigned at = 1; at < HT_SEGMENT_SLICES;) {
-        const struct run *span = (const struct run *)segment + at;
-        size_t bytes = run_bytes(span);
-        switch (kind_of(span)) {
-        case SLICE_RUN:
-            add_run(stats, classes, span);
-            break;
-        case SLICE_LARGE:
-            stats->live += bytes;
-            stats->live_blocks++;
-            break;
-        case SLICE_CACHED:
-            stats->cached += bytes;
-            break;
-        default:
-            break;
-        }
-        if (span->slices == 0)
-            break;
-        at += span->slices;
+    class->carved_blocks += carved;
+    class->capacity_blocks += capacity;
+    stats->all.runs++;
+    stats->all.live += (carved - free) * bytes;
+    stats->all.live_blocks += carved - free;
+    stats->all.free_in_runs += free * bytes;
+    stats->all.uncarved += (capacity - carved) * bytes;
+    stats->all.internal += run_bytes(run) - capacity * bytes;
+    struct ht_thread_stats *thread = thread_of(stats, run);
+    if (thread != NULL) {
+        thread->runs++;
+        thread->live += (carved - free) * bytes;
+        thread->free_in_runs += free * bytes;
     }
-    stats->metadata += HT_SLICE;
 }
 
-void stats_take(struct ht_stats *ret_stats, struct class_stats *ret_classes)
+static void add_large(struct stats *stats, const struct run *head)
 {
-    struct class_stats classes[CLASS_COUNT];
-    struct ht_stats stats;
-    memset(&stats, 0, sizeof stats);
-    memset(classes, 0, sizeof classes);
-    for (const struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
-        stats.heaps++;
+    size_t whole = run_bytes(head), live = head->large_bytes < whole ? head->large_bytes : whole;
+    stats->all.live += live;
+    stats->all.live_blocks++;
+    stats->all.internal += whole - live;
+}
+
+/* Returns the slices that it was: 1 of those that somebody is taking or giving at this moment, for
+ * what their first one says is not true yet. */
+static unsigned add_span(struct stats *stats, const struct run *span)
+{
+    switch (kind_of(span)) {
+    case SLICE_RUN:
+        add_run(stats, span);
+        break;
+    case SLICE_LARGE:
+        add_large(stats, span);
+        break;
+    case SLICE_CACHED:
+        stats->all.cached += run_bytes(span);
+        break;
+    case SLICE_FREE: /* counted by the spans themselves */
+        break;
+    default:
+        stats->all.internal += HT_SLICE;
+        return 1;
+    }
+    return span->slices == 0 ? 1 : span->slices;
+}
+
+static void add_segments(struct stats *stats)
+{
     lock_take(&span_lock);
-    for (const struct segment *at = segment_first(); at != NULL; at = at->next)
-        add_segment(&stats, classes, at);
-    stats.dirty = span_counts.slices_dirty << HT_SLICE_SHIFT;
-    stats.clean = (span_counts.slices_free - span_counts.slices_dirty) << HT_SLICE_SHIFT;
-    stats.mapped = span_counts.segments << HT_SEGMENT_SHIFT;
+    for (const struct segment *at = segment_first(); at != NULL; at = at->next) {
+        for (unsigned slice = 1; slice < HT_SEGMENT_SLICES;)
+            slice += add_span(stats, (const struct run *)at + slice);
+    }
+    size_t clean = span_counts.slices_free - span_counts.slices_dirty;
+    stats->all.dirty = span_counts.slices_dirty << HT_SLICE_SHIFT;
+    stats->all.clean = clean << HT_SLICE_SHIFT;
+    stats->all.metadata += span_counts.segments << HT_SLICE_SHIFT;
+    stats->all.mapped += span_counts.segments << HT_SEGMENT_SHIFT;
     lock_give(&span_lock);
+}
+
+static void add_huge(struct ht_stats *all)
+{
     lock_take(&huge_lock);
-    stats.live += huge_counts.bytes;
-    stats.live_blocks += huge_counts.blocks;
-    stats.huge = huge_counts.bytes;
-    stats.huge_kept = extent_counts.dirty;
-    stats.metadata += huge_counts.table_bytes + stats.heaps * HT_PAGE;
-    stats.mapped += huge_counts.bytes + extent_counts.bytes;
+    all->live += huge_counts.bytes;
+    all->live_blocks += huge_counts.blocks;
+    all->huge = huge_counts.bytes;
+    all->huge_blocks = huge_counts.blocks;
+    all->huge_kept = extent_counts.dirty;
+    all->clean += extent_counts.bytes - extent_counts.dirty;
+    all->metadata += huge_counts.table_bytes;
+    all->mapped += huge_counts.bytes + extent_counts.bytes + huge_counts.table_bytes;
     lock_give(&huge_lock);
-    *ret_stats = stats;
-    if (ret_classes != NULL)
-        memcpy(ret_classes, classes, sizeof classes);
 }
 
-void ht_stats(struct ht_stats *ret_stats)
+size_t stats_count_threads(void)
 {
-    stats_take(ret_stats, NULL);
+    const struct heap *newest = heap_first();
+    return newest == NULL ? 0 : newest->number;
 }
 
-static void print_field(const char *name, size_t value, const char *meaning)
+static void add_heaps(struct stats *stats)
 {
-    struct ht_line line = {.length = 0};
-    line_text(&line, "htmalloc: ");
-    line_text(&line, name);
-    line_text(&line, " ");
-    line_number(&line, value);
-    line_text(&line, "  (");
-    line_text(&line, meaning);
-    line_text(&line, ")");
-    line_write(&line);
-}
-
-static void print_class(unsigned class, const struct class_stats *stats)
-{
-    struct ht_line line = {.length = 0};
-    const size_t values[] = {class_bytes(class), stats->runs, stats->live_blocks,
-                             stats->free_blocks, stats->uncarved};
-    line_text(&line, "htmalloc: class");
-    for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
-        line_text(&line, " ");
-        line_number(&line, values[i]);
+    for (const struct heap *heap = heap_first(); heap != NULL; heap = heap->next) {
+        stats->all.thread_heaps++;
+        size_t cached = __atomic_load_n(&heap->large_bytes, __ATOMIC_RELAXED);
+        uint32_t state = __atomic_load_n(&heap->state, __ATOMIC_RELAXED);
+        if (heap->number <= stats->room)
+            stats->threads[heap->number - 1] = (struct ht_thread_stats){
+                .number = heap->number, .running = state == HEAP_OWNED, .cached = cached};
     }
-    line_write(&line);
+    stats->all.metadata += stats->all.thread_heaps * HT_PAGE;
+    stats->all.mapped += stats->all.thread_heaps * HT_PAGE;
 }
 
-void ht_stats_print(void)
+void stats_take(struct stats *stats, struct ht_thread_stats *threads, size_t room)
 {
-    struct ht_stats stats;
-    struct class_stats classes[CLASS_COUNT];
-    stats_take(&stats, classes);
-#define PRINT(name, meaning) print_field(#name, stats.name, meaning);
-    HT_STATS_FIELDS(PRINT)
-#undef PRINT
-    struct ht_line line = {.length = 0};
-    line_text(&line, "htmalloc: class columns: block bytes, runs, live blocks, free blocks, "
-                     "uncarved bytes");
-    line_write(&line);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        if (classes[class].runs > 0)
-            print_class(class, &classes[class]);
-    }
+    memset(stats, 0, sizeof *stats);
+    stats->all.version = HT_STATS_VERSION;
+    stats->all.bytes = sizeof stats->all;
+    stats->threads = threads;
+    stats->room = room;
+    for (unsigned class = 0; class < CLASS_COUNT; class ++)
+        stats->classes[class].block_bytes = class_bytes(class);
+    if (room > 0)
+        memset(threads, 0, room * sizeof *threads);
+    add_heaps(stats);
+    add_segments(stats);
+    add_huge(&stats->all);
+}
+
+void ht_stats_fill(struct ht_stats *ret_stats, size_t bytes)
+{
+    struct stats stats;
+    stats_take(&stats, NULL, 0);
+    if (bytes < stats.all.bytes)
+        stats.all.bytes = (uint32_t)bytes;
+    else
+        memset((char *)ret_stats + stats.all.bytes, 0, bytes - stats.all.bytes);
+    memcpy(ret_stats, &stats.all, stats.all.bytes);
+}
+
+size_t ht_class_stats(struct ht_class_stats *ret_classes, size_t count)
+{
+    struct stats stats;
+    stats_take(&stats, NULL, 0);
+    if (count > CLASS_COUNT)
+        count = CLASS_COUNT;
+    if (count > 0)
+        memcpy(ret_classes, stats.classes, count * sizeof *ret_classes);
+    return CLASS_COUNT;
+}
+
+size_t ht_thread_stats(struct ht_thread_stats *ret_threads, size_t count)
+{
+    struct stats stats;
+    size_t threads = stats_count_threads();
+    stats_take(&stats, ret_threads, count < threads ? count : threads);
+    return threads;
 }
