@@ -1,9 +1,9 @@
 /* Free blocks: how one leads to the next, and what tells that it is free.
  *
  * In the ordinary build a free block's first word is the address of the next. In the hardened build
- * (HT_HARD; see hard.h) it is that address in code, and the second word is a mark made from both
- * words and the block's own address, which no block in use has: a write to a free block, or a block
- * freed twice, breaks or shows the mark. Every walk along a list checks it. */
+ * (HT_HARD; see hard.h) it is that address in code, the words behind it are poison, and the last is
+ * the seal of a free block. Whoever follows the code checks it; whoever takes the block checks the
+ * poison. */
 #ifndef HTMALLOC_BLOCK_H
 #define HTMALLOC_BLOCK_H
 
@@ -31,51 +31,52 @@ static inline void block_link(struct block *block, struct block *next)
 
 #else
 
+#include "seal.h"
+
 struct block {
     uintptr_t code;
-    uintptr_t mark;
 };
 
-/* Secrets of the process, and what blocks of each class are divided by: set before the first block
- * is made. */
+/* What blocks of each class are divided by, set with hard_key before the first block is made. */
 struct hard_class {
     uint32_t bytes;
     uint32_t inverse; /* 2^32 / bytes, rounded up: offset * inverse >> 32 is the block's number */
 };
-extern uintptr_t hard_key HT_HIDDEN;
 extern struct hard_class hard_classes[] HT_HIDDEN;
 void hard_setup(void);
 
 /* Ends the program because a free block was written to. */
 HT_COLD _Noreturn void hard_die_written(const void *block);
 
-/* Free blocks hold this from their third word to their tail, up to so many words. */
-#define HARD_POISON       0xdbdbdbdbdbdbdbdbu
-#define HARD_POISON_WORDS 32u
+/* The code is a product, so that whatever changes in it changes high bits of what it stands for:
+ * those tell, since a list never leaves its segment. */
+#define LINK_FACTOR  0x9e3779b97f4a7c15u
+#define LINK_INVERSE 0xf1de83e19937733du
+static_assert((uint64_t)(LINK_FACTOR * LINK_INVERSE) == 1, "codes must come back");
+#define LINK_STRANGE (~(uintptr_t)(HT_SEGMENT - HT_ALIGN))
 
-static inline uintptr_t block_mark(const struct block *block, uintptr_t code)
+static inline uintptr_t block_decode(const struct block *block)
 {
-    return (code << 21 | code >> 43) + ((uintptr_t)block ^ hard_key);
+    return block->code * LINK_INVERSE ^ hard_key;
 }
 
-static inline bool block_is_marked(const struct block *block)
+/* Whether the block's code, which stands for `next`, is one. */
+static inline bool block_leads(const struct block *block, uintptr_t next)
 {
-    return block->mark == block_mark(block, block->code);
+    return ht_likely(((next ^ (uintptr_t)block) & LINK_STRANGE) == 0) || next == 0;
 }
 
 static inline struct block *block_next(const struct block *block)
 {
-    uintptr_t code = block->code;
-    if (ht_unlikely(block->mark != block_mark(block, code)))
+    uintptr_t next = block_decode(block);
+    if (ht_unlikely(!block_leads(block, next)))
         hard_die_written(block);
-    return (struct block *)(code ^ hard_key);
+    return (struct block *)next;
 }
 
 static inline void block_link(struct block *block, struct block *next)
 {
-    uintptr_t code = (uintptr_t)next ^ hard_key;
-    block->code = code;
-    block->mark = block_mark(block, code);
+    block->code = ((uintptr_t)next ^ hard_key) * LINK_FACTOR;
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* before a list leads here: fork may copy it then */
 }
 
@@ -84,34 +85,10 @@ static inline void block_end(struct block *block)
     block_link(block, NULL);
 }
 
-/* The words that poison covers: not the two of the list, nor the block's last. */
-static inline uint32_t block_poison_end(uint32_t bytes)
-{
-    uint32_t words = bytes / 8 - 1;
-    return words < HARD_POISON_WORDS ? words : HARD_POISON_WORDS;
-}
-
-static inline void block_poison(void *block, uint32_t bytes)
-{
-    uint64_t *words = block;
-    for (uint32_t at = 2, end = block_poison_end(bytes); at < end; at++)
-        words[at] = HARD_POISON;
-}
-
-static inline bool block_is_poisoned(const void *block, uint32_t bytes)
-{
-    const uint64_t *words = block;
-    uint64_t wrong = 0;
-    for (uint32_t at = 2, end = block_poison_end(bytes); at < end; at++)
-        wrong |= words[at] ^ HARD_POISON;
-    return wrong == 0;
-}
-
 static inline void block_leave(struct block *block, uint32_t bytes)
 {
-    if (ht_unlikely(!block_is_poisoned(block, bytes)))
+    if (ht_unlikely(!poison_holds(block, bytes)))
         hard_die_written(block);
-    block->code = block->mark = 0;
 }
 
 #endif

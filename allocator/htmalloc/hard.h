@@ -1,17 +1,14 @@
 /* The hardened build (libhtmalloc-hard.so, made of the same sources with HT_HARD): a layer between
  * the public functions and the allocator that finds misuse at the next free, realloc, malloc of the
- * block, or at exit. Each block is asked for 16 bytes longer than the program wants it and sealed:
+ * block, or at exit. Each block is asked for 8 bytes longer than the program wants it and sealed
+ * (seal.h), so that its exact size is known, and that it is one in use. Block 0 of a run is never
+ * handed out, so that each has a seal before it. Free blocks are linked in code (block.h) and
+ * poisoned.
  *
- *     | what the program asked for, exactly | canary bytes | tail word |
- *                                           ^ size         ^ 8 bytes before the block's end
+ * malloc_usable_size() tells the size asked for: what lies behind it is not the program's.
  *
- * The tail word holds how many bytes lie behind the program's and the alignment asked for, with a
- * check over both in a code of the block's own address; so the exact size is known, and that the
- * block is one. Its highest byte is a canary too: it is what lies before the next block, so that
- * freeing a block looks at what was written just before it. Block 0 of a run is never handed out,
- * so that each has such a byte before it. Free blocks are marked (block.h) and poisoned.
- *
- * malloc_usable_size() tells the size asked for: what lies behind it is not the program's. */
+ * hard.c has what every call goes through: one look at the run, one compare of the seal. Whatever
+ * that does not explain, misuse or not, hard_check.c looks into. */
 #ifndef HTMALLOC_HARD_H
 #define HTMALLOC_HARD_H
 
@@ -19,14 +16,21 @@
 
 #include "run.h"
 
-/* What each block is longer by. */
-#define HARD_TAIL 16u
-
-/* A fresh block of a run, to be linked next: poisoned and with a tail. */
+/* A fresh block of a run, to be linked next: poisoned and sealed. */
 void hard_prepare(void *block, uint32_t bytes);
 
-/* The tail alone of a block that is not in circulation, but lies before one that will be. */
-void hard_prepare_tail(void *block, uint32_t bytes);
+/* The seal alone of a block that is not in circulation, but lies before one that will be. */
+void hard_prepare_seal(void *block, uint32_t bytes);
+
+/* A block in use as a check found it. */
+struct sealed {
+    size_t capacity; /* with fill and seal */
+    size_t size;     /* that the program asked for */
+    unsigned align_log2;
+};
+
+/* Ends the program unless a block in use starts at `address`, and it is whole. */
+struct sealed hard_check(const char *operation, const void *address);
 
 /* Before an empty run is given back: all its blocks must be as free blocks are. */
 void hard_check_empty(const struct run *run);

@@ -6,7 +6,7 @@
 #include "os.h"
 #include "remote.h"
 
-/* The hardened build needs a tail before each block: see hard.h. */
+/* The hardened build needs a seal before each block: see hard.h. */
 #ifdef HT_HARD
 #define FIRST_BLOCK 1u
 #else
@@ -82,14 +82,14 @@ static inline void fresh(struct block *block, struct block *next, uint32_t bytes
     block_link(block, next);
 }
 
-/* Before block `at` is carved: in the hardened build the one before it must have its tail, in
+/* Before block `at` is carved: in the hardened build the one before it must have its seal, in
  * circulation or not. */
 static void fresh_before(struct run *run, uint32_t at, uint32_t bytes)
 {
 #ifdef HT_HARD
     uint32_t before = (at - 1) * bytes;
     if (at == FIRST_BLOCK || run->carve >> (before >> HT_PAGE_SHIFT) & 1)
-        hard_prepare_tail(slice_base(run) + before, bytes);
+        hard_prepare_seal(slice_base(run) + before, bytes);
 #else
     (void)run, (void)at, (void)bytes;
 #endif

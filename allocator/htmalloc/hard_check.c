@@ -1,0 +1,158 @@
+/* Of the hardened build alone (see hard.h): looks at blocks closely and says what is wrong. */
+#include "hard.h"
+
+#ifdef HT_HARD
+
+#include "huge.h"
+#include "message.h"
+#include "segment.h"
+
+#define FOREIGN  "not a block of this allocator, or freed before"
+#define NO_START "freed before, or not the start of a block"
+#define TWICE    "double free: the block has been freed before"
+#define WRITTEN  "the free block was written to after it was freed"
+
+void hard_die_written(const void *block)
+{
+    ht_die_pointer("malloc", block, WRITTEN);
+}
+
+/* --- one block --- */
+
+static bool is_uncarved(const struct run *run, uint32_t offset)
+{
+    return run->carve >> (offset >> HT_PAGE_SHIFT) & 1;
+}
+
+static bool ends_free(const char *block, uint32_t bytes)
+{
+    return seal_free(seal_load(block + bytes));
+}
+
+static void check_before(const char *operation, const struct run *run, const char *block)
+{
+    uint32_t offset = (uint32_t)(block - slice_base(run)) - hard_classes[run->class].bytes;
+    uint64_t before = seal_load(block), zeros;
+    memcpy(&zeros, block - 8, sizeof zeros);
+    if (ht_likely(seal_in_use(before) || seal_free(before)))
+        return;
+    /* The page before has been given back to the system, or was so once. */
+    if (zeros == 0 && (offset == 0 || is_uncarved(run, offset)))
+        return;
+    ht_die_pointer(operation, block, "written before the block's start");
+}
+
+static void check_run_block(const char *operation, const struct run *run, const char *block)
+{
+    const struct hard_class *class = &hard_classes[run->class];
+    uint32_t offset = (uint32_t)(block - slice_base(run));
+    uint32_t number = (uint32_t)((uint64_t)offset * class->inverse >> 32);
+    if (ht_unlikely(number == 0 || number * class->bytes != offset))
+        ht_die_pointer(operation, block, "not the start of a block");
+    if (ht_unlikely(is_uncarved(run, offset)))
+        ht_die_pointer(operation, block, NO_START);
+    if (ht_unlikely(ends_free(block, class->bytes)))
+        ht_die_pointer(operation, block, TWICE);
+    check_before(operation, run, block);
+}
+
+/* The bytes of the block that starts at `address`, of whatever kind. */
+static size_t check_start(const char *operation, const void *address)
+{
+    if (ht_unlikely((uintptr_t)address >> HT_ADDRESS_BITS != 0))
+        ht_die_pointer(operation, address, FOREIGN);
+    if (ht_unlikely(!segment_holds(address))) {
+        size_t bytes = huge_usable(address);
+        if (bytes == 0)
+            ht_die_pointer(operation, address, FOREIGN);
+        return bytes;
+    }
+    const struct run *head = slice_of(address);
+    if (kind_of(head) == SLICE_INSIDE && head->back < slice_number(head))
+        head -= head->back;
+    if (ht_likely(kind_of(head) == SLICE_RUN && slice_number(head) > 0)) {
+        check_run_block(operation, head, address);
+        return hard_classes[head->class].bytes;
+    }
+    if (slice_number(head) == 0 || slice_base(head) != address || kind_of(head) != SLICE_LARGE)
+        ht_die_pointer(operation, address,
+                       kind_of(head) == SLICE_CACHED && slice_base(head) == address ? TWICE
+                                                                                    : NO_START);
+    return head->large_bytes;
+}
+
+struct sealed hard_check(const char *operation, const void *address)
+{
+    struct sealed sealed = {.capacity = check_start(operation, address)};
+    const char *end = (const char *)address + sealed.capacity;
+    uint64_t plain = seal_load(end);
+    uint32_t slack = (uint32_t)plain & SLACK_MASK;
+    if (ht_likely(seal_in_use(plain) && slack >= SEAL_BYTES && slack <= sealed.capacity &&
+                  fill_wrong(end, slack) == 0)) {
+        sealed.size = sealed.capacity - slack;
+        sealed.align_log2 = (uint32_t)plain >> SLACK_BITS;
+        return sealed;
+    }
+    ht_die_pointer(operation, address, "written past the block's end");
+}
+
+/* --- the whole heap --- */
+
+static bool free_holds(const struct block *block, uint32_t bytes)
+{
+    return block_leads(block, block_decode(block)) && poison_holds(block, bytes);
+}
+
+/* Calls `look` for each block in circulation. */
+static void each_block(const struct run *run, void (*look)(const struct block *, uint32_t))
+{
+    uint32_t bytes = hard_classes[run->class].bytes;
+    const char *base = slice_base(run);
+    for (uint32_t at = bytes; at + bytes <= run_bytes(run); at += bytes) {
+        if (!is_uncarved(run, at))
+            look((const struct block *)(base + at), bytes);
+    }
+}
+
+static void look_at_free(const struct block *block, uint32_t bytes)
+{
+    if (!ends_free((const char *)block, bytes) || !free_holds(block, bytes))
+        hard_die_written(block);
+}
+
+static void look_at_any(const struct block *block, uint32_t bytes)
+{
+    if (!ends_free((const char *)block, bytes))
+        hard_check("at exit", block);
+    else if (!free_holds(block, bytes))
+        ht_die_pointer("at exit", block, WRITTEN);
+}
+
+void hard_check_empty(const struct run *run)
+{
+    each_block(run, look_at_free);
+}
+
+static void check_segment(const struct segment *segment)
+{
+    for (unsigned at = 1; at < HT_SEGMENT_SLICES;) {
+        const struct run *span = (const struct run *)segment + at;
+        if (kind_of(span) == SLICE_RUN)
+            each_block(span, look_at_any);
+        else if (kind_of(span) == SLICE_LARGE)
+            hard_check("at exit", slice_base(span));
+        if (span->slices == 0)
+            break;
+        at += span->slices;
+    }
+}
+
+void hard_check_all(void)
+{
+    if (!__libc_single_threaded)
+        return;
+    for (const struct segment *at = segment_first(); at != NULL; at = at->next)
+        check_segment(at);
+}
+
+#endif
