@@ -1,9 +1,8 @@
 /* Free blocks: how one leads to the next, and what tells that it is free.
  *
  * In the ordinary build a free block's first word is the address of the next. In the hardened build
- * (HT_HARD; see hard.h) it is that address in code, the words behind it are poison, and the last is
- * the seal of a free block. Whoever follows the code checks it; whoever takes the block checks the
- * poison. */
+ * (HT_HARD; see hard.h and seal.h) it is the last, in code, and poison stands before it. Whoever
+ * follows the code checks it; whoever takes the block checks the poison. */
 #ifndef HTMALLOC_BLOCK_H
 #define HTMALLOC_BLOCK_H
 
@@ -26,69 +25,63 @@ static inline void block_link(struct block *block, struct block *next)
 }
 
 /* Before a block is the only one of a chain; before it becomes the program's. */
-#define block_end(block)        ((void)0)
-#define block_leave(block, run) ((void)0)
+#define block_end(block)          ((void)0)
+#define block_leave(block, class) ((void)0)
+
+/* Of a block of a run, in which the hardened build finds the link. */
+#define block_next_in(run, block)       block_next(block)
+#define block_link_in(run, block, next) block_link(block, next)
 
 #else
 
 #include "seal.h"
 
-struct block {
-    uintptr_t code;
-};
+struct block; /* bytes: seal.h says where the link is */
 
-/* What blocks of each class are divided by, set with hard_key before the first block is made. */
+/* Of the blocks of each class, set with hard_key before the first block is made. */
 struct hard_class {
-    uint32_t bytes;
+    uint16_t bytes;
+    uint16_t poison;  /* poison_last() */
     uint32_t inverse; /* 2^32 / bytes, rounded up: offset * inverse >> 32 is the block's number */
 };
+static_assert(HT_SMALL_MAX <= UINT16_MAX, "a class's bytes fit");
 extern struct hard_class hard_classes[] HT_HIDDEN;
 void hard_setup(void);
 
 /* Ends the program because a free block was written to. */
 HT_COLD _Noreturn void hard_die_written(const void *block);
 
-/* The code is a product, so that whatever changes in it changes high bits of what it stands for:
- * those tell, since a list never leaves its segment. */
-#define LINK_FACTOR  0x9e3779b97f4a7c15u
-#define LINK_INVERSE 0xf1de83e19937733du
-static_assert((uint64_t)(LINK_FACTOR * LINK_INVERSE) == 1, "codes must come back");
-#define LINK_STRANGE (~(uintptr_t)(HT_SEGMENT - HT_ALIGN))
-
-static inline uintptr_t block_decode(const struct block *block)
+static inline struct block *block_follow(const struct block *block, uint32_t bytes)
 {
-    return block->code * LINK_INVERSE ^ hard_key;
-}
-
-/* Whether the block's code, which stands for `next`, is one. */
-static inline bool block_leads(const struct block *block, uintptr_t next)
-{
-    return ht_likely(((next ^ (uintptr_t)block) & LINK_STRANGE) == 0) || next == 0;
-}
-
-static inline struct block *block_next(const struct block *block)
-{
-    uintptr_t next = block_decode(block);
-    if (ht_unlikely(!block_leads(block, next)))
+    uintptr_t next = link_load((const char *)block + bytes);
+    if (ht_unlikely(!link_leads(block, next)))
         hard_die_written(block);
     return (struct block *)next;
 }
 
-static inline void block_link(struct block *block, struct block *next)
+static inline void block_lead(struct block *block, uint32_t bytes, struct block *next)
 {
-    block->code = ((uintptr_t)next ^ hard_key) * LINK_FACTOR;
+    link_store((char *)block + bytes, (uintptr_t)next);
     __atomic_signal_fence(__ATOMIC_SEQ_CST); /* before a list leads here: fork may copy it then */
 }
+
+/* Before it becomes the program's. */
+static inline void block_leave(struct block *block, const struct hard_class *class)
+{
+    if (ht_unlikely(!poison_holds(block, class->poison)))
+        hard_die_written(block);
+}
+
+#define block_next_in(run, block)       block_follow(block, hard_classes[(run)->class].bytes)
+#define block_link_in(run, block, next) block_lead(block, hard_classes[(run)->class].bytes, next)
+
+/* The same where the run is not at hand. */
+struct block *block_next(const struct block *block);
+void block_link(struct block *block, struct block *next);
 
 static inline void block_end(struct block *block)
 {
     block_link(block, NULL);
-}
-
-static inline void block_leave(struct block *block, uint32_t bytes)
-{
-    if (ht_unlikely(!poison_holds(block, bytes)))
-        hard_die_written(block);
 }
 
 #endif

@@ -24,21 +24,15 @@ void hard_setup(void)
     }
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         uint32_t bytes = class_bytes(class);
-        hard_classes[class].bytes = bytes;
+        hard_classes[class].bytes = (uint16_t)bytes;
+        hard_classes[class].poison = (uint16_t)poison_last(bytes);
         hard_classes[class].inverse = (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);
     }
 }
 
-void hard_prepare(void *block, uint32_t bytes)
-{
-    if (bytes >= SEAL_LEAST)
-        poison_write(block, bytes);
-    hard_prepare_seal(block, bytes);
-}
-
 void hard_prepare_seal(void *block, uint32_t bytes)
 {
-    seal_store((char *)block + bytes, SEAL_FREED);
+    link_store((char *)block + bytes, 0);
 }
 
 /* --- taking --- */
@@ -87,10 +81,13 @@ void *ht_malloc(size_t size)
     if (ht_unlikely(size > HT_FAST_MAX - SEAL_BYTES))
         return malloc_slow(size);
     struct run *run = heap_self->table[(longer(size) + HT_ALIGN - 1) / HT_ALIGN];
-    if (ht_unlikely(run->free == NULL))
+    struct block *block = run->free;
+    if (ht_unlikely(block == NULL))
         return malloc_slow(size);
-    uint32_t bytes = hard_classes[run->class].bytes;
-    return seal_fresh(run_pop(run), size, bytes, 0);
+    const struct hard_class class = hard_classes[run->class];
+    run->free = block_follow(block, class.bytes);
+    block_leave(block, &class);
+    return seal_fresh(block, size, class.bytes, 0);
 }
 
 void *ht_calloc(size_t count, size_t size)
@@ -116,13 +113,6 @@ void *ht_memalign(size_t align, size_t size)
 
 /* --- giving --- */
 
-/* Marks the block as free. */
-static inline void unseal(void *address, uint32_t bytes, uint64_t plain)
-{
-    seal_store((char *)address + bytes, plain ^ SEAL_FREED);
-    poison_write(address, bytes);
-}
-
 static HT_COLD _Noreturn void die_size(const char *operation, const void *address, const char *what,
                                        size_t given, size_t made)
 {
@@ -147,40 +137,32 @@ static HT_NOINLINE void free_slow(const char *operation, void *address, size_t a
         die_size(operation, address, "the alignment given is ", align,
                  (size_t)1 << sealed.align_log2);
     if (sealed.capacity <= HT_SMALL_MAX)
-        unseal(address, (uint32_t)sealed.capacity, seal_load((char *)address + sealed.capacity));
+        poison_write(address, poison_last((uint32_t)sealed.capacity));
     fast_free(address);
-}
-
-/* The run of this thread's heap that the address lies in the first slice of, or NULL. */
-static inline struct run *own_run(const void *address)
-{
-    uintptr_t segment = (uintptr_t)address >> HT_SEGMENT_SHIFT;
-    if (ht_unlikely(segment >> (HT_ADDRESS_BITS - HT_SEGMENT_SHIFT) != 0) ||
-        ht_unlikely(__atomic_load_n(&segment_map, __ATOMIC_RELAXED)[segment] == 0))
-        return NULL;
-    struct run *run = slice_of(address);
-    if (ht_unlikely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap_self))
-        return NULL;
-    return run;
 }
 
 /* Frees a block of this thread if it is one without fault and, `size` not being SIZE_MAX, of that
  * size. */
 static inline __attribute__((always_inline)) bool free_fast(void *address, size_t size)
 {
-    struct run *run = own_run(address);
-    if (ht_unlikely(run == NULL))
+    uintptr_t segment = (uintptr_t)address >> HT_SEGMENT_SHIFT;
+    if (ht_unlikely(segment >> (HT_ADDRESS_BITS - HT_SEGMENT_SHIFT) != 0) ||
+        ht_unlikely(__atomic_load_n(&segment_map, __ATOMIC_RELAXED)[segment] == 0))
         return false;
-    uint32_t bytes = hard_classes[run->class].bytes;
-    const char *end = (char *)address + bytes;
+    struct run *run = slice_of(address);
+    if (ht_unlikely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap_self))
+        return false;
+    const struct hard_class class = hard_classes[run->class];
+    const char *end = (char *)address + class.bytes;
     uint64_t plain = seal_load(end);
     uint32_t slack = (uint32_t)plain & SLACK_MASK;
-    if (ht_unlikely(!seal_in_use(plain)) || ht_unlikely(fill_wrong(end, slack) != 0) ||
+    if (ht_unlikely(!seal_holds(plain)) || ht_unlikely(fill_wrong(end, slack) != 0) ||
         ht_unlikely(((const uint8_t *)address)[-1] != SEAL_TOP) ||
-        (size != SIZE_MAX && ht_unlikely(bytes - slack != size)))
+        (size != SIZE_MAX && ht_unlikely(class.bytes - slack != size)))
         return false;
-    unseal(address, bytes, plain);
-    run_push(run, address);
+    poison_write(address, class.poison);
+    block_lead(address, class.bytes, run->free);
+    run->free = address;
     if (ht_unlikely(--run->left == 0))
         ht_free_counted_out(run);
     return true;

@@ -16,10 +16,7 @@
 
 #include "run.h"
 
-/* A fresh block of a run, to be linked next: poisoned and sealed. */
-void hard_prepare(void *block, uint32_t bytes);
-
-/* The seal alone of a block that is not in circulation, but lies before one that will be. */
+/* The seal of a block that is not in circulation, but lies before one that will be. */
 void hard_prepare_seal(void *block, uint32_t bytes);
 
 /* A block in use as a check found it. */

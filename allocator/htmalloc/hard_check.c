@@ -17,6 +17,26 @@ void hard_die_written(const void *block)
     ht_die_pointer("malloc", block, WRITTEN);
 }
 
+/* --- lists --- */
+
+static uint32_t bytes_of(const void *block)
+{
+    const struct run *run = slice_of(block);
+    if (kind_of(run) == SLICE_INSIDE)
+        run -= run->back;
+    return hard_classes[run->class].bytes;
+}
+
+struct block *block_next(const struct block *block)
+{
+    return block_follow(block, bytes_of(block));
+}
+
+void block_link(struct block *block, struct block *next)
+{
+    block_lead(block, bytes_of(block), next);
+}
+
 /* --- one block --- */
 
 static bool is_uncarved(const struct run *run, uint32_t offset)
@@ -24,17 +44,17 @@ static bool is_uncarved(const struct run *run, uint32_t offset)
     return run->carve >> (offset >> HT_PAGE_SHIFT) & 1;
 }
 
-static bool ends_free(const char *block, uint32_t bytes)
+static bool is_free(const char *block, uint32_t bytes)
 {
-    return seal_free(seal_load(block + bytes));
+    return link_leads(block, link_load(block + bytes));
 }
 
 static void check_before(const char *operation, const struct run *run, const char *block)
 {
     uint32_t offset = (uint32_t)(block - slice_base(run)) - hard_classes[run->class].bytes;
-    uint64_t before = seal_load(block), zeros;
-    memcpy(&zeros, block - 8, sizeof zeros);
-    if (ht_likely(seal_in_use(before) || seal_free(before)))
+    uint64_t zeros;
+    memcpy(&zeros, block - SEAL_BYTES, sizeof zeros);
+    if (ht_likely(seal_holds(seal_load(block)) || link_leads(block, link_load(block))))
         return;
     /* The page before has been given back to the system, or was so once. */
     if (zeros == 0 && (offset == 0 || is_uncarved(run, offset)))
@@ -51,7 +71,7 @@ static void check_run_block(const char *operation, const struct run *run, const 
         ht_die_pointer(operation, block, "not the start of a block");
     if (ht_unlikely(is_uncarved(run, offset)))
         ht_die_pointer(operation, block, NO_START);
-    if (ht_unlikely(ends_free(block, class->bytes)))
+    if (ht_unlikely(is_free(block, class->bytes)))
         ht_die_pointer(operation, block, TWICE);
     check_before(operation, run, block);
 }
@@ -87,7 +107,7 @@ struct sealed hard_check(const char *operation, const void *address)
     const char *end = (const char *)address + sealed.capacity;
     uint64_t plain = seal_load(end);
     uint32_t slack = (uint32_t)plain & SLACK_MASK;
-    if (ht_likely(seal_in_use(plain) && slack >= SEAL_BYTES && slack <= sealed.capacity &&
+    if (ht_likely(seal_holds(plain) && slack >= SEAL_BYTES && slack <= sealed.capacity &&
                   fill_wrong(end, slack) == 0)) {
         sealed.size = sealed.capacity - slack;
         sealed.align_log2 = (uint32_t)plain >> SLACK_BITS;
@@ -97,11 +117,6 @@ struct sealed hard_check(const char *operation, const void *address)
 }
 
 /* --- the whole heap --- */
-
-static bool free_holds(const struct block *block, uint32_t bytes)
-{
-    return block_leads(block, block_decode(block)) && poison_holds(block, bytes);
-}
 
 /* Calls `look` for each block in circulation. */
 static void each_block(const struct run *run, void (*look)(const struct block *, uint32_t))
@@ -116,15 +131,15 @@ static void each_block(const struct run *run, void (*look)(const struct block *,
 
 static void look_at_free(const struct block *block, uint32_t bytes)
 {
-    if (!ends_free((const char *)block, bytes) || !free_holds(block, bytes))
+    if (!is_free((const char *)block, bytes) || !poison_holds(block, poison_last(bytes)))
         hard_die_written(block);
 }
 
 static void look_at_any(const struct block *block, uint32_t bytes)
 {
-    if (!ends_free((const char *)block, bytes))
+    if (!is_free((const char *)block, bytes))
         hard_check("at exit", block);
-    else if (!free_holds(block, bytes))
+    else if (!poison_holds(block, poison_last(bytes)))
         ht_die_pointer("at exit", block, WRITTEN);
 }
 

@@ -75,10 +75,9 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
 static inline void fresh(struct block *block, struct block *next, uint32_t bytes)
 {
 #ifdef HT_HARD
-    hard_prepare(block, bytes);
-#else
-    (void)bytes;
+    poison_write(block, poison_last(bytes));
 #endif
+    (void)bytes;
     block_link(block, next);
 }
 
@@ -204,7 +203,7 @@ static void drop_blocks(struct run *run, uint32_t pages)
         uint32_t page = (uint32_t)((const char *)block - base) >> HT_PAGE_SHIFT;
         if (pages >> page & 1) {
             dropped++;
-            block_leave(block, class_bytes(run->class));
+            block_leave(block, &hard_classes[run->class]);
         } else {
             if (kept == NULL)
                 run->free = block;

@@ -145,14 +145,14 @@ void run_check_listed(const struct run *run, const struct block *block, uint32_t
 static inline struct block *run_pop(struct run *run)
 {
     struct block *block = run->free;
-    run->free = block_next(block);
-    block_leave(block, hard_classes[run->class].bytes);
+    run->free = block_next_in(run, block);
+    block_leave(block, &hard_classes[run->class]);
     return block;
 }
 
 static inline void run_push(struct run *run, struct block *block)
 {
-    block_link(block, run->free);
+    block_link_in(run, block, run->free);
     run->free = block;
 }
 

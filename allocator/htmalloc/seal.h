@@ -1,14 +1,14 @@
 /* The hardened build's writing in blocks: what lies behind a program's bytes while a block is in
- * use (its seal), and in place of them while it is free (poison).
+ * use (its seal), and in place of them while it is free (poison and link).
  *
- *     in use:  | what the program asked for, exactly | fill bytes | seal word |
- *     free:    | link | poison: fill bytes, up to POISON_MAX . . . | seal word |
+ *     in use:  | what the program asked for, exactly | fill bytes | seal |
+ *     free:    | poison: fill bytes, up to POISON_MAX . . .       | link |
  *
- * The seal word lies in a block's last 8 bytes and holds how many bytes lie behind the program's
- * and the alignment asked for, twice, in a code of the process and of the block's end; so one
- * compare says that this is a block, in use, with its seal whole. To free it flips one bit. Its
- * highest byte is the same for all, and what lies just before the next block: freeing a block looks
- * at it. */
+ * Seal and link are a block's last 8 bytes, in a code of the process and of the block's end. The
+ * seal holds how many bytes lie behind the program's and the alignment asked for, twice; so one
+ * compare says that this is a block, in use, with its seal whole. The link is the address of the
+ * next free block; it lies in the same segment, so that a compare tells a link, too. Both have the
+ * same highest byte, which is what lies just before the next block: freeing a block looks at it. */
 #ifndef HTMALLOC_SEAL_H
 #define HTMALLOC_SEAL_H
 
@@ -29,45 +29,62 @@
 /* How much of a free block is poisoned. */
 #define POISON_MAX 256u
 
-/* A seal's value: the slack in the low bits, the alignment's logarithm above, 0 for a block that
- * has never been handed out. */
+/* A seal's value: the slack in the low bits, the alignment's logarithm above. */
 #define SLACK_BITS 17
 #define SLACK_MASK ((1u << SLACK_BITS) - 1)
 #define SEAL_BITS  23
-#define SEAL_FREED ((uint64_t)1 << (32 + SEAL_BITS))
-#define SEAL_TOP   0xe7u /* the highest byte: neither a letter nor 0 */
 static_assert(SEAL_BITS - SLACK_BITS == 6, "logarithms of alignments");
-static_assert(SEAL_LEAST >= SEAL_BYTES + FILL_BYTES + 8, "the fill must not reach the link");
+static_assert(SEAL_LEAST == SEAL_BYTES + 8 + FILL_BYTES, "the fill lies in the block");
+
+/* The highest byte: neither a letter nor 0. */
+#define SEAL_TOP 0xe7u
+/* In the code of links alone. */
+#define LINK_BIT ((uintptr_t)1 << 55)
 
 /* A secret of the process; its highest byte is SEAL_TOP. */
 extern uintptr_t hard_key HT_HIDDEN;
 
+/* The word that ends at `end`, without its code. */
 static inline uint64_t seal_load(const char *end)
 {
     uint64_t word;
-    memcpy(&word, end - 8, sizeof word);
+    memcpy(&word, end - SEAL_BYTES, sizeof word);
     return word ^ hard_key ^ (uintptr_t)end;
 }
 
 static inline void seal_store(char *end, uint64_t plain)
 {
     uint64_t word = plain ^ hard_key ^ (uintptr_t)end;
-    memcpy(end - 8, &word, sizeof word);
+    memcpy(end - SEAL_BYTES, &word, sizeof word);
 }
 
-static inline uint64_t seal_plain(uint32_t value)
+static inline uint64_t seal_make(size_t size, size_t capacity, unsigned align_log2)
 {
+    uint32_t value = (uint32_t)(capacity - size) | align_log2 << SLACK_BITS;
     return (uint64_t)value << 32 | value;
 }
 
-static inline bool seal_in_use(uint64_t plain)
+static inline bool seal_holds(uint64_t plain)
 {
     return plain >> 32 == (uint32_t)plain;
 }
 
-static inline bool seal_free(uint64_t plain)
+/* The next free block, or 0; anything where the block is not free. */
+static inline uintptr_t link_load(const char *end)
 {
-    return seal_in_use(plain ^ SEAL_FREED) && (uint32_t)plain >> SEAL_BITS == 0;
+    return seal_load(end) ^ LINK_BIT;
+}
+
+static inline void link_store(char *end, uintptr_t next)
+{
+    seal_store(end, next ^ LINK_BIT);
+}
+
+/* Whether it can be that `next` is the link of a free block. */
+static inline bool link_leads(const void *block, uintptr_t next)
+{
+    uintptr_t strange = ~(uintptr_t)(HT_SEGMENT - HT_ALIGN);
+    return ht_likely(((next ^ (uintptr_t)block) & strange) == 0) || next == 0;
 }
 
 /* --- 16 bytes at once --- */
@@ -91,7 +108,7 @@ static inline fill_words fill_wrong_16(const void *at)
 static inline uint32_t fill_wrong_bits(const void *at)
 {
 #ifdef __SSE2__
-    __m128i same = _mm_cmpeq_epi8((__m128i)fill_wrong_16(at), _mm_setzero_si128());
+    __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128(at), (__m128i)FILL_WORDS);
     return (uint32_t)_mm_movemask_epi8(same) ^ 0xffffu;
 #else
     uint32_t wrong = 0;
@@ -115,7 +132,7 @@ static inline void *seal_fresh(void *address, size_t size, size_t capacity, unsi
 {
     char *end = (char *)address + capacity;
     fill_16((char *)address + (fill_window((char *)address + size, end) - (char *)address));
-    seal_store(end, seal_plain((uint32_t)(capacity - size) | align_log2 << SLACK_BITS));
+    seal_store(end, seal_make(size, capacity, align_log2));
     return address;
 }
 
@@ -124,8 +141,7 @@ static inline void *seal_used(void *address, size_t size, size_t capacity, unsig
 {
     size_t fill = capacity - size - SEAL_BYTES;
     memset((char *)address + size, FILL, fill < FILL_BYTES ? fill : FILL_BYTES);
-    seal_store((char *)address + capacity,
-               seal_plain((uint32_t)(capacity - size) | align_log2 << SLACK_BITS));
+    seal_store((char *)address + capacity, seal_make(size, capacity, align_log2));
     return address;
 }
 
@@ -138,35 +154,36 @@ static inline uint32_t fill_wrong(const char *end, uint32_t slack)
 
 /* --- free blocks --- */
 
-static inline size_t poison_length(uint32_t bytes)
+/* Where the last 16 bytes of poison begin. */
+static inline uint32_t poison_last(uint32_t bytes)
 {
-    uint32_t length = bytes - 8 - SEAL_BYTES;
-    return length < POISON_MAX ? length : POISON_MAX;
+    uint32_t length = bytes - SEAL_BYTES < POISON_MAX ? bytes - SEAL_BYTES : POISON_MAX;
+    return length - 16;
 }
 
-/* In pieces of 16 bytes that overlap, as few branches as can be: a length is a multiple of 16. */
-static inline void poison_write(void *block, uint32_t bytes)
+/* From both ends in pieces of 16 bytes that overlap. `last` is poison_last(). */
+static inline void poison_write(void *block, uint32_t last)
 {
-    size_t length = poison_length(bytes);
-    char *at = (char *)block + 8, *last = at + length - 16;
+    char *at = block, *back = at + last;
     fill_16(at);
-    fill_16(last);
-    if (length <= 32)
+    fill_16(back);
+    if (last <= 16)
         return;
     fill_16(at + 16);
-    fill_16(last - 16);
-    for (at += 32, last -= 16; at < last; at += 16)
+    fill_16(back - 16);
+    for (at += 32; at < back - 16; at += 16) {
         fill_16(at);
+        __asm__("" : "+r"(at)); /* not a call of memset() */
+    }
 }
 
-static inline bool poison_holds(const void *block, uint32_t bytes)
+static inline bool poison_holds(const void *block, uint32_t last)
 {
-    size_t length = poison_length(bytes);
-    const char *at = (const char *)block + 8, *last = at + length - 16;
-    fill_words wrong = fill_wrong_16(at) | fill_wrong_16(last);
-    if (length > 32) {
-        wrong |= fill_wrong_16(at + 16) | fill_wrong_16(last - 16);
-        for (at += 32, last -= 16; at < last; at += 16)
+    const char *at = block, *back = at + last;
+    fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
+    if (last > 16) {
+        wrong |= fill_wrong_16(at + 16) | fill_wrong_16(back - 16);
+        for (at += 32; at < back - 16; at += 16)
             wrong |= fill_wrong_16(at);
     }
     return (wrong[0] | wrong[1]) == 0;
