@@ -1,6 +1,7 @@
-# analysis: heaptape analyze (C), report (Python), plot (gnuplot). The last two are started by small
+# analysis: heaptape analyze and blame (C), report (Python), plot (gnuplot). The last two are started by small
 # scripts; what those run lies in share/heaptape.
-ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics)
+ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics \
+	heap_file heap_pages heap_free blame blame_keys births site_names flame)
 ANALYSIS_SCRIPTS := $(LIBEXEC)/heaptape-report $(LIBEXEC)/heaptape-plot
 
 PROGRAMS += $(ANALYSIS_SCRIPTS)
@@ -17,14 +18,22 @@ $(SHARE)/report $(SHARE)/gnuplot: $(SHARE)/%:
 
 ANALYZE_LIB := $(OBJ)/libanalysis.a
 PROGRAMS += $(LIBEXEC)/heaptape-analyze
-TEST_PROGRAMS += $(TESTS)/analysis_statistics_test
-SANITIZE_PROGRAMS += $(TESTS)/analysis_statistics_test
+ANALYSIS_TESTS := $(patsubst %,$(TESTS)/analysis_%_test,statistics blame)
+TEST_PROGRAMS += $(ANALYSIS_TESTS)
+SANITIZE_PROGRAMS += $(ANALYSIS_TESTS)
 
 $(ANALYZE_LIB): $(ANALYZE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(LIBEXEC)/heaptape-analyze: $(OBJ)/analysis/analyze_main.o $(OBJ)/analysis/analyze_emit.o $(ANALYZE_LIB) $(TAPE_LIB)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LINK    $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
+
+PROGRAMS += $(LIBEXEC)/heaptape-blame
+
+$(LIBEXEC)/heaptape-blame: $(patsubst %,$(OBJ)/analysis/%.o,blame_main blame_take blame_emit) $(ANALYZE_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
@@ -40,3 +49,10 @@ $(TESTS)/make_tape: $(OBJ)/tests/analysis/make_tape.o $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
+
+# A program of which it is known who pins how many pages.
+TEST_PROGRAMS += $(TESTS)/blame_case
+
+$(TESTS)/blame_case: $(OBJ)/tests/stress/blame_case.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
