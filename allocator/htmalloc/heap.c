@@ -23,6 +23,7 @@ static void tick(struct heap *heap)
     if (ht_likely(heap->window == window))
         return;
     heap->window = window;
+    heap_wake_orphans();
     lock_take(&heap->lock);
     pending_drain(heap);
     reclaim_idle(heap);
@@ -146,19 +147,25 @@ void *heap_take_exact(struct heap *heap, unsigned class)
     return run->free == NULL ? take_slow(heap, class, false) : run_pop(run);
 }
 
+void heap_retire_all(struct heap *heap)
+{
+    pending_drain(heap);
+    for (unsigned class = 0; class < CLASS_COUNT; class ++)
+        heap_retire_any(heap, class);
+}
+
 void heap_settle(struct heap *heap)
 {
     heap_flush(heap);
     large_flush(heap);
     lock_take(&heap->lock);
-    pending_drain(heap);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++)
-        heap_retire_any(heap, class);
+    heap_retire_all(heap);
     lock_give(&heap->lock);
 }
 
 void heap_trim(struct heap *heap)
 {
+    heap_wake_orphans();
     heap_settle(heap);
     lock_take(&heap->lock);
     reclaim_all(heap);

@@ -54,6 +54,7 @@ struct heap {
     struct heap *next_orphan; /* in the stack of orphans */
     uint32_t number;          /* from 1 */
     bool exit_armed;          /* its thread will leave it on exit */
+    bool resting;             /* an orphan that still has its current runs, for the next thread */
 };
 static_assert(sizeof(struct heap) <= HT_PAGE, "a thread costs one page");
 
@@ -86,6 +87,12 @@ void heap_flush(struct heap *heap);
 
 /* Gives up what the heap keeps for its thread: the thread is leaving it. */
 void heap_settle(struct heap *heap);
+
+/* The same for its current runs alone, under the heap's lock. */
+void heap_retire_all(struct heap *heap);
+
+/* Makes orphans that have kept their current runs for the next thread give them up. */
+void heap_wake_orphans(void);
 
 /* Gives up all that the heap keeps without need; `heap` is the caller's. */
 void heap_trim(struct heap *heap);

@@ -182,6 +182,10 @@ uint32_t run_finish(struct run *run)
 #ifdef HT_HARD
     hard_check_empty(run);
 #endif
+    if (run->slices == 1) {
+        count_uncarved(run, -__builtin_popcount(run->carve));
+        return run->circulating > 0;
+    }
     const unsigned pages_shift = HT_SLICE_SHIFT - HT_PAGE_SHIFT;
     uint32_t untouched = run->carve == 0 ? 0 : untouched_pages(run), touched = 0;
     for (unsigned slice = 0; slice < run->slices; slice++) {

@@ -74,6 +74,8 @@ bool segment_is_dirty(const struct segment *segment, unsigned slice)
 
 unsigned segment_count_dirty(const struct segment *segment, unsigned from, unsigned slices)
 {
+    if (slices == 1)
+        return segment_is_dirty(segment, from);
     unsigned count = 0;
     for (unsigned at = from, end = from + slices; at < end;) {
         unsigned bit = at % 64, width = 64 - bit < end - at ? 64 - bit : end - at;

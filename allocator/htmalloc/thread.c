@@ -1,5 +1,6 @@
 #include "heap.h"
 #include "heap_runs.h"
+#include "large.h"
 #include "os.h"
 #include "segment.h"
 #include "thread_exit.h"
@@ -16,9 +17,42 @@ struct heap *heap_first(void)
     return __atomic_load_n(&heaps, __ATOMIC_ACQUIRE);
 }
 
+/* Orphans that may keep their current runs, and the most runs that such a one may have: what a next
+ * thread that does the same work starts with at once. */
+#define RESTING_HEAPS 4
+#define RESTING_RUNS  48
+static unsigned resting; /* under the registry lock */
+
+/* Under both locks. */
+static void wake(struct heap *orphan)
+{
+    if (!orphan->resting)
+        return;
+    orphan->resting = false;
+    __atomic_store_n(&resting, resting - 1, __ATOMIC_RELAXED);
+    heap_retire_all(orphan);
+}
+
+void heap_wake_orphans(void)
+{
+    /* Whoever waits for the registry may not hold a heap's lock, and need not hold it up, either.
+     */
+    if (__atomic_load_n(&resting, __ATOMIC_RELAXED) == 0 || !lock_try(&heap_registry_lock))
+        return;
+    for (struct heap *orphan = orphans; orphan != NULL && resting > 0;
+         orphan = orphan->next_orphan) {
+        if (lock_try(&orphan->lock)) {
+            wake(orphan);
+            lock_give(&orphan->lock);
+        }
+    }
+    lock_give(&heap_registry_lock);
+}
+
 /* Takes over one run of the class with free blocks from the heap of a thread that has exited. */
 static struct run *adopt_from(struct heap *heap, struct heap *orphan, unsigned class)
 {
+    wake(orphan);
     pending_drain(orphan);
     struct run *run = heap_pick(orphan, class);
     if (run == NULL)
@@ -96,6 +130,9 @@ static struct heap *orphan_pop(void)
         lock_take(&heap->lock);
         __atomic_store_n(&orphans, heap->next_orphan, __ATOMIC_RELAXED);
         __atomic_store_n(&heap->state, HEAP_OWNED, __ATOMIC_RELAXED);
+        if (heap->resting)
+            __atomic_store_n(&resting, resting - 1, __ATOMIC_RELAXED);
+        heap->resting = false;
         lock_give(&heap->lock);
     }
     return heap;
@@ -104,11 +141,18 @@ static struct heap *orphan_pop(void)
 /* The thread is about to end: its heap, emptied of what it kept for itself, is for anybody. */
 static void heap_leave(struct heap *heap)
 {
-    heap_settle(heap);
+    heap_flush(heap);
+    large_flush(heap);
     heap_self = &heap_none;
     lock_take(&heap_registry_lock);
     lock_take(&heap->lock);
-    pending_drain(heap);
+    if (resting < RESTING_HEAPS && heap->runs <= RESTING_RUNS) {
+        pending_drain(heap);
+        heap->resting = true;
+        __atomic_store_n(&resting, resting + 1, __ATOMIC_RELAXED);
+    } else {
+        heap_retire_all(heap);
+    }
     heap->exit_armed = false;
     __atomic_store_n(&heap->state, HEAP_ORPHAN, __ATOMIC_RELAXED);
     lock_give(&heap->lock);
