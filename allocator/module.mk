@@ -75,15 +75,28 @@ $(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(
 	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=undefined $^ $(LDFLAGS) -o $@
 
 # make bench-allocator: CPU and peak resident memory relative to glibc, other allocators beside.
+# BENCH_ONLY=WORD,... programs whose name or kind has one of the words; BENCH_ALLOCATORS=NAME,...; BENCH_ROUNDS=N;
+# BENCH_SEED=N; BENCH_FORMAT=csv|json; BENCH_HTMALLOC=PATH adds another htmalloc library as htmalloc-other.
 BENCH_ALLOCATOR := $(B)/libexec/heaptape-bench
+BENCH_KERNELS := $(addprefix $(OBJ)/allocator/bench/,workloads.o churn.o lifetimes.o grow.o large.o structures.o \
+	passing.o server.o threads.o)
+BENCH_ALLOCATOR_PROGRAMS := $(addprefix $(BENCH_ALLOCATOR)/,measure workloads pair shrink tiny)
 BENCH_ROUNDS ?= 3
+BENCH_SEED ?= 1
+BENCH_FORMAT ?= table
 .PHONY: bench-allocator
-bench-allocator: $(LIB)/libhtmalloc.so $(BENCH_ALLOCATOR)/measure $(BENCH_ALLOCATOR)/workloads $(BENCH_ALLOCATOR)/pair
-	$(Q)/usr/bin/python3 allocator/bench/bench.py --build $(B) --rounds $(BENCH_ROUNDS)
+bench-allocator: all $(BENCH_ALLOCATOR_PROGRAMS)
+	$(Q)/usr/bin/python3 -B allocator/bench/bench.py --build $(B) --rounds $(BENCH_ROUNDS) --seed $(BENCH_SEED) \
+		--format $(BENCH_FORMAT) --only "$(BENCH_ONLY)" --allocators "$(BENCH_ALLOCATORS)" --other "$(BENCH_HTMALLOC)"
+# Or the compiler leaves out calls whose results it thinks it knows.
+$(OBJ)/allocator/bench/%.o: BASE_CFLAGS += -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free
 $(BENCH_ALLOCATOR)/measure: $(OBJ)/allocator/bench/measure.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -static $^ $(LDFLAGS) -o $@
 $(OBJ)/allocator/bench/pair.o: BASE_CFLAGS += -fno-plt
+$(BENCH_ALLOCATOR)/workloads: $(BENCH_KERNELS)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -lm -o $@
 $(BENCH_ALLOCATOR)/%: $(OBJ)/allocator/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
