@@ -71,6 +71,7 @@ class Canvas:
     """A figure of width x height inches of plot area and margins, a title block on top and a footer below."""
 
     def __init__(self, width: float, height: float, title: str, subtitle: str, footer: str):
+        self.notes = footer
         per_line = int(width / 0.062)
         self.footer = textwrap.wrap(footer, per_line) if footer else []
         self.bottom = LINE_HEIGHT * len(self.footer) + (0.12 if self.footer else 0)

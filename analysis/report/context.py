@@ -55,12 +55,16 @@ class Context:
 
     def footer(self, *notes: str) -> str:
         """Notes of the chart, then rounds, interval method and machine."""
+        return " ".join(w for w in (" ".join(n.rstrip(".") + "." for n in notes if n), self.common()) if w)
+
+    def common(self) -> str:
+        """What all footers end with."""
         settings = self.results.settings
         confidence = settings.get("confidence")
         percent = f"{100 * confidence:g} % interval" if isinstance(confidence, (int, float)) else "interval"
         rounds = settings.get("rounds")
         method = settings.get("interval_method")
-        parts = [n for n in notes if n]
+        parts = []
         parts.append(
             f"{rounds if rounds is not None else 'unknown'} rounds, median and {percent}"
             + (f" ({method})" if method else "")

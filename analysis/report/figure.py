@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from . import hover
-from .context import Chart
+from .context import Chart, Context
 from .inline import for_page
 
 
@@ -36,6 +36,7 @@ class Figure:
     panels: bool
     drawings: list[Drawing]
     files: list[str]
+    notes: str = ""  # of the footer, what is said of this chart alone
 
 
 def anchor_of(text: str) -> str:
@@ -43,16 +44,17 @@ def anchor_of(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower() or "x"
 
 
-def of_chart(chart: Chart, prefix: str, source: str, files: list[str]) -> Figure:
-    """`source`: the page's series that curves are read from."""
+def of_chart(context: Context, chart: Chart, prefix: str, source: str, files: list[str]) -> Figure:
+    """`source`: the page's series that curves are read from. The page has the footer's common part at its end, once."""
     anchor = f"{prefix}-{chart.name}"
     drawings = []
     for i, sheet in enumerate(chart.panels or (chart.canvas,)):
         title = chart.title if i == 0 else f"{chart.title}, panel {i + 1}"
         own = f"{anchor}-{i}"
-        svg = Markup(for_page(sheet.svg(), own, title, chart.description if i == 0 else ""))
+        svg = Markup(for_page(sheet.svg(), own, title, chart.description if i == 0 else "", sheet.bottom))
         model = hover.model(sheet)
         drawings.append(Drawing(own, svg, model | {"source": source} if model else {}, sheet.owner))
     return Figure(
-        anchor, chart.name, chart.title, chart.reading, chart.description, chart.wide, bool(chart.panels), drawings, files
-    )
+        anchor, chart.name, chart.title, chart.reading, chart.description, chart.wide, bool(chart.panels), drawings, files,
+        chart.canvas.notes.removesuffix(context.common()).strip(),
+    )  # fmt: skip

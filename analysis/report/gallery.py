@@ -62,14 +62,14 @@ def part(task: tuple[int, int]) -> tuple[list[Figure], list]:
     if chart is not None:
         files = writer.chart(chart, tape.name)
         if "html" in writer.formats:
-            figures.append(of_chart(chart, prefix_of(tape, number), f"t{number}", files))
+            figures.append(of_chart(context, chart, prefix_of(tape, number), f"t{number}", files))
     return figures, writer.written
 
 
 def single(context: Context, writer, module, prefix: str) -> Figure | None:
     """A chart that belongs to no tape."""
     chart = module.draw(context)
-    return of_chart(chart, prefix, "", writer.chart(chart)) if chart is not None else None
+    return of_chart(context, chart, prefix, "", writer.chart(chart)) if chart is not None else None
 
 
 def run(tasks: list[tuple[int, int]], progress) -> list[tuple[list[Figure], list]]:

@@ -30,15 +30,17 @@ def smaller(body: str) -> str:
     return PATH.sub(lambda m: NUMBER.sub(rounded, m[0]).replace("\n", ""), body)
 
 
-def for_page(svg: str, prefix: str, title: str, description: str) -> str:
-    """The <svg> element alone. Colours of the palette become CSS variables, so that dark paper works."""
+def for_page(svg: str, prefix: str, title: str, description: str, footer: float = 0.0) -> str:
+    """The <svg> element alone, its footer of so many inches cut off. Colours of the palette become CSS variables, so that
+    dark paper works."""
     body = smaller(METADATA.sub("", PROLOGUE.sub("", svg)))
     body = IDENTIFIER.sub(lambda m: f"{m[1]}{prefix}-{m[2]}", body)
     body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
     view = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', body)
-    width = float(view[1]) if view else 640.0
+    width, height = (float(view[1]), float(view[2])) if view else (640.0, 400.0)
+    height = max(height - 72 * footer, 1.0)
     opening = (
-        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" viewBox="0 0 {view[1]} {view[2]}" '
+        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" viewBox="0 0 {width:g} {height:g}" '
         f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
         f'<title id="{prefix}-title">{escape(title)}</title><desc id="{prefix}-desc">{escape(description)}</desc>'
     )

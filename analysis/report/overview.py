@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from .fields import Interval
 from .results import Results
 
 
@@ -18,6 +19,8 @@ class Overall:
     failed: int  # tapes on which it did not get through
     time_shown: int = 0  # tapes on which a difference from libc is shown
     memory_shown: int = 0
+    time_interval: tuple[float, float] | None = None  # of the mean
+    memory_interval: tuple[float, float] | None = None
 
     @property
     def time_mean(self) -> float | None:
@@ -26,6 +29,18 @@ class Overall:
     @property
     def memory_mean(self) -> float | None:
         return geometric_mean(self.memory)
+
+
+def interval_of_mean(values: list[Interval]) -> tuple[float, float] | None:
+    """Of the geometric mean: tapes are measured apart from each other, so their half widths add up as squares (in logarithms)."""
+    if not values or any(v.low <= 0 for v in values):
+        return None
+    middle = math.fsum(math.log(v.median) for v in values) / len(values)
+    down, up = (
+        math.sqrt(math.fsum(math.log(end / v.median) ** 2 for v, end in ends)) / len(values)
+        for ends in ([(v, v.low) for v in values], [(v, v.high) for v in values])
+    )
+    return math.exp(middle - down), math.exp(middle + up)
 
 
 def geometric_mean(ratios: tuple[float, ...]) -> float | None:
@@ -49,6 +64,8 @@ def overall(results: Results) -> list[Overall]:
                 sum(not r.ok for r in rows),
                 sum(value.shown for value in times),
                 sum(value.shown for value in peaks),
+                interval_of_mean(times),
+                interval_of_mean(peaks),
             )
         )
     return sorted(found, key=lambda o: (o.time_mean is None, o.time_mean or 0.0, o.allocator))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from . import page_series, palette, units, verdict
+from . import page_series, palette, units, verdict, why
 from .context import Context
 from .figure import Figure, anchor_of
 from .latency import CALLS, Call, Latency
@@ -45,6 +45,8 @@ class Section:
     headline: str
     lines: list[verdict.Line]
     undecided: str
+    about: str
+    reasons: list[why.Reason]
     table: list[tuple[Row, list[Cell]]]
     more: list[tuple[Row, list[Cell]]]
     latencies: list[tuple[Measured, list[Cell]]]
@@ -253,6 +255,8 @@ def section(tape: Tape, figures: list[Figure], number: int) -> Section:
         verdict.headline(tape),
         found,
         verdict.undecided(found),
+        why.about(tape),
+        why.of_tape(tape),
         table(tape, cells),
         table(tape, more_cells),
         latency_table(tape),
@@ -329,6 +333,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             live=live,
             data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *([live] if live else [])]),
             headline=verdict.overall_headline(totals, results) if compared else None,
+            overall_reasons=why.overall(results, [o.allocator for o in totals]) if compared else [],
             overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],
             command=shlex.join(results.command),
             machine=pairs_of(results.machine),

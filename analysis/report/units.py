@@ -45,11 +45,11 @@ def as_count(value: float | None) -> str:
 
 
 def as_percent(share: float | None, digits: int = 2) -> str:
-    """0.123 -> 12 %; small shares keep a place."""
+    """0.123 -> 12 %; small shares keep a place, and with more `digits` all keep more."""
     if share is None:
         return "unknown"
     percent = 100 * share
-    text = f"{percent:.0f}" if abs(percent) >= 9.95 else f"{percent:.{digits - 1}f}"
+    text = f"{percent:.{max(digits - 2, 0)}f}" if abs(percent) >= 9.95 else f"{percent:.{digits - 1}f}"
     return f"{text.replace('-', MINUS)}{SPACE}%"
 
 

@@ -33,15 +33,29 @@ class Line:
     failure: str = ""
 
 
-def span(value: Interval) -> str:
-    """The interval as a reader compares it with the phrase: '29 to 33 %'; signs spelled where it crosses 1."""
+def apart(low: float, high: float, text) -> tuple[str, str]:
+    """Both ends with as many digits as tell them apart; text(value, digits)."""
+    for digits in (2, 3, 4):
+        first, second = text(low, digits), text(high, digits)
+        if first != second:
+            break
+    return first, second
+
+
+def span(value: Interval, directed: bool = False) -> str:
+    """
+    The interval as a reader compares it with the phrase: '29 to 33 %'; signs spelled where it crosses 1, and with
+    `directed`, for a phrase that has none.
+    """
     low, high = value.low, value.high
+    if high - low < 1e-6 * high:
+        return "every round the same"
     if value.median >= 2:
-        return f"{figures(low, 2)} to {figures(high, 2)} times"
+        first, second = apart(low, high, figures)
+        return f"{first} to {second} times"
     if low >= 1 or high <= 1:
-        ends = sorted((abs(low - 1), abs(high - 1)))
-        first, second = (as_percent(e) for e in ends)
-        return f"{first.split()[0]} to {second}"
+        first, second = apart(*sorted((abs(low - 1), abs(high - 1))), as_percent)
+        return f"{first.split()[0]} to {second}" + (f" {'more' if low >= 1 else 'less'}" if directed else "")
     return f"{as_percent(1 - low)} less to {as_percent(high - 1)} more"
 
 
@@ -50,7 +64,7 @@ def phrase(value: Interval | None, noun: str, words: tuple[str, str, str]) -> Ph
     if value is None:
         return None
     if not value.shown:
-        return Phrase(f"no difference in {noun} shown", span(value), SAME)
+        return Phrase(f"no difference in {noun} shown", span(value, True), SAME)
     return Phrase(change_in_words(value.median, *words), span(value), BETTER if value.median < 1 else WORSE)
 
 
@@ -140,16 +154,18 @@ def undecided(found: list[Line]) -> str:
     )
 
 
-def overall_phrase(
-    mean: float | None, ratios: tuple[float, ...], shown: int, words: tuple[str, str, str], noun: str
-) -> Phrase | None:
+def overall_phrase(entry: Overall, which: str, words: tuple[str, str, str], noun: str) -> Phrase | None:
     """
     The geometric mean in words, the range over the tapes, and on how many of them a difference is shown. A mean
     within 1 % of libc's is called even; where no tape shows a difference, neither does their mean.
     """
+    mean, ratios = getattr(entry, f"{which}_mean"), getattr(entry, which)
+    shown, ends = getattr(entry, f"{which}_shown"), getattr(entry, f"{which}_interval")
     if mean is None:
         return None
     across = f"tape by tape {figures(min(ratios))} to {figures(max(ratios))} times libc's"
+    if ends:
+        across = f"{span(Interval(mean, *ends), not shown)}; {across}"
     if not shown:
         return Phrase(f"no difference in {noun} shown on any tape", across, SAME)
     if shown < len(ratios):
@@ -166,8 +182,8 @@ def overall_lines(found: list[Overall], tapes: int) -> list[Line]:
         if entry.allocator == "libc":
             continue
         failure = f"failed on {entry.failed} of {tapes} tapes" if entry.failed else ""
-        time = overall_phrase(entry.time_mean, entry.time, entry.time_shown, TIME_WORDS, "time")
-        memory = overall_phrase(entry.memory_mean, entry.memory, entry.memory_shown, MEMORY_WORDS, "memory")
+        time = overall_phrase(entry, "time", TIME_WORDS, "time")
+        memory = overall_phrase(entry, "memory", MEMORY_WORDS, "memory")
         result.append(Line(entry.allocator, time, memory, failure))
     return result
 

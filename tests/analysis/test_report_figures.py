@@ -20,7 +20,7 @@ from report import (
     verdict,
 )
 from report.fields import Interval
-from report.overview import geometric_mean, overall
+from report.overview import Overall, geometric_mean, interval_of_mean, overall
 from report.results import Sizes, load
 
 NBSP = "\N{NO-BREAK SPACE}"
@@ -259,10 +259,33 @@ def test_a_descendants_tape_is_labelled_with_its_program(tmp_path):
 
 
 def test_a_mean_over_tapes_says_on_how_many_a_difference_is_shown():
-    words = verdict.TIME_WORDS
-    none = verdict.overall_phrase(0.6, (0.5, 0.72), 0, words, "time")
-    assert none.words == "no difference in time shown on any tape" and none.kind == verdict.SAME
-    some = verdict.overall_phrase(0.6, (0.5, 0.72), 1, words, "time")
-    assert plain(some.words) == "40 % less time" and some.interval.endswith("a difference is shown on 1 of 2")
-    both = verdict.overall_phrase(0.6, (0.5, 0.72), 2, words, "time")
+    def phrase(shown):
+        entry = Overall("a", (0.5, 0.72), (), 0, time_shown=shown, time_interval=(0.55, 0.65))
+        return verdict.overall_phrase(entry, "time", verdict.TIME_WORDS, "time")
+
+    assert phrase(0).words == "no difference in time shown on any tape" and phrase(0).kind == verdict.SAME
+    assert plain(phrase(0).interval).startswith("35 to 45 % less; tape by tape 0.50 to 0.72")
+    assert plain(phrase(1).words) == "40 % less time" and phrase(1).interval.endswith("a difference is shown on 1 of 2")
+    both = phrase(2)
     assert both.kind == verdict.BETTER and "shown" not in both.interval
+
+
+def test_the_interval_of_a_mean_over_tapes():
+    """Two tapes, each 0.8 with the ends a quarter below and above: half width ln(1.25) / sqrt(2)."""
+    low, high = interval_of_mean([Interval(0.8, 0.64, 1.0), Interval(0.8, 0.64, 1.0)])
+    assert math.isclose(low, 0.8 * 1.25 ** -(0.5**0.5)) and math.isclose(high, 0.8 * 1.25 ** (0.5**0.5))
+    assert interval_of_mean([]) is None
+
+
+@pytest.mark.parametrize(
+    "low, median, high, text",
+    [
+        (0.67, 0.69, 0.71, "29 to 33 %"),
+        (1.221, 1.222, 1.224, "22.1 to 22.4 %"),
+        (0.9, 1.01, 1.05, "10 % less to 5.0 % more"),
+        (2.71, 2.72, 2.74, "2.71 to 2.74 times"),
+        (1.2, 1.2, 1.2, "every round the same"),
+    ],
+)
+def test_intervals_in_words(low, median, high, text):
+    assert plain(verdict.span(Interval(median, low, high))) == text

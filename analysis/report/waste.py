@@ -1,0 +1,45 @@
+"""Where the resident memory of an allocator goes at its peak: the split that the chart draws and the words explain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy
+
+from .results import Row
+
+
+@dataclass(frozen=True)
+class Split:
+    """Bytes at the point of the series at which P is highest. The first four add up to the resident memory there."""
+
+    requested: float  # R, as far as it is resident
+    rounding: float  # U - R: sizes rounded up
+    between: float  # P - U: free or cached blocks and the allocator's own tables
+    startup: float  # resident before the first operation
+    unreturned: float | None  # H - P: held and not resident; None where H is unknown
+
+    @property
+    def resident(self) -> float:
+        return self.requested + self.rounding + self.between + self.startup
+
+
+PARTS = ("requested", "rounding", "between", "startup")
+
+
+def split(row: Row) -> Split | None:
+    """None where there is no curve. Where fewer bytes are resident than asked for, the rest of the parts is nothing."""
+    series = row.series
+    if series is None or numpy.all(numpy.isnan(series.resident)):
+        return None
+    at = int(numpy.nanargmax(series.resident))
+    requested, usable = float(series.requested[at]), float(series.usable[at])
+    resident, held = float(series.resident[at]), float(series.held[at])
+    known = row.held_known and not numpy.isnan(held)
+    return Split(
+        requested=min(requested, resident),
+        rounding=min(max(usable - requested, 0.0), max(resident - requested, 0.0)),
+        between=max(resident - max(usable, requested), 0.0),
+        startup=row.startup_resident or 0.0,
+        unreturned=max(held - resident, 0.0) if known else None,
+    )
