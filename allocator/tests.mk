@@ -37,3 +37,14 @@ $(OBJ)/tests/stress/impossible_address.o: BASE_CFLAGS += -fno-builtin
 $(TESTS)/impossible_address: $(OBJ)/tests/stress/impossible_address.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $^ $(LDFLAGS) -o $@
+
+# Random operations held against a shadow, the heap validated after each; and every call for memory refused once
+# (tests/cli/test_htmalloc_heap.py).
+HTMALLOC_CHECKS := htmalloc_property htmalloc_failures
+TEST_PROGRAMS += $(HTMALLOC_CHECKS:%=$(TESTS)/%) $(HTMALLOC_CHECKS:%=$(TESTS)/%_hard)
+$(HTMALLOC_CHECKS:%=$(TESTS)/%): $(TESTS)/%: $(OBJ)/tests/stress/%.htdebug.o $(HTMALLOC_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+$(HTMALLOC_CHECKS:%=$(TESTS)/%_hard): $(TESTS)/%_hard: $(OBJ)/tests/stress/%.htharddebug.o $(HTMALLOC_HARD_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

@@ -31,10 +31,12 @@ static void *out_of_memory(void)
     return NULL;
 }
 
-/* After the system has refused memory: gives back all that is not needed, for one more try. */
+/* After the system has refused memory: gives back all that is not needed, for one more try. `heap`
+ * is the caller's; NULL where there was no memory for one. */
 static HT_COLD void reclaim(struct heap *heap)
 {
-    heap_trim(heap);
+    if (heap != NULL)
+        heap_trim(heap);
     huge_flush();
     span_purge(0);
 }
@@ -57,18 +59,18 @@ static void *take_once(struct heap *heap, size_t size, size_t align, bool *ret_z
 /* Any size, any alignment (a power of two). */
 static void *take(size_t size, size_t align, bool *ret_zero)
 {
-    struct heap *heap = heap_get();
-    if (ht_unlikely(heap == NULL || size > PTRDIFF_MAX))
+    if (ht_unlikely(size > PTRDIFF_MAX))
         return out_of_memory();
     size += size == 0;
-    void *address = take_once(heap, size, align, ret_zero);
-    if (ht_unlikely(address == NULL)) {
-        reclaim(heap);
-        address = take_once(heap, size, align, ret_zero);
-        if (address == NULL)
+    for (bool again = false;; again = true) {
+        struct heap *heap = heap_get();
+        void *address = ht_likely(heap != NULL) ? take_once(heap, size, align, ret_zero) : NULL;
+        if (ht_likely(address != NULL))
+            return address;
+        if (again)
             return out_of_memory();
+        reclaim(heap);
     }
-    return address;
 }
 
 static HT_NOINLINE void *take_any(size_t size)

@@ -6,6 +6,8 @@
 #include "os.h"
 #include "remote.h"
 
+#include <string.h>
+
 /* The hardened build needs a seal before each block: see hard.h. */
 #ifdef HT_HARD
 #define FIRST_BLOCK 1u
@@ -230,7 +232,9 @@ static void purge_pages(const struct run *run, uint32_t mask)
         unsigned first = (unsigned)__builtin_ctz(mask), count = 0;
         while (first + count < 32 && mask >> (first + count) & 1)
             count++;
-        os_purge(base + first * HT_PAGE, count * HT_PAGE);
+        /* Of pages that are not in circulation it is relied on that they read as zeros. */
+        if (!os_purge(base + first * HT_PAGE, count * HT_PAGE))
+            memset(base + first * HT_PAGE, 0, count * HT_PAGE);
         mask &= count == 32 ? 0 : ~(((1u << count) - 1) << first);
     }
 }
