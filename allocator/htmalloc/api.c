@@ -37,6 +37,7 @@ static HT_COLD void reclaim(struct heap *heap)
 {
     if (heap != NULL)
         heap_trim(heap);
+    heap_trim_orphans();
     huge_flush();
     span_purge(0);
 }
@@ -275,6 +276,7 @@ int ht_trim(size_t keep_bytes)
     size_t purged = os_purged_bytes();
     if (heap->state == HEAP_OWNED)
         heap_trim(heap);
+    heap_trim_orphans();
     size_t bytes = huge_flush();
     bytes += span_purge(keep_bytes >> HT_SLICE_SHIFT) << HT_SLICE_SHIFT;
     return bytes > 0 || os_purged_bytes() != purged;

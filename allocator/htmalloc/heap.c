@@ -165,7 +165,6 @@ void heap_settle(struct heap *heap)
 
 void heap_trim(struct heap *heap)
 {
-    heap_wake_orphans();
     heap_settle(heap);
     lock_take(&heap->lock);
     reclaim_all(heap);

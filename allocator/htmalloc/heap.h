@@ -94,7 +94,10 @@ void heap_retire_all(struct heap *heap);
 /* Makes orphans that have kept their current runs for the next thread give them up. */
 void heap_wake_orphans(void);
 
-/* Gives up all that the heap keeps without need; `heap` is the caller's. */
+/* Gives up all that the heaps of threads that have ended keep without need. */
+void heap_trim_orphans(void);
+
+/* The same for the caller's. */
 void heap_trim(struct heap *heap);
 
 /* For fork, stats and the validator: all heaps ever made, newest first. */

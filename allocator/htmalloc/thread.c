@@ -2,6 +2,7 @@
 #include "heap_runs.h"
 #include "large.h"
 #include "os.h"
+#include "reclaim.h"
 #include "segment.h"
 #include "thread_exit.h"
 
@@ -45,6 +46,19 @@ void heap_wake_orphans(void)
             wake(orphan);
             lock_give(&orphan->lock);
         }
+    }
+    lock_give(&heap_registry_lock);
+}
+
+void heap_trim_orphans(void)
+{
+    lock_take(&heap_registry_lock);
+    for (struct heap *orphan = orphans; orphan != NULL; orphan = orphan->next_orphan) {
+        lock_take(&orphan->lock);
+        wake(orphan);
+        pending_drain(orphan);
+        reclaim_all(orphan);
+        lock_give(&orphan->lock);
     }
     lock_give(&heap_registry_lock);
 }
