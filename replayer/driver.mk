@@ -1,10 +1,10 @@
 # The driver: bench, replay, allocators, doctor, run, live, stats. One archive, one main each.
 DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
-	allocator_file allocator_spec allocators bench_table beside build_id changes changes_print debugger \
+	allocator_file allocator_spec allocators bench_table beside build_id changes changes_print counted debugger \
 	engine_run interrupt json_file load packages \
 	latency latency_files live live_print machine metric noise options output prediction preload probe \
-	process progress results run_memory saved schedule series significance snapshots statistics summary tapes \
+	process progress results run_memory saved schedule series significance snapshots statistics stats_print summary tapes \
 	verify violations)
 DRIVER_COMMANDS := allocators bench diff doctor live replay run stats
 

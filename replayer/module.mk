@@ -1,1 +1,1 @@
--include replayer/engine.mk replayer/driver.mk
+-include replayer/engine.mk replayer/driver.mk replayer/counter.mk

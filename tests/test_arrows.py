@@ -16,7 +16,8 @@ ALLOWED = {
     "recorder/attach": ["traces/", "recorder/ring.h", "recorder/collector/", "recorder/preload/attach.h"],
     "allocator": [],
     "replayer/engine": ["traces/"],
-    "replayer/driver": ["traces/", "replayer/engine/result.h", "replayer/engine/latency_result.h"],
+    "replayer/counter": ["recorder/preload/syscalls.h"],
+    "replayer/driver": ["traces/", "replayer/engine/result.h", "replayer/engine/latency_result.h", "replayer/counter/counts.h"],
     "analysis": ["traces/"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)

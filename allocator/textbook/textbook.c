@@ -248,6 +248,13 @@ void textbook_stats(struct textbook_stats *ret_stats)
     lock_give();
 }
 
+void heaptape_heap(struct heaptape_heap *ret_heap)
+{
+    ret_heap->held = region_held() + large_held();
+    ret_heap->splits = policy_counts.splits;
+    ret_heap->coalesces = policy_counts.coalesces;
+}
+
 void textbook_leaks(void)
 {
     lock_take();

@@ -32,6 +32,13 @@ struct textbook_stats {
 
 void textbook_stats(struct textbook_stats *ret_stats);
 
+/* What `heaptape stats` asks for after each call (replayer/counter/counter.h): without the lock, so
+ * that with threads the three may be of slightly different moments. */
+struct heaptape_heap {
+    size_t held, splits, coalesces;
+};
+void heaptape_heap(struct heaptape_heap *ret_heap);
+
 /* NULL where the heap is in order; else one thing that is not. Looks at every block. */
 const char *textbook_check(void);
 
