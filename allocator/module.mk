@@ -75,7 +75,7 @@ $(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(
 	$(Q)$(CC) $(CFLAGS) -pthread -fsanitize=undefined $^ $(LDFLAGS) -o $@
 
 # make bench-allocator: CPU and peak resident memory relative to glibc, other allocators beside.
-# BENCH_ONLY=WORD,... programs whose name or kind has one of the words; BENCH_ALLOCATORS=NAME,...; BENCH_ROUNDS=N;
+# BENCH_ONLY=WORD,... programs by name, part of a name or kind; BENCH_ALLOCATORS=NAME,...; BENCH_ROUNDS=N;
 # BENCH_SEED=N; BENCH_FORMAT=csv|json; BENCH_HTMALLOC=PATH adds another htmalloc library as htmalloc-other.
 BENCH_ALLOCATOR := $(B)/libexec/heaptape-bench
 BENCH_KERNELS := $(addprefix $(OBJ)/allocator/bench/,workloads.o churn.o lifetimes.o grow.o large.o structures.o \

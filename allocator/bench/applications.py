@@ -1,65 +1,14 @@
-"""The real programs: what they run on, and the list of those that are installed."""
+"""The real programs: those that the set-up or CI installs, and tiny processes."""
 from __future__ import annotations
 
-import random
 import shutil
 import subprocess
 from pathlib import Path
 
+import scripts
 from runs import Program
 
-def write_inputs(folder: Path, seed: int) -> None:
-    """Files that the real programs read."""
-    chance = random.Random(seed)
-    words = ["".join(chance.choice("abcdefghijklmnop") for _ in range(chance.randint(2, 12)))
-             for _ in range(5000)]
-    lines = [" ".join(chance.choice(words) for _ in range(10)) for _ in range(100000)]
-    (folder / "text").write_text("\n".join(lines) + "\n")
-    rows = ",".join('{"id":%d,"name":"%s","tags":["%s","%s"],"v":%f}' % (
-        i, chance.choice(words), chance.choice(words), chance.choice(words), chance.random())
-        for i in range(40000))
-    (folder / "data.json").write_text("[" + rows + "]")
-    (folder / "code.cc").write_text(
-        "#include <algorithm>\n#include <iostream>\n#include <map>\n#include <regex>\n"
-        "#include <string>\n#include <vector>\nint main() { std::map<std::string, "
-        "std::vector<std::regex>> m; m[\"a\"].emplace_back(\"b+\"); std::cout << m.size(); }\n")
-    if shutil.which("g++"):
-        subprocess.run(["g++", "-E", "code.cc", "-o", "code.ii"], cwd=folder, check=True)
-    functions = "".join(
-        f"int f{i}(int a, int b) {{ int s = {i}; for (int j = 0; j < a; j++) s += b * j ^ s >> 3; "
-        f"if (s & 1) return s - b; return s + f{max(i - 1, 0)}(a - 1, s); }}\n" for i in range(600))
-    (folder / "code.c").write_text(functions)
-    (folder / "work.sql").write_text(
-        "create table t(a integer primary key, b text, c real);\n"
-        "with recursive n(i) as (select 1 union all select i+1 from n where i<120000) "
-        "insert into t select i, hex(i*7919)||'x'||i, i*0.5 from n;\n"
-        "create index tb on t(b);\nselect count(*), sum(length(b)) from t where b like '%3%';\n"
-        "select b, count(*) from t group by substr(b,1,3) order by 2 desc limit 5;\n"
-        "update t set b = b||'y' where a % 3 = 0;\nselect group_concat(b) is null from t;\n")
-
-
-PYTHON = """
-import json, collections, re
-data = json.load(open('data.json'))
-words = collections.Counter(w for l in open('text') for w in l.split())
-tree = {i: {'k': str(i), 'l': [i, i + 1]} for i in range(60000)}
-text = json.dumps([tree[i] for i in range(0, 60000, 7)])
-print(len(text), len(words), sum(len(r['name']) for r in data), len(re.findall('a.b', text)))
-"""
-PERL = """
-open F, 'text'; while (<F>) { for (split) { $c{$_}++; push @{$p{substr $_,0,2}}, $.; } }
-my @k = sort { $c{$b} <=> $c{$a} } keys %c; my $n = 0; $n += @{$p{$_}} for keys %p; print scalar @k, " $n\\n";
-"""
-LUA = """
-local t = {} for i = 1, 300000 do t[i] = {name = 'n' .. i, at = {i, i * 2}} end
-local s = {} for i = 1, 300000, 3 do s[#s + 1] = t[i].name .. t[i].at[2] end print(#table.concat(s))
-"""
-NODE = """
-const d = JSON.parse(require('fs').readFileSync('data.json')); const m = new Map();
-for (let r = 0; r < 5; r++) for (const x of d) { const b = Buffer.alloc(200 + x.id % 3000); b[0] = 1; m.set(x.name + r, b); }
-console.log(m.size);
-"""
-AWK = "{for(i=1;i<=NF;i++){c[$i]++; p[substr($i,1,3) NR%1000]=$i}} END{n=0; for(k in p)n++; print n, length(c)}"
+PYTHON3 = "/usr/bin/python3"
 
 
 def _compiler(name: str, which: str) -> str:
@@ -70,32 +19,98 @@ def _compiler(name: str, which: str) -> str:
                           check=True).stdout.strip()
 
 
-def _wanted(build: Path) -> list[Program]:
-    cc1, cc1plus = _compiler("gcc", "cc1"), _compiler("g++", "cc1plus")
-    app, tiny = "application", "tiny"
+def _program(name: str, what: str, *argv: str, **more) -> Program:
+    return Program(name, "application", what, argv, **more)
+
+
+def _compilers() -> list[Program]:
     return [
-        Program("cc1", app, "C, -O2, generated", (cc1, "-quiet", "-O2", "code.c", "-o", "/dev/null")),
-        Program("cc1plus", app, "C++ with <regex>, -O1",
-                (cc1plus, "-quiet", "-O1", "code.ii", "-o", "/dev/null")),
-        Program("python-malloc", app, "json, dict, re", ("/usr/bin/python3", "-c", PYTHON),
-                {"PYTHONMALLOC": "malloc"}),
-        Program("perl", app, "counting words", ("perl", "-e", PERL)),
-        Program("sqlite", app, "in memory", ("sqlite3", ":memory:", ".read work.sql")),
-        Program("jq", app, "group_by", ("jq", "map(.name) | group_by(.) | length", "data.json")),
-        Program("lua", app, "tables and strings", ("lua5.4", "-e", LUA)),
-        Program("awk", app, "counting words", ("awk", AWK, "text")),
-        Program("sort", app, "100,000 lines", ("sort", "-S", "8M", "text")),
-        Program("xz", app, "level 3", ("xz", "-3", "-k", "-c", "text")),
-        Program("true", tiny, "/bin/true", ("/bin/true",), runs=9),
-        Program("tiny", tiny, "two blocks", (str(build / "libexec/heaptape-bench/tiny"),), runs=9),
-        Program("ls", tiny, "/usr/bin", ("ls", "-l", "/usr/bin"), runs=5),
-        Program("sh", tiny, "a loop", ("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do x=$x$i; done"),
-                runs=9),
+        _program("cc1", "gcc's C compiler, -O2, generated code",
+                 _compiler("gcc", "cc1"), "-quiet", "-O2", "code.c", "-o", "/dev/null"),
+        _program("cc1plus", "gcc's C++ compiler on <regex>, <map>",
+                 _compiler("g++", "cc1plus"), "-quiet", "-O0", "code.ii", "-o", "/dev/null"),
+        _program("clang", "the same C++, parsed and checked",
+                 "clang", "-std=c++17", "-fsyntax-only", "code.cc"),
     ]
 
 
-def installed(build: Path) -> tuple[list[Program], list[Program]]:
-    """Those that can run here, and those whose program is not installed."""
-    wanted = _wanted(build)
-    found = [one for one in wanted if shutil.which(one.argv[0])]
-    return found, [one for one in wanted if one not in found]
+def _interpreters() -> list[Program]:
+    python = (PYTHON3, "-c", scripts.PYTHON, "{seed}")
+    return [
+        _program("python", "json, dict, ast, re on its own pools", *python),
+        _program("python-malloc", "the same with PYTHONMALLOC=malloc", *python,
+                 env={"PYTHONMALLOC": "malloc"}),
+        _program("perl", "counting words, hashes of lists", "perl", "-e", scripts.PERL),
+        _program("lua", "tables and strings", "lua5.4", "-e", scripts.LUA),
+        _program("gawk", "counting words, arrays of lines", "gawk", scripts.AWK, "text"),
+        _program("tcl", "dicts, lists, sorting", "tclsh", "script.tcl"),
+        _program("jq", "group, map, sort", "jq",
+                 "group_by(.at.town) | map({town: .[0].at.town, n: length, tags: [.[].tags[]] | unique})",
+                 "data.json"),
+    ]
+
+
+def _data() -> list[Program]:
+    return [
+        _program("sqlite", "in memory: indexes, joins, updates", "sqlite3", ":memory:", ".read work.sql"),
+        _program("xmllint", "a document tree, formatted", "xmllint", "--format", "--c14n", "data.xml"),
+        _program("xsltproc", "keys and sums", "xsltproc", "orders.xsl", "data.xml"),
+        _program("minisat", "a random problem near the threshold", "minisat", "-verb=0", "in.cnf",
+                 statuses=(10, 20)),
+        _program("troff", "40 pages of manual", "sh", "-c", scripts.GROFF, needs=("troff",)),
+        _program("sort", "200,000 lines, by their third word", "sort", "-k3", "-S", "8M", "longtext"),
+        _program("xz", "level 1", "xz", "-1", "-k", "-c", "text"),
+        _program("zstd", "level 12, two threads", "zstd", "-q", "-12", "-T2", "-c", "text"),
+    ]
+
+
+def _git() -> list[Program]:
+    git = ("git", "-c", "core.pager=cat", "-c", "gc.auto=0")
+    blame = 'exec git blame -w -C -C -C "$(cat .git/largest)"'
+    return [
+        _program("git-log", "log -p over 600 commits", *git, "log", "-p", "--stat", in_repository=True),
+        _program("git-blame", "the file with the longest history", "sh", "-c", blame,
+                 in_repository=True, needs=("git",)),
+        _program("git-repack", "all deltas anew, two threads", *git, "-c", "pack.threads=2", "repack",
+                 "-a", "-d", "-f", "-q", in_repository=True),
+    ]
+
+
+def _servers() -> list[Program]:
+    return [
+        _program("memcached", "8 connections, 150,000 requests",
+                 "memcached", "-s", "memcached.sock", "-t", "4", "-m", "32", "-u", "root",
+                 client=f"{PYTHON3} client.py memcached.sock {{seed}}"),
+        _program("lighttpd", "23,000 requests, most kept alive", "lighttpd", "-D", "-f", "lighttpd.conf",
+                 client=scripts.WEB_CLIENT, needs=("ab",)),
+    ]
+
+
+def _tiny(build: Path) -> list[Program]:
+    small = [
+        ("true", "/bin/true", ("/bin/true",)),
+        ("tiny", "two blocks and a line", (str(build / "libexec/heaptape-bench/tiny"),)),
+        ("sh", "a loop in a shell", ("sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do x=$x$i; done")),
+        ("ls", "a listing of /etc", ("ls", "-l", "/etc")),
+        ("git-version", "git --version", ("git", "--version")),
+        ("lua-hello", "an interpreter for a line", ("lua5.4", "-e", "print('hello')")),
+    ]
+    return [Program(name, "tiny", what, argv, runs=9) for name, what, argv in small]
+
+
+def installed(build: Path) -> tuple[list[Program], list[tuple[Program, str]]]:
+    """Those that can run here, and the others with the command that is missing."""
+    found, absent = [], []
+    for one in [*_compilers(), *_interpreters(), *_data(), *_git(), *_servers(), *_tiny(build)]:
+        missing = [name for name in (one.argv[0], *one.needs) if shutil.which(name) is None]
+        if missing:
+            absent.append((one, missing[0]))
+        else:
+            found.append(one)
+    return found, absent
+
+
+def write_scripts(folder: Path) -> None:
+    """What the programs above read that is the same in every round."""
+    (folder / "script.tcl").write_text(scripts.TCL)
+    (folder / "client.py").write_text(scripts.MEMCACHED_CLIENT)

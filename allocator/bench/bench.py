@@ -3,7 +3,7 @@
 
 Examples:
     bench.py --build build                          everything, three rounds
-    bench.py --build build --only phases,python     programs whose name or kind has one of the words
+    bench.py --build build --only phases,python     by name, by part of a name, by kind
     bench.py --build build --allocators htmalloc,mimalloc --rounds 5
     bench.py --build build --other /elsewhere/libhtmalloc.so --allocators htmalloc --only kernel
 
@@ -26,6 +26,7 @@ from pathlib import Path
 
 import allocators
 import applications
+import inputs
 import results as res
 from runs import Program, run
 
@@ -41,8 +42,9 @@ def kernels(build: Path) -> list[Program]:
 
 
 def select(programs: list[Program], only: list[str]) -> list[Program]:
+    """Those of a kind that is named, or whose name or one of its parts is (phases-clean: clean)."""
     return [one for one in programs
-            if not only or any(word in one.name or word == one.kind for word in only)]
+            if not only or any(word in (one.kind, one.name, *one.name.split("-")) for word in only)]
 
 
 def progress(text: str) -> None:
@@ -56,17 +58,19 @@ def measure_all(options: argparse.Namespace, chosen: list[allocators.Allocator])
         folder = Path(name)
         found, absent = applications.installed(options.build)
         programs = select(kernels(options.build) + found, options.only)
-        for missing in select(absent, options.only):
-            print(f"bench-allocator: {missing.name}: {missing.argv[0]} is not installed; left out",
-                  file=sys.stderr)
+        for one, command in absent:
+            if select([one], options.only):
+                print(f"bench-allocator: {one.name}: left out, {command} is not installed",
+                      file=sys.stderr)
         results = res.Results(programs, [one.name for one in chosen])
+        applications.write_scripts(folder)
         real = any(one.kind != "kernel" for one in programs)
         try:
             for number in range(options.rounds):
                 seed = options.seed * 1000 + number
                 if real:
                     progress(f"round {number + 1}: inputs")
-                    applications.write_inputs(folder, seed)
+                    inputs.write(folder, seed)
                 pairs = [(program, one) for program in programs for one in chosen]
                 random.Random(seed).shuffle(pairs)
                 for at, (program, one) in enumerate(pairs):
@@ -118,7 +122,8 @@ def main() -> int:
         return 4
     results = measure_all(options, chosen)
     if not results.programs:
-        print(f"bench-allocator: no program has {' or '.join(options.only)} in its name",
+        print(f"bench-allocator: no program is called {' or '.join(options.only)}; "
+              "kinds are kernel, application, tiny",
               file=sys.stderr)
         return 2
     whole = document(options, chosen, results)

@@ -23,6 +23,8 @@ class Program:
     stdin: str = ""  # a file of the inputs' folder
     runs: int = 1  # runs to a sample, whose median it is: for programs of a millisecond
     in_repository: bool = False  # run in the git repository among the inputs
+    statuses: tuple[int, ...] = ()  # exit statuses beside 0 that are no failure
+    needs: tuple[str, ...] = ()  # commands beside argv[0]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ def run_once(launcher: Path, program: Program, library: str, folder: Path, seed:
     out.unlink(missing_ok=True)
     env = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
     env.update(program.env, LC_ALL="C.UTF-8", HOME=str(folder))
-    argv = [str(launcher), str(out), library or "-", program.client or "-",
-            *(part.replace("{seed}", str(seed)) for part in program.argv)]
+    argv = [str(launcher), str(out), library or "-",
+            *(part.replace("{seed}", str(seed)) for part in (program.client or "-", *program.argv))]
     cwd = folder / "repository" if program.in_repository else folder
     with open(folder / program.stdin if program.stdin else os.devnull, "rb") as stdin:
         try:
@@ -52,7 +54,7 @@ def run_once(launcher: Path, program: Program, library: str, folder: Path, seed:
     status, user, system, resident, faults = map(int, out.read_text().split())
     if os.WIFSIGNALED(status):
         return f"signal {os.WTERMSIG(status)}"
-    if status != 0:
+    if status != 0 and os.WEXITSTATUS(status) not in program.statuses:
         return f"status {os.WEXITSTATUS(status)}"
     return Sample(user + system, resident, faults)
 
