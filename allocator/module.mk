@@ -62,6 +62,11 @@ $(TESTS)/htmalloc_stress_hard: $(OBJ)/tests/stress/htmalloc_stress.htharddebug.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
+TEST_PROGRAMS += $(TESTS)/htmalloc_private_heap_hard
+$(TESTS)/htmalloc_private_heap_hard: $(OBJ)/tests/unit/htmalloc_private_heap_test.htharddebug.o $(HTMALLOC_HARD_DEBUG)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
 HTMALLOC_STRESS := $(TESTS)/htmalloc_stress $(TESTS)/htmalloc_stress_tsan $(TESTS)/htmalloc_stress_ubsan
 TEST_PROGRAMS += $(HTMALLOC_STRESS)
 $(TESTS)/htmalloc_stress: $(OBJ)/tests/stress/htmalloc_stress.htdebug.o $(HTMALLOC_DEBUG)

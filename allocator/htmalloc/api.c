@@ -5,6 +5,7 @@
 #include "huge.h"
 #include "large.h"
 #include "message.h"
+#include "private_heap.h"
 #include "os.h"
 #include "span.h"
 
@@ -141,6 +142,8 @@ static struct run *block_head(const char *operation, const void *address)
             return head;
         if (kind_of(head) == SLICE_CACHED && slice_base(head) == address)
             ht_die_pointer(operation, address, "double free");
+        if (kind_of(head) == SLICE_PRIVATE)
+            ht_die_pointer(operation, address, PRIVATE_MISUSE);
     }
     if (kind_of(head) == SLICE_FREE && slice_base(head) == address)
         ht_die_pointer(operation, address, "double free");

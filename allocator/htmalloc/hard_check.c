@@ -5,6 +5,7 @@
 
 #include "huge.h"
 #include "message.h"
+#include "private_heap.h"
 #include "segment.h"
 
 #define FOREIGN  "not a block of this allocator, or freed before"
@@ -94,6 +95,8 @@ static size_t check_start(const char *operation, const void *address)
         check_run_block(operation, head, address);
         return hard_classes[head->class].bytes;
     }
+    if (slice_number(head) > 0 && kind_of(head) == SLICE_PRIVATE)
+        ht_die_pointer(operation, address, PRIVATE_MISUSE);
     if (slice_number(head) == 0 || slice_base(head) != address || kind_of(head) != SLICE_LARGE)
         ht_die_pointer(operation, address,
                        kind_of(head) == SLICE_CACHED && slice_base(head) == address ? TWICE

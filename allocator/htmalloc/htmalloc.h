@@ -135,6 +135,63 @@ HT_API size_t ht_thread_stats(struct ht_thread_stats *ret_threads, size_t count)
 /* All of it as text on stderr. */
 HT_API void ht_stats_print(void);
 
+/* --- private heaps ---
+ *
+ * A heap for what lives and dies together: a request, a document, a compiler pass. All of it is
+ * freed at once, without a walk over the blocks. A heap is not synchronised: one thread may use it
+ * at a time, any thread, and after fork the child may use those of the thread that called fork.
+ * There may be any number of heaps; an empty one takes 160 bytes. The functions do not take a lock
+ * but where the heap grows or shrinks by a run, a large or a huge block.
+ *
+ * A block belongs to its heap: only the functions below take it, with that heap. ht_free(), free(),
+ * realloc() and the like, and another private heap, end the program with a message when they are
+ * given one; it is never silently freed or leaked into the wrong heap. What is shared with other
+ * code belongs into ht_malloc().
+ *
+ *     struct ht_heap *heap = ht_heap_new(NULL);
+ *     char *copy = ht_heap_malloc(heap, length + 1);
+ *     ...
+ *     ht_heap_delete(heap);
+ */
+struct ht_heap;
+
+/* Zeros are the defaults. */
+struct ht_heap_options {
+    size_t limit;     /* the most bytes in blocks, whole blocks counted; 0: no limit */
+    size_t unused[7]; /* must be 0 */
+};
+
+/* `options` may be NULL. NULL when there is no memory. */
+HT_API struct ht_heap *ht_heap_new(const struct ht_heap_options *options);
+
+/* As ht_malloc, ht_calloc, ht_realloc, ht_aligned_alloc, ht_free and ht_usable_size. ENOMEM also
+ * when the heap's limit would be exceeded. */
+HT_API void *ht_heap_malloc(struct ht_heap *heap, size_t size)
+    __attribute__((malloc, alloc_size(2)));
+HT_API void *ht_heap_calloc(struct ht_heap *heap, size_t count, size_t size)
+    __attribute__((malloc, alloc_size(2, 3)));
+HT_API void *ht_heap_realloc(struct ht_heap *heap, void *address, size_t size)
+    __attribute__((alloc_size(3)));
+HT_API void *ht_heap_aligned(struct ht_heap *heap, size_t align, size_t size)
+    __attribute__((malloc, alloc_align(2)));
+HT_API void ht_heap_free(struct ht_heap *heap, void *address);
+HT_API size_t ht_heap_usable_size(const struct ht_heap *heap, const void *address);
+
+/* Frees every block, small, large and huge, and gives their memory back to the allocator (and from
+ * there to the system as usual, at once by ht_trim(0)). The heap is then as new. */
+HT_API void ht_heap_free_all(struct ht_heap *heap);
+
+/* The same, and the heap itself is gone. NULL is allowed. */
+HT_API void ht_heap_delete(struct ht_heap *heap);
+
+struct ht_heap_stats {
+    size_t live; /* bytes of blocks in use, whole blocks counted */
+    size_t
+        held; /* bytes of address space that the heap has; hardly more is resident than was used */
+    size_t state; /* bytes of the heap's own data */
+};
+HT_API void ht_heap_stats(const struct ht_heap *heap, struct ht_heap_stats *ret_stats);
+
 /* A line on the version, for logs. */
 HT_API const char *ht_version(void);
 

@@ -29,6 +29,7 @@ enum slice_kind {
     SLICE_RUN,      /* first slice of a run of blocks */
     SLICE_LARGE,    /* first slice of a large block */
     SLICE_CACHED,   /* first slice of a large block that its last thread keeps for itself, freed */
+    SLICE_PRIVATE,  /* first slice of a run or a large block of a private heap: private_heap.h */
     SLICE_INSIDE,   /* slice of a run or a large block behind its first; `back` leads there */
 };
 

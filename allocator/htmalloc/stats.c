@@ -3,6 +3,7 @@
 #include "extent.h"
 #include "heap.h"
 #include "huge.h"
+#include "private_heap.h"
 #include "segment.h"
 #include "span.h"
 
@@ -18,6 +19,8 @@ static_assert(sizeof(struct ht_thread_stats) == 6 * 8, "has no room to grow: a n
 
 static uint32_t free_blocks(const struct run *run)
 {
+    if (kind_of(run) == SLICE_PRIVATE)
+        return run->circulating - __atomic_load_n(&run->left, __ATOMIC_RELAXED);
     uint32_t remote = remote_count(__atomic_load_n(&run->remote, __ATOMIC_RELAXED));
     uint32_t left = __atomic_load_n(&run->left, __ATOMIC_RELAXED);
     switch (run->state) {
@@ -34,7 +37,7 @@ static uint32_t free_blocks(const struct run *run)
 static struct ht_thread_stats *thread_of(struct stats *stats, const struct run *run)
 {
     const struct heap *owner = __atomic_load_n(&run->owner, __ATOMIC_RELAXED);
-    if (owner == NULL || owner->number > stats->room)
+    if (kind_of(run) != SLICE_RUN || owner == NULL || owner->number > stats->room)
         return NULL;
     return &stats->threads[owner->number - 1];
 }
@@ -88,6 +91,13 @@ static unsigned add_span(struct stats *stats, const struct run *span)
         break;
     case SLICE_CACHED:
         stats->all.cached += run_bytes(span);
+        break;
+    case SLICE_PRIVATE:
+        stats->all.private_heaps += run_bytes(span);
+        if (private_is_large(span))
+            add_large(stats, span);
+        else
+            add_run(stats, span);
         break;
     case SLICE_FREE: /* counted by the spans themselves */
         break;

@@ -4,6 +4,7 @@
 #include "heap.h"
 #include "huge.h"
 #include "message.h"
+#include "private_heap.h"
 #include "segment.h"
 #include "span.h"
 
@@ -89,6 +90,19 @@ static bool check_run(struct tally *tally, const struct run *run)
     return check_counts(tally, run, free);
 }
 
+static bool check_private(struct tally *tally, const struct run *head)
+{
+    uint32_t free = 0;
+    if (head->owner == NULL || head->class > CLASS_COUNT)
+        return broken(tally, 13, "a private heap's slices have no owner or class", head);
+    if (private_is_large(head))
+        return true;
+    memset(seen, 0, sizeof seen);
+    if (!mark_chain(head, head->free, &free) || free + head->left != head->circulating)
+        return broken(tally, 13, "a private heap's run does not count its blocks", head);
+    return true;
+}
+
 /* --- segments --- */
 
 static bool check_free_span(struct tally *tally, const struct run *span)
@@ -129,6 +143,8 @@ static bool check_segment(struct tally *tally, const struct segment *segment)
             fine = check_free_span(tally, span);
         else if (kind_of(span) == SLICE_RUN)
             fine = check_run(tally, span);
+        else if (kind_of(span) == SLICE_PRIVATE)
+            fine = check_private(tally, span);
         else if (kind_of(span) != SLICE_LARGE && kind_of(span) != SLICE_CACHED)
             fine = broken(tally, 1, "a span begins with a slice that heads nothing", span);
         if (!fine)
