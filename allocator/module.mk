@@ -62,8 +62,8 @@ $(TESTS)/htmalloc_stress_hard: $(OBJ)/tests/stress/htmalloc_stress.htharddebug.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
-TEST_PROGRAMS += $(TESTS)/htmalloc_private_heap_hard
-$(TESTS)/htmalloc_private_heap_hard: $(OBJ)/tests/unit/htmalloc_private_heap_test.htharddebug.o $(HTMALLOC_HARD_DEBUG)
+TEST_PROGRAMS += $(TESTS)/htmalloc_hard_private_heap_test
+$(TESTS)/htmalloc_hard_private_heap_test: $(OBJ)/tests/unit/htmalloc_private_heap_test.htharddebug.o $(HTMALLOC_HARD_DEBUG)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
 
