@@ -48,3 +48,9 @@ $(HTMALLOC_CHECKS:%=$(TESTS)/%): $(TESTS)/%: $(OBJ)/tests/stress/%.htdebug.o $(H
 $(HTMALLOC_CHECKS:%=$(TESTS)/%_hard): $(TESTS)/%_hard: $(OBJ)/tests/stress/%.htharddebug.o $(HTMALLOC_HARD_DEBUG)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@
+
+# How much more than what is live it holds (tests/cli/test_htmalloc_bounded.py).
+TEST_PROGRAMS += $(TESTS)/htmalloc_bounded
+$(TESTS)/htmalloc_bounded: $(OBJ)/tests/stress/htmalloc_bounded.o $(LIB)/libhtmalloc.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
