@@ -235,14 +235,15 @@ void heap_begin(struct counts_process *process, const struct counts_process *par
         process->held_most = atomic_load(&process->held);
         return;
     }
-    *(void **)&heap_tells = next_symbol("heaptape_heap");
+    if (!__curbrk)
+        (void)sbrk(0);
+    break_seen = (uintptr_t)__curbrk;
+    *(void **)&heap_tells =
+        next_symbol("heaptape_heap"); /* a message of the loader's is in the heap */
     how = heap_tells && next_contains(*(void **)&heap_tells)       ? COUNTS_HEAP_TOLD
           : next_contains((void *)(uintptr_t)gnu_get_libc_version) ? COUNTS_HEAP_LIBC
                                                                    : COUNTS_HEAP_SAMPLED;
     process->heap = how;
-    if (!__curbrk)
-        (void)sbrk(0);
-    break_seen = (uintptr_t)__curbrk;
     if (how == COUNTS_HEAP_SAMPLED)
         data_at_start = heap_writable_bytes() - mapped_at_start();
 }

@@ -99,3 +99,15 @@ def test_stats_of_a_signal(heaptape):
     result = heaptape("stats", "--format=json", "--", "sh", "-c", "kill -SEGV $$")
     assert result.returncode == 128 + signal.SIGSEGV
     assert json.loads(result.stderr)["signal"] == "SIGSEGV"
+
+
+@pytest.mark.skipif(not shutil.which("gdb"), reason="no gdb here")
+def test_under_gdb_the_allocator_is_in_the_program_alone(heaptape, build, tmp_path):
+    script = tmp_path / "script"
+    script.write_text("#!/bin/sh\necho \"$1 $LD_PRELOAD\"; exit 7\n")
+    script.chmod(0o755)
+    commands = "run\nshell echo \"gdb has <$LD_PRELOAD>\"\nquit\n"
+    for program in (["sh", "-c", 'echo "$0 $LD_PRELOAD"; exit 7', "a word"], [script, "a word"]):
+        result = heaptape("run", "-a", "htmalloc", "--gdb", "--", *program, input=commands, stdin=None)
+        assert f"a word {build}/lib/heaptape/libhtmalloc.so\n" in result.stdout
+        assert "exited with code 07" in result.stdout and "gdb has <>" in result.stdout

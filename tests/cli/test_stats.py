@@ -98,6 +98,13 @@ def test_libc_to_the_call(heaptape, program, way, status, allocations):
     assert found["processes"][0]["exit_handlers_ran"] == (way in "nxt")
 
 
+def test_libcs_first_stretch_of_heap_counts(heaptape, tmp_path):
+    source = "#include <stdlib.h>\nint main(void){char*volatile p=malloc(100);free(p);return 0;}"
+    subprocess.run(["cc", "-O1", "-fno-builtin", "-x", "c", "-", "-o", tmp_path / "p"], input=source, text=True, check=True)
+    found = stats(heaptape, "--", tmp_path / "p")
+    assert found["largest_heap_bytes"] == found["mean_heap_bytes"] == 132 << 10 and found["break_moves"] == 1
+
+
 def test_the_arenas_of_threads_are_in_libcs_heap(heaptape, program, tmp_path):
     (tmp_path / "p.c").write_text(PROGRAM.replace("1 << 20);\n    for", "1 << 4);\n    for"))
     subprocess.run(["cc", "-O1", "-fno-builtin", "-w", "-pthread", tmp_path / "p.c", "-o", tmp_path / "p"], check=True)
