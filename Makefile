@@ -124,6 +124,10 @@ install: all
 	install -m 755 $(filter $(LIBEXEC)/%,$(PROGRAMS)) $(INSTALLED)/libexec/heaptape
 	install -m 644 $(filter $(LIB)/%,$(LIBRARIES)) $(INSTALLED)/lib/heaptape
 	install -m 644 allocator/htmalloc/htmalloc.h $(INSTALLED)/include/htmalloc.h
+	ln -sf heaptape/libhtmalloc.so heaptape/libhtmalloc.a $(INSTALLED)/lib
+	install -d $(INSTALLED)/lib/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' allocator/htmalloc/htmalloc.pc.in > $(INSTALLED)/lib/pkgconfig/htmalloc.pc
+	chmod 644 $(INSTALLED)/lib/pkgconfig/htmalloc.pc
 	install -m 644 recorder/heaptape.h $(INSTALLED)/include/heaptape.h
 	cp -RL $(SHARE)/. $(INSTALLED)/share/heaptape
 	find $(INSTALLED)/share/heaptape -name __pycache__ -prune -exec rm -rf {} +
@@ -132,6 +136,7 @@ install: all
 uninstall:
 	rm -rf $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape
 	rm -f $(INSTALLED)/bin/heaptape $(INSTALLED)/include/htmalloc.h $(INSTALLED)/include/heaptape.h
+	rm -f $(INSTALLED)/lib/libhtmalloc.so $(INSTALLED)/lib/libhtmalloc.a $(INSTALLED)/lib/pkgconfig/htmalloc.pc
 
 clean:
 	rm -rf $(B) build-clang build-asan build-ubsan build-tsan

@@ -18,10 +18,13 @@ $(LIB)/libhtmalloc.so: $(HTMALLOC_OBJECTS) $(HTMALLOC_NAMES:%.c=$(OBJ)/%.pic.o)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete -Wl,-z,noseparate-code -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
 
+# One object whose hidden names are local: only the ht_ functions are left for others to clash with.
+OBJCOPY ?= objcopy
 $(LIB)/libhtmalloc.a: $(HTMALLOC_OBJECTS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  AR      $@")
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)$(LD) -r $^ -o $(OBJ)/htmalloc.o && $(OBJCOPY) --localize-hidden $(OBJ)/htmalloc.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(OBJ)/htmalloc.o
 
 # The hardened build: the same sources behind a layer that checks (allocator/htmalloc/hard.h).
 HTMALLOC_HARD := $(patsubst %.c,$(OBJ)/%.hard.o,$(HTMALLOC_SOURCES) $(HTMALLOC_NAMES))
