@@ -51,7 +51,7 @@ def draw_panel(
     series = row.series
 
     def curve(values: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
-        return thin(x, values / y_factor, 160)
+        return thin(x, values / y_factor, 120)
 
     axes.fill_between(*curve(series.requested), color=SHADE, lw=0, zorder=1)
     axes.plot(*curve(series.requested), color=MUTED, lw=0.7, zorder=2)

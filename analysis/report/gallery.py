@@ -9,16 +9,20 @@ from dataclasses import dataclass
 
 from . import (
     charts_calls,
+    charts_faults,
     charts_fragmentation,
     charts_growth,
     charts_heapmap,
     charts_latency,
+    charts_latency_time,
     charts_live,
     charts_memory,
     charts_overview,
     charts_pareto,
+    charts_relative,
     charts_sizes,
     charts_time,
+    charts_waste,
 )
 from .context import Context
 from .figure import Figure, of_chart
@@ -26,14 +30,18 @@ from .page import prefix_of
 
 # Of a tape, in the order of the page.
 CHARTS = (
-    charts_time,
+    charts_relative,
     charts_memory,
+    charts_time,
     charts_pareto,
-    charts_sizes,
+    charts_waste,
     charts_growth,
     charts_fragmentation,
     charts_latency,
+    charts_latency_time,
     charts_calls,
+    charts_faults,
+    charts_sizes,
     charts_heapmap,
 )
 FEW = 2  # tasks that are not worth processes

@@ -108,7 +108,7 @@ def axis(axes: Axes, which: str) -> list:
     return [axes.get_xscale() if which == "x" else axes.get_yscale(), short(low), short(high)]
 
 
-def coded(track: Track) -> dict:
+def coded(track: Track, shared: list[list]) -> dict:
     entry = {"a": track.owner, "n": track.name, "k": track.kind}
     if track.column:
         entry |= {"c": track.column} | ({"o": track.over, "l": short(track.least)} if track.over else {})
@@ -116,8 +116,11 @@ def coded(track: Track) -> dict:
     x, y = numpy.asarray(track.x, dtype=float), numpy.asarray(track.y, dtype=float)
     known = numpy.flatnonzero(numpy.isfinite(y))
     extremes = [known[numpy.argmax(y[known])], known[numpy.argmin(y[known])]] if len(known) else []
-    at = chosen(len(x), extremes)
-    return entry | {"x": [short(v) for v in x[at]], "y": [short(v) for v in y[at]]}
+    at = chosen(len(x), extremes, POINTS_MAX // 2)
+    moments = [short(v) for v in x[at]]
+    if moments not in shared:  # curves of a panel often have the same
+        shared.append(moments)
+    return entry | {"x": shared.index(moments), "y": [short(v) for v in y[at]]}
 
 
 def model(canvas) -> dict:
@@ -135,7 +138,8 @@ def model(canvas) -> dict:
             "box": [round(v, 1) for v in (box.x0 * scale, height - box.y1 * scale, box.x1 * scale, height - box.y0 * scale)],
             "x": [*axis(axes, "x"), kind, short(x_factor)],
             "y": [*axis(axes, "y"), short(y_factor)],
-            "tracks": [coded(t) for t in hover.tracks if t.axes is axes],
+            "xs": (shared := []),
+            "tracks": [coded(t, shared) for t in hover.tracks if t.axes is axes],
             "spots": [],
         }
     for spot in hover.spots:

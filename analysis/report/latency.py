@@ -15,6 +15,7 @@ from .fields import Fields
 
 CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
 SHARES = ("p50", "p90", "p99", "p99_9", "p99_99")
+OVER_TIME_COLUMNS = ("first_operation", "p50_ns", "p99_ns", "max_ns")
 Curve = tuple[numpy.ndarray, numpy.ndarray]  # shares 0 .. 1, rising, and the ns that they stay below
 
 
@@ -31,6 +32,16 @@ class Call:
 
 
 @dataclass(frozen=True)
+class OverTime:
+    """Stretches of the run by their first operation, and the ns that half and 99 of 100 of their calls stay below."""
+
+    operation: numpy.ndarray
+    p50: numpy.ndarray
+    p99: numpy.ndarray
+    slowest: numpy.ndarray
+
+
+@dataclass(frozen=True)
 class Latency:
     """One allocator on one tape. `calls` in the order of CALLS, those that were made."""
 
@@ -40,6 +51,7 @@ class Latency:
     error_share: float
     preemptions: int
     calls: tuple[Call, ...]
+    over_time: OverTime | None = None
 
     def call(self, name: str) -> Call | None:
         return next((c for c in self.calls if c.name == name), None)
@@ -67,6 +79,24 @@ def read_curves(folder: pathlib.Path, name: str) -> dict[str, Curve]:
     return curves
 
 
+def read_over_time(folder: pathlib.Path, name: str) -> OverTime | None:
+    """ValueError says what is wrong; None where there are too few stretches to draw."""
+    path = folder / name
+    if folder.resolve() not in path.resolve().parents:
+        raise ValueError(f"{name} lies outside the results folder")
+    try:
+        with path.open(newline="", encoding="utf-8") as source:
+            rows = [[float(row[c]) for c in OVER_TIME_COLUMNS] for row in csv.DictReader(source)]
+    except OSError as error:
+        raise ValueError(f"{name}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, csv.Error):
+        raise ValueError(f"{name}: not the columns and numbers expected") from None
+    table = numpy.array(rows, dtype=float)
+    if len(table) and (not numpy.all(numpy.isfinite(table)) or numpy.any(numpy.diff(table[:, 0]) <= 0)):
+        raise ValueError(f"{name}: not the columns and numbers expected")
+    return OverTime(*table.T) if len(table) > 2 else None
+
+
 def to_call(fields: Fields, name: str, curve: Curve | None) -> Call:
     return Call(
         name=name,
@@ -84,6 +114,11 @@ def to_latency(fields: Fields, folder: pathlib.Path, gaps: list[str]) -> Latency
         curves = read_curves(folder, fields.text("shares_csv")) if fields.text("shares_csv") else {}
     except ValueError as error:
         gaps.append(f"No latency curve: {error}.")
+    over_time = None
+    try:
+        over_time = read_over_time(folder, fields.text("over_time_csv")) if fields.text("over_time_csv") else None
+    except ValueError as error:
+        gaps.append(f"No latency over the run: {error}.")
     calls = (to_call(fields, name, curves.get(name)) for name in CALLS)
     return Latency(
         allocator=fields.text("allocator"),
@@ -92,6 +127,7 @@ def to_latency(fields: Fields, folder: pathlib.Path, gaps: list[str]) -> Latency
         error_share=fields.number("error_share") or 0.0,
         preemptions=fields.count("preemptions"),
         calls=tuple(c for c in calls if c.count),
+        over_time=over_time,
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pathlib
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 from . import page_series, palette, units, verdict, why
 from .context import Context
 from .figure import Figure, anchor_of
+from .inline import styles_as_classes
 from .latency import CALLS, Call, Latency
 from .overview import overall
 from .results import Results, Row, Tape
@@ -310,9 +312,24 @@ def script_data(context: Context, figures: list[Figure]) -> dict:
     }
 
 
+def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: Figure | None):
+    """The same figures with the styles of their drawings as classes, and the rules of those."""
+    groups = [overview, *of_tapes, [live] if live else []]
+    every = [drawing for group in groups for figure in group for drawing in figure.drawings]
+    changed, rules = styles_as_classes([str(d.svg) for d in every])
+    svgs = iter(changed)
+
+    def again(figure: Figure) -> Figure:
+        return replace(figure, drawings=[replace(d, svg=Markup(next(svgs))) for d in figure.drawings])
+
+    first, *middle, last = [[again(figure) for figure in group] for group in groups]
+    return first, middle, last[0] if last else None, rules
+
+
 def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]], live: Figure | None) -> str:
     """The whole page."""
     results = context.results
+    overview, of_tapes, live, rules = lighter(overview, of_tapes, live)
     several = len(results.tapes) > 1
     totals = overall(results)
     compared = several and any(o.time_mean for o in totals)
@@ -330,6 +347,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             call_columns=CALL_COLUMNS,
             colours=context.colour,
             overview=overview,
+            rules=Markup(rules),
             live=live,
             data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *([live] if live else [])]),
             headline=verdict.overall_headline(totals, results) if compared else None,

@@ -25,6 +25,8 @@ def of_row(row: Row, with_time: bool) -> dict[str, str]:
         columns["H"] = series.held
     if row.calls_over_time is not None and len(row.calls_over_time.count) == len(series.operation):
         columns["calls"] = row.calls_over_time.count
+    if row.faults_over_time is not None and len(row.faults_over_time.count) == len(series.operation):
+        columns["faults"] = row.faults_over_time.count
     columns = {name: values for name, values in columns.items() if not numpy.any(numpy.isnan(values))}
     peaks = [int(numpy.argmax(values)) for values in columns.values()]
     at = chosen(len(series.operation), peaks, POINTS)

@@ -60,8 +60,8 @@ class SystemCall:
 
 
 @dataclass(frozen=True)
-class SystemCallsOverTime:
-    """System calls so far at each point of the memory run."""
+class CountOverTime:
+    """System calls, or page faults, so far at each point of the memory run."""
 
     operation: numpy.ndarray
     count: numpy.ndarray
@@ -105,7 +105,8 @@ class Row:
     series: Series | None
     ns_rounds: tuple[float, ...]
     calls: tuple[SystemCall, ...] | None = None  # None: not known
-    calls_over_time: SystemCallsOverTime | None = None
+    calls_over_time: CountOverTime | None = None
+    faults_over_time: CountOverTime | None = None
     minor_faults: float | None = None
     major_faults: float | None = None
     huge_share: float | None = None
@@ -243,13 +244,14 @@ def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | No
         return None
 
 
-def read_calls_over_time(folder: pathlib.Path, name: str) -> SystemCallsOverTime | None:
-    """None where the file has no such column, or they were not counted."""
+def read_count(folder: pathlib.Path, name: str, *columns: str) -> CountOverTime | None:
+    """The sum of the columns. None where the file does not have them, or they were not counted."""
     try:
-        calls = SystemCallsOverTime(*read_table(folder, name, ("operation", "system_calls"), 2))
+        operation, *counted = read_table(folder, name, ("operation", *columns), 2)
     except ValueError:
         return None
-    return None if numpy.any(numpy.isnan(calls.count)) else calls
+    total = sum(counted)
+    return None if numpy.any(numpy.isnan(total)) else CountOverTime(operation, total)
 
 
 def to_calls(fields: Fields) -> tuple[SystemCall, ...] | None:
@@ -306,7 +308,10 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
         ns_rounds=tuple(rounds.get((tape, allocator), ())),
         calls=to_calls(fields),
-        calls_over_time=None if is_floor else read_calls_over_time(folder, fields.text("series_csv")),
+        calls_over_time=None if is_floor else read_count(folder, fields.text("series_csv"), "system_calls"),
+        faults_over_time=None
+        if is_floor
+        else read_count(folder, fields.text("series_csv"), "minor_faults", "major_faults"),
         minor_faults=fields.number("memory_minor_faults"),
         major_faults=fields.number("memory_major_faults"),
         huge_share=fields.number("huge_share_at_peak"),

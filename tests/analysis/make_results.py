@@ -242,6 +242,8 @@ def latency_row(folder, tape, name, factor):
     row["shares_csv"] = f"series/{tape}.{clean(name)}.latency.csv"
     row["over_time_csv"] = f"series/{tape}.{clean(name)}.latency_time.csv"
     write_csv(folder / row["shares_csv"], ["call", "share", "ns"], curve)
+    stretches = [[i * 1000, 1000, 20 * factor, 200 * factor, (5000 if i % 10 == 3 else 400) * factor] for i in range(50)]
+    write_csv(folder / row["over_time_csv"], ["first_operation", "calls", "p50_ns", "p99_ns", "max_ns"], stretches)
     return row
 
 

@@ -18,7 +18,18 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))
 from make_results import EVERY, KINDS, make  # noqa: E402
 
-PER_TAPE = ("time", "peak_resident", "time_memory", "sizes", "growth", "fragmentation", "latency")
+PER_TAPE = (
+    "relative_time",
+    "peak_resident",
+    "time",
+    "time_memory",
+    "waste",
+    "growth",
+    "fragmentation",
+    "latency",
+    "latency_time",
+    "sizes",
+)
 
 
 def report(heaptape, folder, *options):
@@ -77,7 +88,7 @@ def many(heaptape, tmp_path_factory):
     make(folder, **KINDS["many"])
     start = time.monotonic()
     report(heaptape, folder)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60  # 5 s where nobody else is at work
     return folder
 
 
@@ -203,7 +214,7 @@ def test_the_same_input_gives_the_same_bytes(heaptape, tmp_path):
         make(
             tmp_path / name,
             tapes=(("tape-a", "p"), ("tape-b", "q")),
-            allocators=EVERY[:4],
+            allocators=EVERY[:2],
             live=True,
             points=50,
         )
@@ -217,8 +228,8 @@ def test_the_same_input_gives_the_same_bytes(heaptape, tmp_path):
 @pytest.mark.parametrize("kind", ["one", "nolibc", "several"])
 def test_other_kinds_of_results(heaptape, tmp_path, kind):
     make(tmp_path, **{**KINDS[kind], "points": 30})
-    report(heaptape, tmp_path)
-    assert (tmp_path / "charts" / "overview.png").exists() == (kind == "several")
+    report(heaptape, tmp_path, "--format=html,svg")
+    assert (tmp_path / "charts" / "overview.svg").exists() == (kind == "several")
     assert "Traceback" not in (tmp_path / "report.html").read_text()
 
 
@@ -236,15 +247,15 @@ def test_an_interrupted_bench_says_so(heaptape, tmp_path):
     results = make(tmp_path, points=20)
     results["complete"] = False
     (tmp_path / "results.json").write_text(json.dumps(results))
-    report(heaptape, tmp_path)
+    report(heaptape, tmp_path, "--format=html")
     assert "interrupted" in (tmp_path / "report.html").read_text()
 
 
 def test_long_series_stay_quick_and_small(heaptape, tmp_path):
     make(tmp_path, allocators=EVERY, points=4096)
     start = time.monotonic()
-    report(heaptape, tmp_path)
-    assert time.monotonic() - start < 20
+    report(heaptape, tmp_path, "--format=html")
+    assert time.monotonic() - start < 60
     assert (tmp_path / "report.html").stat().st_size < 2_000_000
 
 
@@ -326,3 +337,24 @@ def test_a_file_called_report_in_the_way_is_not_run(heaptape, tmp_path):
     (tmp_path / "numpy.py").write_text("raise SystemExit(98)\n")
     result = heaptape("report", tmp_path / "r", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("text", ["first_operation,calls\n0,1\n", "first_operation,p50_ns,p99_ns,max_ns\n5,1,1,1\n1,1,1,1\n"])
+def test_a_course_of_latencies_that_cannot_be_used(heaptape, tmp_path, text):
+    results = make(tmp_path, allocators=("libc", "mimalloc", "null"), points=10, latency=True)
+    row = next(r for r in results["latency"] if r["allocator"] == "mimalloc")
+    (tmp_path / row["over_time_csv"]).write_text(text)
+    report(heaptape, tmp_path)
+    assert "No latency over the run" in (tmp_path / "report.html").read_text()
+    svg = (tmp_path / "charts" / "tape-a.latency_time.svg").read_text()
+    assert ">libc<" in svg and ">mimalloc<" not in svg
+
+
+def test_where_the_memory_goes_and_relative_time(many):
+    """By hand: htmalloc holds 1.04 of R resident at its peak, of which U - R is 4 %; it takes 0.66 of libc's time."""
+    text = (many / "charts" / "tape-a.waste.svg").read_text()
+    words = [w.replace("\N{NO-BREAK SPACE}", " ") for w in re.findall("<text[^>]*>([^<]*)</text>", text)]
+    assert "asked for" in words and "free, cached, tables" in words and any(w.endswith("4.7 % over") for w in words)
+    text = (many / "charts" / "tape-a.relative_time.svg").read_text()
+    words = [w.replace("\N{NO-BREAK SPACE}", " ") for w in re.findall("<text[^>]*>([^<]*)</text>", text)]
+    assert "−34 %" in words and "+0.2 %, not shown" in words and "libc = 1" in words

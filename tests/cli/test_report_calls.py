@@ -46,6 +46,10 @@ def test_the_table_and_the_chart(heaptape, results, tmp_path):
         assert cells[7] == str(row["memory_minor_faults"])
     for ending in ("png", "svg"):
         assert (tmp_path / f"charts/jq.system_calls.{ending}").stat().st_size > 1000
+    drawn = (tmp_path / "charts/jq.faults.svg").read_text().replace("\N{NARROW NO-BREAK SPACE}", "")
+    for name in rows:
+        last = (results / "series" / f"jq.{name}.csv").read_text().splitlines()[-1].split(",")
+        assert f">{name} {int(last[7]) + int(last[8])}<" in drawn
 
 
 def test_results_without_them_have_neither(heaptape, results, tmp_path):

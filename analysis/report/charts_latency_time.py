@@ -1,0 +1,112 @@
+"""Latency of single calls over the run: a panel for each allocator, all on one scale."""
+
+from __future__ import annotations
+
+import math
+
+import numpy
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from .canvas import TEXT, Canvas, shorten
+from .charts_latency import LEAST_NS, time_label
+from .context import Chart, Context
+from .curves import label_operations, tick_plainly
+from .hover import NOBODY, Track
+from .latency import Latency
+from .palette import FIXED, INK, MUTED, letters
+from .results import Tape
+from .units import as_ns
+
+READING = (
+    "The run cut into stretches of operations. The thick line is the time that 99 of 100 calls of a stretch stay below, the thin "
+    "one half of them, each dot the slowest call of its stretch. Dots far above the line are single calls that had to wait: for "
+    "the kernel, for a lock, or for this machine (compare with null, which does nothing). All panels have the same "
+    "logarithmic scale. Lower is better."
+)
+PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.75
+STYLES = (("99 of 100", "p99", {"lw": 2.0}), ("half", "p50", {"lw": 0.9}))
+
+
+def clipped(values: numpy.ndarray) -> numpy.ndarray:
+    return numpy.maximum(values, LEAST_NS)
+
+
+def draw_dots(axes: Axes, x: numpy.ndarray, y: numpy.ndarray, colour: str) -> None:
+    """One path of very short strokes: hundreds of markers would be as many elements of an SVG."""
+    short = 0.002 * (x[-1] - x[0] or 1.0)
+    xs = numpy.stack([x, x + short, numpy.full(len(x), numpy.nan)], axis=1).ravel()
+    ys = numpy.repeat(y, 3)
+    axes.plot(xs, ys, color=colour, lw=1.6, alpha=0.6, zorder=3)
+
+
+def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Latency, ends: tuple[float, float], left: bool) -> None:
+    colour, owner, run = context.colour.get(row.allocator, FIXED["null"]), context.owner(row.allocator), row.over_time
+    x_factor = label_operations(axes, ends[0], 4)
+    axes.set_yscale("log")
+    axes.set_xlim(0, ends[0] / x_factor)
+    axes.set_ylim(LEAST_NS, ends[1] * 1.6)
+    x = run.operation / x_factor
+    draw_dots(axes, x, clipped(run.slowest), colour)
+    for _, which, style in STYLES:
+        axes.plot(x, clipped(getattr(run, which)), color=colour, zorder=4, **style)
+    tick_plainly(axes.xaxis, 4)
+    axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: time_label(v)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="y", which="minor", left=False)
+    axes.set_ylabel("at most, log scale" if left else "")
+    name = shorten(row.allocator, 26)
+    place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(name, (0, 1), xytext=(0, 5), size=TEXT + 0.5, weight="bold", color=letters(colour), **place)
+    canvas.hover.scale(axes, "operations", x_factor)
+    for words, values in (("slowest", run.slowest), ("99 of 100", run.p99), ("half", run.p50)):
+        canvas.hover.tracks.append(Track(axes, owner, words, "ns", run.operation, values))
+
+
+def draw_key(canvas: Canvas, x: float, y: float) -> None:
+    for words, style in (
+        ("99 of 100 calls at most", {"lw": 2.0}),
+        ("half of them at most", {"lw": 0.9}),
+        ("the slowest", {"ls": "", "marker": "."}),
+    ):
+        ends = [x / canvas.width, (x + 0.26) / canvas.width]
+        canvas.figure.add_artist(Line2D(ends, [y / canvas.height] * 2, color=INK, **style))
+        canvas.text(x + 0.33, y, words, size=TEXT - 0.5, color=MUTED, va="center")
+        x += 0.33 + canvas.text_width(words, TEXT - 0.5) + 0.25
+
+
+def one_panel(context: Context, row: Latency, ends: tuple[float, float]) -> Canvas:
+    """A panel as a sheet of its own, for the page's grid."""
+    canvas = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.8, "", "", "")
+    canvas.owner = context.owner(row.allocator)
+    axes = canvas.axes(0.62, 0.46, PANEL_WIDTH - 0.76, PANEL_HEIGHT)
+    draw_panel(context, canvas, axes, row, ends, False)
+    return canvas
+
+
+def draw(context: Context, tape: Tape) -> Chart | None:
+    """None where no latency run left its course."""
+    rows = sorted((r for r in tape.latencies if r.over_time is not None), key=lambda r: context.owner(r.allocator) == NOBODY)
+    if not any(context.owner(r.allocator) != NOBODY for r in rows):
+        return None
+    ends = (
+        max(float(r.over_time.operation[-1]) for r in rows) or 1.0,
+        max(10.0, *(float(numpy.nanmax(r.over_time.slowest)) for r in rows)),
+    )
+    columns = min(3, len(rows))
+    lines = math.ceil(len(rows) / columns)
+    cell = PANEL_HEIGHT + 0.78
+    footer = context.footer("Latest latency round, all kinds of calls together", "Faster than 1 ns drawn at 1 ns")
+    width = max(columns * PANEL_WIDTH + 0.5, 6.4)
+    canvas = Canvas(width, lines * cell + 0.28, f"Latency over the run: {shorten(tape.label, 48)}", "", footer)
+    draw_key(canvas, 0.12, canvas.height - 0.44)
+    for i, row in enumerate(rows):
+        line, at = divmod(i, columns)
+        bottom = (lines - 1 - line) * cell + 0.50
+        axes = canvas.axes(0.72 + at * PANEL_WIDTH, bottom, PANEL_WIDTH - 0.6, PANEL_HEIGHT)
+        draw_panel(context, canvas, axes, row, ends, at == 0)
+    said = "; ".join(f"{r.allocator}: slowest {as_ns(float(numpy.nanmax(r.over_time.slowest)))}" for r in rows)
+    panels = tuple(one_panel(context, r, ends) for r in rows)
+    return Chart("latency_time", "Latency over the run", READING, said + ".", canvas, True, panels)
