@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "replayer/driver/own_stats.h"
 #include "replayer/driver/preload.h"
 #include "traces/cli.h"
 
@@ -64,6 +65,8 @@ static void prepare_environment(const struct counted_request *request)
     char library[PATH_MAX], behind[2 * PATH_MAX];
     if (request->allocator)
         preload_environment(request->allocator);
+    if (request->own)
+        own_stats_environment();
     if (!request->count)
         return;
     const char *had = getenv("LD_PRELOAD");
@@ -245,6 +248,8 @@ void counted_run(const struct counted_request *request, struct counted *ret_coun
     *ret_counted = (struct counted){0};
     if (request->count)
         open_file();
+    if (request->own)
+        own_stats_open(request->allocator);
     void (*interrupt)(int) = signal(SIGINT, SIG_IGN); /* the program's; what it cost is told */
     void (*quit)(int) = signal(SIGQUIT, SIG_IGN);
     signal(SIGCHLD, SIG_DFL);

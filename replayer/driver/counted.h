@@ -21,6 +21,7 @@ struct counted_request {
     char **arguments;                  /* NULL at the end; [0] a path or a name on PATH */
     const struct allocator *allocator; /* NULL: what it has anyway */
     bool count;                        /* false: it cannot be preloaded, or need not be */
+    bool own;                          /* the allocator's own statistics too: own_stats.h */
     int input;                         /* a descriptor for its standard input; -1: ours */
     int output;                        /* for its output and errors; -1: ours */
     uint64_t limit_ns, limit_bytes;    /* 0: none. Of each process's resident memory */

@@ -31,6 +31,8 @@ static const char usage[] =
     "\n"
     "The heap is what the allocator holds from the system by brk and mmap, writable memory alone.\n"
     "libc's and the textbook allocators' is exact; others' is sampled.\n"
+    "htmalloc tells at its end where its memory is: live, free in runs, dirty, by size class and\n"
+    "by thread; that follows, as the program and its children ended.\n"
     "\n"
     "  -a ALLOCATOR         run it on this one: a name of heaptape allocators, NAME=PATH or\n"
     "                       NAME=PATH,ENV=VALUE (default: what it has anyway)\n"
@@ -108,8 +110,8 @@ int main(int argc, char **argv)
 {
     static struct allocator allocator;
     static struct counted counted;
-    struct arguments arguments = {.format = EMIT_TABLE,
-                                  .request = {.count = true, .input = -1, .output = -1}};
+    struct arguments arguments = {
+        .format = EMIT_TABLE, .request = {.count = true, .own = true, .input = -1, .output = -1}};
     struct counted_request *request = &arguments.request;
     struct target target;
     cli_begin("stats");

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "replayer/driver/own_stats.h"
 #include "replayer/driver/process.h"
 #include "traces/cli.h"
 
@@ -210,6 +211,7 @@ void stats_print(FILE *out, enum emit_format format, const struct counted_reques
     struct emit emit;
     if (format == EMIT_TABLE) {
         print_table(out, &figures, counted);
+        own_stats_print(out);
         return;
     }
     emit_begin(&emit, out, format);
@@ -223,6 +225,7 @@ void stats_print(FILE *out, enum emit_format format, const struct counted_reques
         for (unsigned i = 0; i < counted->records; i++)
             emit_process(&emit, counted_record(i));
         emit_end(&emit);
+        own_stats_emit(&emit);
     }
     emit_end(&emit);
     emit_finish(&emit);
