@@ -8,8 +8,8 @@
 #ifdef HT_HARD
 #include "hard.h"
 
-#define front_malloc(size)                       ht_malloc(size)
-#define front_free(address)                      ht_free(address)
+#define front_malloc(size)                       hard_malloc(size)
+#define front_free(address)                      hard_free(address)
 #define front_free_sized(name, address, size)    hard_free_sized(name, address, size)
 #define front_free_aligned(name, address, align) hard_free_aligned(name, address, align)
 #define front_free_aligned_sized(name, address, align, size)                                       \

@@ -73,10 +73,33 @@ static HT_NOINLINE void *malloc_slow(size_t size)
     void *address = plain_malloc(longer(size));
     if (ht_unlikely(address == NULL))
         return NULL;
-    return seal_fresh(address, size, capacity_of(address), 0);
+    return seal_used(address, size, capacity_of(address), 0);
 }
 
-void *ht_malloc(size_t size)
+/* What is left to do when a block's link and poison hold. */
+static inline void *take_first(struct run *run, struct block *block, uintptr_t next, size_t size,
+                               uint32_t bytes)
+{
+    run->free = (struct block *)next;
+    seal_write(block, size, bytes, 0);
+    return block;
+}
+
+/* The same as hard_malloc() for blocks of more than POISON_SHORT bytes. */
+static HT_NOINLINE void *malloc_long(struct run *run, size_t size)
+{
+    struct block *block = run->free;
+    const struct hard_class class = hard_classes[run->class];
+    uintptr_t next = link_load((char *)block + class.bytes);
+    if (ht_unlikely(!link_leads(block, next)) || ht_unlikely(!poison_holds(block, class.poison)))
+        return malloc_slow(size);
+    if (class.poison == POISON_MAX - 16) /* elsewhere the poison is the fill */
+        fill_write((char *)block + class.bytes, (uint32_t)(class.bytes - size));
+    return take_first(run, block, next, size, class.bytes);
+}
+
+/* Changes nothing and leaves it to malloc_slow() where something is wrong. */
+void *hard_malloc(size_t size)
 {
     if (ht_unlikely(size > HT_FAST_MAX - SEAL_BYTES))
         return malloc_slow(size);
@@ -85,9 +108,18 @@ void *ht_malloc(size_t size)
     if (ht_unlikely(block == NULL))
         return malloc_slow(size);
     const struct hard_class class = hard_classes[run->class];
-    run->free = block_follow(block, class.bytes);
-    block_leave(block, &class);
-    return seal_fresh(block, size, class.bytes, 0);
+    if (class.poison > poison_last(POISON_SHORT))
+        return malloc_long(run, size);
+    uintptr_t next = link_load((char *)block + class.bytes);
+    if (ht_unlikely(!link_leads(block, next)) ||
+        ht_unlikely(!poison_holds_short(block, class.poison)))
+        return malloc_slow(size);
+    return take_first(run, block, next, size, class.bytes);
+}
+
+void *ht_malloc(size_t size)
+{
+    return hard_malloc(size);
 }
 
 void *ht_calloc(size_t count, size_t size)
@@ -95,7 +127,7 @@ void *ht_calloc(size_t count, size_t size)
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         bytes = SIZE_MAX;
-    void *address = bytes > HT_SMALL_MAX ? plain_calloc(1, longer(bytes)) : ht_malloc(bytes);
+    void *address = bytes > HT_SMALL_MAX ? plain_calloc(1, longer(bytes)) : hard_malloc(bytes);
     if (address == NULL)
         return NULL;
     if (bytes <= HT_SMALL_MAX)
@@ -108,7 +140,7 @@ void *ht_memalign(size_t align, size_t size)
     void *address = plain_memalign(align, longer(size));
     if (ht_unlikely(address == NULL))
         return NULL;
-    return seal_fresh(address, size, capacity_of(address), align_bits(align));
+    return seal_used(address, size, capacity_of(address), align_bits(align));
 }
 
 /* --- giving --- */
@@ -153,7 +185,7 @@ static inline __attribute__((always_inline)) bool free_fast(void *address, size_
     if (ht_unlikely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap_self))
         return false;
     const struct hard_class class = hard_classes[run->class];
-    const char *end = (char *)address + class.bytes;
+    char *end = (char *)address + class.bytes;
     uint64_t plain = seal_load(end);
     uint32_t slack = (uint32_t)plain & SLACK_MASK;
     if (ht_unlikely(!seal_holds(plain)) || ht_unlikely(fill_wrong(end, slack) != 0) ||
@@ -168,10 +200,15 @@ static inline __attribute__((always_inline)) bool free_fast(void *address, size_
     return true;
 }
 
-void ht_free(void *address)
+void hard_free(void *address)
 {
     if (ht_unlikely(!free_fast(address, SIZE_MAX)))
         free_slow("free", address, 0, SIZE_MAX);
+}
+
+void ht_free(void *address)
+{
+    hard_free(address);
 }
 
 void hard_free_sized(const char *operation, void *address, size_t size)
@@ -210,24 +247,24 @@ size_t ht_usable_size(const void *address)
 /* To another block, or where it is when there is no memory to make it smaller with. */
 static void *move(void *address, const struct sealed *sealed, size_t size)
 {
-    void *moved = ht_malloc(size);
+    void *moved = hard_malloc(size);
     if (moved == NULL) {
         if (size > sealed->size)
             return NULL;
         return seal_used(address, size_to_seal(size, sealed->capacity), sealed->capacity, 0);
     }
     memcpy(moved, address, sealed->size < size ? sealed->size : size);
-    ht_free(address);
+    hard_free(address);
     return moved;
 }
 
 void *ht_realloc(void *address, size_t size)
 {
     if (address == NULL)
-        return ht_malloc(size);
+        return hard_malloc(size);
     struct sealed sealed = hard_check("realloc", address);
     if (size == 0) {
-        ht_free(address);
+        hard_free(address);
         return NULL;
     }
     size_t whole = longer(size);

@@ -36,6 +36,10 @@ void hard_check_empty(const struct run *run);
  * Only while there is one thread. */
 void hard_check_all(void);
 
+/* ht_malloc() and ht_free() without a detour through the table of exported names. */
+void *hard_malloc(size_t size) HT_HIDDEN;
+void hard_free(void *address) HT_HIDDEN;
+
 /* Sized and aligned deletion of C++ with its own name in the message. */
 void hard_free_sized(const char *operation, void *address, size_t size);
 void hard_free_aligned(const char *operation, void *address, size_t align);

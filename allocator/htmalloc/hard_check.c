@@ -122,27 +122,30 @@ struct sealed hard_check(const char *operation, const void *address)
 /* --- the whole heap --- */
 
 /* Calls `look` for each block in circulation. */
-static void each_block(const struct run *run, void (*look)(const struct block *, uint32_t))
+static inline __attribute__((always_inline)) void
+each_block(const struct run *run, void (*look)(const struct block *, const struct hard_class *))
 {
-    uint32_t bytes = hard_classes[run->class].bytes;
+    const struct hard_class class = hard_classes[run->class];
     const char *base = slice_base(run);
-    for (uint32_t at = bytes; at + bytes <= run_bytes(run); at += bytes) {
-        if (!is_uncarved(run, at))
-            look((const struct block *)(base + at), bytes);
+    uint32_t end = (uint32_t)run_bytes(run) - class.bytes, carve = run->carve;
+    for (uint32_t at = class.bytes; at <= end; at += class.bytes) {
+        if (ht_likely((carve >> (at >> HT_PAGE_SHIFT) & 1) == 0))
+            look((const struct block *)(base + at), &class);
     }
 }
 
-static void look_at_free(const struct block *block, uint32_t bytes)
+static inline void look_at_free(const struct block *block, const struct hard_class *class)
 {
-    if (!is_free((const char *)block, bytes) || !poison_holds(block, poison_last(bytes)))
+    if (ht_unlikely(!is_free((const char *)block, class->bytes)) ||
+        ht_unlikely(!poison_holds(block, class->poison)))
         hard_die_written(block);
 }
 
-static void look_at_any(const struct block *block, uint32_t bytes)
+static inline void look_at_any(const struct block *block, const struct hard_class *class)
 {
-    if (!is_free((const char *)block, bytes))
+    if (!is_free((const char *)block, class->bytes))
         hard_check("at exit", block);
-    else if (!poison_holds(block, poison_last(bytes)))
+    else if (!poison_holds(block, class->poison))
         ht_die_pointer("at exit", block, WRITTEN);
 }
 

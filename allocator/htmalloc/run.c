@@ -78,9 +78,11 @@ static inline void fresh(struct block *block, struct block *next, uint32_t bytes
 {
 #ifdef HT_HARD
     poison_write(block, poison_last(bytes));
-#endif
+    block_lead(block, bytes, next);
+#else
     (void)bytes;
     block_link(block, next);
+#endif
 }
 
 /* Before block `at` is carved: in the hardened build the one before it must have its seal, in

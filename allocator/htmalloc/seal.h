@@ -38,53 +38,52 @@ static_assert(SEAL_LEAST == SEAL_BYTES + 8 + FILL_BYTES, "the fill lies in the b
 
 /* The highest byte: neither a letter nor 0. */
 #define SEAL_TOP 0xe7u
-/* In the code of links alone. */
-#define LINK_BIT ((uintptr_t)1 << 55)
+/* In the code of seals alone, so that no link is one. */
+#define SEAL_BIT ((uint64_t)1 << 55)
 
 /* A secret of the process; its highest byte is SEAL_TOP. */
 extern uintptr_t hard_key HT_HIDDEN;
 
-/* The word that ends at `end`, without its code. */
+static inline uint64_t seal_code(const char *end)
+{
+    return hard_key ^ (uintptr_t)end;
+}
+
+/* The word that ends at `end`, out of its code. */
 static inline uint64_t seal_load(const char *end)
 {
     uint64_t word;
     memcpy(&word, end - SEAL_BYTES, sizeof word);
-    return word ^ hard_key ^ (uintptr_t)end;
+    return word ^ seal_code(end);
 }
 
 static inline void seal_store(char *end, uint64_t plain)
 {
-    uint64_t word = plain ^ hard_key ^ (uintptr_t)end;
+    uint64_t word = plain ^ seal_code(end);
     memcpy(end - SEAL_BYTES, &word, sizeof word);
-}
-
-static inline uint64_t seal_make(size_t size, size_t capacity, unsigned align_log2)
-{
-    uint32_t value = (uint32_t)(capacity - size) | align_log2 << SLACK_BITS;
-    return (uint64_t)value << 32 | value;
 }
 
 static inline bool seal_holds(uint64_t plain)
 {
-    return plain >> 32 == (uint32_t)plain;
+    return (plain ^ SEAL_BIT) >> 32 == (uint32_t)plain;
 }
 
 /* The next free block, or 0; anything where the block is not free. */
 static inline uintptr_t link_load(const char *end)
 {
-    return seal_load(end) ^ LINK_BIT;
+    return seal_load(end);
 }
 
 static inline void link_store(char *end, uintptr_t next)
 {
-    seal_store(end, next ^ LINK_BIT);
+    seal_store(end, next);
 }
 
 /* Whether it can be that `next` is the link of a free block. */
 static inline bool link_leads(const void *block, uintptr_t next)
 {
     uintptr_t strange = ~(uintptr_t)(HT_SEGMENT - HT_ALIGN);
-    return ht_likely(((next ^ (uintptr_t)block) & strange) == 0) || next == 0;
+    return next == 0 || ((next ^ (uintptr_t)block) & strange) == 0;
 }
 
 /* --- 16 bytes at once --- */
@@ -98,10 +97,19 @@ static inline void fill_16(void *at)
     *(fill_words *)at = FILL_WORDS;
 }
 
-/* All zeros where fill_16() has written and nobody since. */
+/* What is not 0 in all bytes where fill_16() has not written, or somebody since. */
 static inline fill_words fill_wrong_16(const void *at)
 {
     return *(const fill_words *)at ^ FILL_WORDS;
+}
+
+static inline bool fill_none_wrong(fill_words wrong)
+{
+#ifdef __SSE2__
+    return _mm_movemask_epi8(_mm_cmpeq_epi8((__m128i)wrong, _mm_setzero_si128())) == 0xffff;
+#else
+    return (wrong[0] | wrong[1]) == 0;
+#endif
 }
 
 /* A bit for each wrong byte, the first in the lowest bit. */
@@ -120,20 +128,10 @@ static inline uint32_t fill_wrong_bits(const void *at)
 
 /* --- blocks in use --- */
 
-/* Where the 16 bytes begin that hold the fill, or its first 16: before it where it is shorter. */
-static inline const char *fill_window(const char *behind, const char *end)
+static inline void seal_write(void *address, size_t size, size_t capacity, unsigned align_log2)
 {
-    const char *last = end - SEAL_BYTES - FILL_BYTES;
-    return behind < last ? behind : last;
-}
-
-/* Seals a block whose bytes nobody needs any more. */
-static inline void *seal_fresh(void *address, size_t size, size_t capacity, unsigned align_log2)
-{
-    char *end = (char *)address + capacity;
-    fill_16((char *)address + (fill_window((char *)address + size, end) - (char *)address));
-    seal_store(end, seal_make(size, capacity, align_log2));
-    return address;
+    uint32_t value = (uint32_t)(capacity - size) | align_log2 << SLACK_BITS;
+    seal_store((char *)address + capacity, ((uint64_t)value << 32 | value) ^ SEAL_BIT);
 }
 
 /* Seals a block and leaves its first `size` bytes as they are. */
@@ -141,15 +139,24 @@ static inline void *seal_used(void *address, size_t size, size_t capacity, unsig
 {
     size_t fill = capacity - size - SEAL_BYTES;
     memset((char *)address + size, FILL, fill < FILL_BYTES ? fill : FILL_BYTES);
-    seal_store((char *)address + capacity, seal_make(size, capacity, align_log2));
+    seal_write(address, size, capacity, align_log2);
     return address;
 }
 
-/* A bit for each byte of the fill that is wrong, the first behind the program's in the lowest. */
+/* Writes the fill of a block whose other bytes nobody needs. */
+static inline void fill_write(char *end, uint32_t slack)
+{
+    uint32_t most = SEAL_BYTES + FILL_BYTES;
+    fill_16(end - (slack > most ? slack : most));
+}
+
+/* A bit for each byte of the fill that is wrong. Of up to 16 bytes of fill, one load has all that
+ * stand before the seal; of more, the first 16. */
 static inline uint32_t fill_wrong(const char *end, uint32_t slack)
 {
-    const char *behind = end - slack, *from = fill_window(behind, end);
-    return fill_wrong_bits(from) >> ((unsigned)(behind - from) & 31);
+    if (slack > SEAL_BYTES + FILL_BYTES)
+        return fill_wrong_bits(end - slack);
+    return fill_wrong_bits(end - SEAL_BYTES - FILL_BYTES) >> (SEAL_BYTES + FILL_BYTES - slack);
 }
 
 /* --- free blocks --- */
@@ -161,7 +168,7 @@ static inline uint32_t poison_last(uint32_t bytes)
     return length - 16;
 }
 
-/* From both ends in pieces of 16 bytes that overlap. `last` is poison_last(). */
+/* In pieces of 16 bytes that overlap. `last` is poison_last(). */
 static inline void poison_write(void *block, uint32_t last)
 {
     char *at = block, *back = at + last;
@@ -181,12 +188,20 @@ static inline bool poison_holds(const void *block, uint32_t last)
 {
     const char *at = block, *back = at + last;
     fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
-    if (last > 16) {
+    for (at += 16; at < back; at += 16)
+        wrong |= fill_wrong_16(at);
+    return fill_none_wrong(wrong);
+}
+
+/* The same for blocks of up to POISON_SHORT bytes. */
+#define POISON_SHORT 64u
+static inline bool poison_holds_short(const void *block, uint32_t last)
+{
+    const char *at = block, *back = at + last;
+    fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
+    if (last > 16)
         wrong |= fill_wrong_16(at + 16) | fill_wrong_16(back - 16);
-        for (at += 32; at < back - 16; at += 16)
-            wrong |= fill_wrong_16(at);
-    }
-    return (wrong[0] | wrong[1]) == 0;
+    return fill_none_wrong(wrong);
 }
 
 #endif
