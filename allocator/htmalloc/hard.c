@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <sys/auxv.h>
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 uintptr_t hard_key = (uintptr_t)SEAL_TOP << 56 | 0x1e9955bd1e995u;
 struct hard_class hard_classes[CLASS_COUNT];
 
@@ -73,7 +75,7 @@ static HT_NOINLINE void *malloc_slow(size_t size)
     void *address = plain_malloc(longer(size));
     if (ht_unlikely(address == NULL))
         return NULL;
-    return seal_used(address, size, capacity_of(address), 0);
+    return seal_fresh(address, size, capacity_of(address), 0);
 }
 
 /* What is left to do when a block's link and poison hold. */
@@ -93,7 +95,7 @@ static HT_NOINLINE void *malloc_long(struct run *run, size_t size)
     uintptr_t next = link_load((char *)block + class.bytes);
     if (ht_unlikely(!link_leads(block, next)) || ht_unlikely(!poison_holds(block, class.poison)))
         return malloc_slow(size);
-    if (class.poison == POISON_MAX - 16) /* elsewhere the poison is the fill */
+    if (class.poison == POISON_LONG) /* elsewhere the poison is the fill */
         fill_write((char *)block + class.bytes, (uint32_t)(class.bytes - size));
     return take_first(run, block, next, size, class.bytes);
 }
@@ -140,7 +142,7 @@ void *ht_memalign(size_t align, size_t size)
     void *address = plain_memalign(align, longer(size));
     if (ht_unlikely(address == NULL))
         return NULL;
-    return seal_used(address, size, capacity_of(address), align_bits(align));
+    return seal_fresh(address, size, capacity_of(address), align_bits(align));
 }
 
 /* --- giving --- */
@@ -157,33 +159,10 @@ static HT_COLD _Noreturn void die_size(const char *operation, const void *addres
     ht_die_pointer(operation, address, line.text);
 }
 
-/* Takes what the fast path could not tell: another thread's block, one of several slices, none. */
-static HT_NOINLINE void free_slow(const char *operation, void *address, size_t align, size_t size)
+/* Frees a block of a run of this thread if it is one without fault and, `size` not being SIZE_MAX,
+ * of that size. */
+static ALWAYS_INLINE bool give(struct run *run, void *address, size_t size)
 {
-    if (address == NULL)
-        return;
-    struct sealed sealed = hard_check(operation, address);
-    if (size != SIZE_MAX && size != sealed.size)
-        die_size(operation, address, "the size given is ", size, sealed.size);
-    if (align != 0 && align != (size_t)1 << sealed.align_log2)
-        die_size(operation, address, "the alignment given is ", align,
-                 (size_t)1 << sealed.align_log2);
-    if (sealed.capacity <= HT_SMALL_MAX)
-        poison_write(address, poison_last((uint32_t)sealed.capacity));
-    fast_free(address);
-}
-
-/* Frees a block of this thread if it is one without fault and, `size` not being SIZE_MAX, of that
- * size. */
-static inline __attribute__((always_inline)) bool free_fast(void *address, size_t size)
-{
-    uintptr_t segment = (uintptr_t)address >> HT_SEGMENT_SHIFT;
-    if (ht_unlikely(segment >> (HT_ADDRESS_BITS - HT_SEGMENT_SHIFT) != 0) ||
-        ht_unlikely(__atomic_load_n(&segment_map, __ATOMIC_RELAXED)[segment] == 0))
-        return false;
-    struct run *run = slice_of(address);
-    if (ht_unlikely(__atomic_load_n(&run->owner, __ATOMIC_RELAXED) != heap_self))
-        return false;
     const struct hard_class class = hard_classes[run->class];
     char *end = (char *)address + class.bytes;
     uint64_t plain = seal_load(end);
@@ -198,6 +177,47 @@ static inline __attribute__((always_inline)) bool free_fast(void *address, size_
     if (ht_unlikely(--run->left == 0))
         ht_free_counted_out(run);
     return true;
+}
+
+/* segment_holds() for any address. */
+static inline bool is_mapped(const void *address)
+{
+    uintptr_t segment = (uintptr_t)address >> HT_SEGMENT_SHIFT;
+    return ht_likely(segment >> (HT_ADDRESS_BITS - HT_SEGMENT_SHIFT) == 0) &&
+           ht_likely(__atomic_load_n(&segment_map, __ATOMIC_RELAXED)[segment] != 0);
+}
+
+static inline bool is_own(const struct run *run)
+{
+    return __atomic_load_n(&run->owner, __ATOMIC_RELAXED) == heap_self;
+}
+
+/* Takes what the fast path could not tell: a block of several slices, another thread's, none. */
+static HT_NOINLINE void free_slow(const char *operation, void *address, size_t align, size_t size)
+{
+    if (address == NULL)
+        return;
+    if (is_mapped(address) && align == 0) {
+        struct run *slice = slice_of(address);
+        if (kind_of(slice) == SLICE_INSIDE && slice->back < slice_number(slice) &&
+            is_own(slice - slice->back) && give(slice - slice->back, address, size))
+            return;
+    }
+    struct sealed sealed = hard_check(operation, address);
+    if (size != SIZE_MAX && size != sealed.size)
+        die_size(operation, address, "the size given is ", size, sealed.size);
+    if (align != 0 && align != (size_t)1 << sealed.align_log2)
+        die_size(operation, address, "the alignment given is ", align,
+                 (size_t)1 << sealed.align_log2);
+    if (sealed.capacity <= HT_SMALL_MAX)
+        poison_write(address, poison_last((uint32_t)sealed.capacity));
+    ht_free_slow(address);
+}
+
+static ALWAYS_INLINE bool free_fast(void *address, size_t size)
+{
+    return is_mapped(address) && ht_likely(is_own(slice_of(address))) &&
+           give(slice_of(address), address, size);
 }
 
 void hard_free(void *address)

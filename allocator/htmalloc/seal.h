@@ -134,6 +134,21 @@ static inline void seal_write(void *address, size_t size, size_t capacity, unsig
     seal_store((char *)address + capacity, ((uint64_t)value << 32 | value) ^ SEAL_BIT);
 }
 
+/* Writes the fill of a block whose other bytes nobody needs. */
+static inline void fill_write(char *end, uint32_t slack)
+{
+    uint32_t most = SEAL_BYTES + FILL_BYTES;
+    fill_16(end - (slack > most ? slack : most));
+}
+
+/* Seals a block whose bytes nobody needs. */
+static inline void *seal_fresh(void *address, size_t size, size_t capacity, unsigned align_log2)
+{
+    fill_write((char *)address + capacity, (uint32_t)(capacity - size));
+    seal_write(address, size, capacity, align_log2);
+    return address;
+}
+
 /* Seals a block and leaves its first `size` bytes as they are. */
 static inline void *seal_used(void *address, size_t size, size_t capacity, unsigned align_log2)
 {
@@ -141,13 +156,6 @@ static inline void *seal_used(void *address, size_t size, size_t capacity, unsig
     memset((char *)address + size, FILL, fill < FILL_BYTES ? fill : FILL_BYTES);
     seal_write(address, size, capacity, align_log2);
     return address;
-}
-
-/* Writes the fill of a block whose other bytes nobody needs. */
-static inline void fill_write(char *end, uint32_t slack)
-{
-    uint32_t most = SEAL_BYTES + FILL_BYTES;
-    fill_16(end - (slack > most ? slack : most));
 }
 
 /* A bit for each byte of the fill that is wrong. Of up to 16 bytes of fill, one load has all that
@@ -168,6 +176,9 @@ static inline uint32_t poison_last(uint32_t bytes)
     return length - 16;
 }
 
+#define POISON_SHORT 64u               /* blocks of so many bytes take the shortest paths */
+#define POISON_LONG  (POISON_MAX - 16) /* poison_last() of all long blocks */
+
 /* In pieces of 16 bytes that overlap. `last` is poison_last(). */
 static inline void poison_write(void *block, uint32_t last)
 {
@@ -178,6 +189,12 @@ static inline void poison_write(void *block, uint32_t last)
         return;
     fill_16(at + 16);
     fill_16(back - 16);
+    if (last == POISON_LONG) {
+#pragma GCC unroll 16
+        for (uint32_t i = 32; i < POISON_LONG - 16; i += 16)
+            fill_16(at + i);
+        return;
+    }
     for (at += 32; at < back - 16; at += 16) {
         fill_16(at);
         __asm__("" : "+r"(at)); /* not a call of memset() */
@@ -188,13 +205,18 @@ static inline bool poison_holds(const void *block, uint32_t last)
 {
     const char *at = block, *back = at + last;
     fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
-    for (at += 16; at < back; at += 16)
-        wrong |= fill_wrong_16(at);
+    if (last == POISON_LONG) {
+#pragma GCC unroll 16
+        for (uint32_t i = 16; i < POISON_LONG; i += 16)
+            wrong |= fill_wrong_16(at + i);
+    } else {
+        for (at += 16; at < back; at += 16)
+            wrong |= fill_wrong_16(at);
+    }
     return fill_none_wrong(wrong);
 }
 
 /* The same for blocks of up to POISON_SHORT bytes. */
-#define POISON_SHORT 64u
 static inline bool poison_holds_short(const void *block, uint32_t last)
 {
     const char *at = block, *back = at + last;
