@@ -123,6 +123,8 @@ install: all
 	install -m 755 heaptape $(INSTALLED)/bin/heaptape
 	install -m 755 $(filter $(LIBEXEC)/%,$(PROGRAMS)) $(INSTALLED)/libexec/heaptape
 	install -m 644 $(filter $(LIB)/%,$(LIBRARIES)) $(INSTALLED)/lib/heaptape
+	install -d $(INSTALLED)/include/textbook
+	install -m 644 $(TEXTBOOK_HEADERS) $(INSTALLED)/include/textbook
 	install -m 644 allocator/htmalloc/htmalloc.h $(INSTALLED)/include/htmalloc.h
 	ln -sf heaptape/libhtmalloc.so heaptape/libhtmalloc.a $(INSTALLED)/lib
 	install -d $(INSTALLED)/lib/pkgconfig
@@ -134,7 +136,7 @@ install: all
 	install -m 644 VERSION $(INSTALLED)/share/heaptape/VERSION
 
 uninstall:
-	rm -rf $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape
+	rm -rf $(INSTALLED)/include/textbook $(INSTALLED)/libexec/heaptape $(INSTALLED)/lib/heaptape $(INSTALLED)/share/heaptape
 	rm -f $(INSTALLED)/bin/heaptape $(INSTALLED)/include/htmalloc.h $(INSTALLED)/include/heaptape.h
 	rm -f $(INSTALLED)/lib/libhtmalloc.so $(INSTALLED)/lib/libhtmalloc.a $(INSTALLED)/lib/pkgconfig/htmalloc.pc
 

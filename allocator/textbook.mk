@@ -1,7 +1,8 @@
 # The textbook allocators: libtextbook.so takes its policy from TEXTBOOK_POLICY; lib<policy>.so is the same with that
 # policy built in; libtextbook-single.so has no mutex. The list of names is in allocator/textbook/options.h.
 TEXTBOOK_POLICIES := $(shell awk -F'"' '/^ *X."/{print $$2}' allocator/textbook/options.h)
-TEXTBOOK_SOURCES := $(wildcard allocator/textbook/*.c)
+TEXTBOOK_APIS := allocator/textbook/mem.c allocator/textbook/os_alloc.c
+TEXTBOOK_SOURCES := $(filter-out $(TEXTBOOK_APIS),$(wildcard allocator/textbook/*.c))
 TEXTBOOK_COMMON := $(filter-out %/options.pic.o,$(TEXTBOOK_SOURCES:%.c=$(OBJ)/%.pic.o))
 TEXTBOOK_LIBRARIES := $(LIB)/libtextbook.so $(LIB)/libtextbook-single.so $(TEXTBOOK_POLICIES:%=$(LIB)/lib%.so)
 LIBRARIES += $(TEXTBOOK_LIBRARIES)
@@ -25,6 +26,15 @@ $(OBJ)/allocator/textbook/options.%.pic.o: allocator/textbook/options.c
 $(OBJ)/allocator/textbook/lock.single.pic.o: allocator/textbook/lock.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE_CFLAGS) $(TEXTBOOK_PIC) -DTEXTBOOK_SINGLE $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
+# For programs that link a heap of their own (mem.h, os_alloc.h); without the names of malloc.
+LIBRARIES += $(LIB)/libtextbook-mem.a
+TEXTBOOK_HEADERS := $(addprefix allocator/textbook/,mem.h os_alloc.h malloc_name.h)
+$(LIB)/libtextbook-mem.a: $(TEXTBOOK_APIS:%.c=$(OBJ)/%.pic.o) $(OBJ)/allocator/textbook/options.pic.o \
+	$(filter-out %/interpose.pic.o,$(TEXTBOOK_COMMON))
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 # Unit tests, linked with the allocators under names of their own.
 TEXTBOOK_TESTS := $(patsubst tests/unit/%.c,$(TESTS)/%,$(wildcard tests/unit/textbook*_test.c))

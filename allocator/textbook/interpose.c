@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "block.h"
+#include "malloc_name.h"
 #include "textbook.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -106,4 +107,16 @@ EXPORT void *pvalloc(size_t size)
 EXPORT size_t malloc_usable_size(void *payload)
 {
     return textbook_usable_size(payload);
+}
+
+EXPORT void *malloc_name(size_t size, const char *name)
+{
+    void *payload = textbook_take(ALIGNMENT, size, SITE);
+    return payload ? malloc_rename(payload, name) : NULL;
+}
+
+EXPORT void *malloc_rename(void *payload, const char *name)
+{
+    textbook_name(payload, name);
+    return payload;
 }

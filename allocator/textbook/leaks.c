@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "large.h"
+#include "names.h"
 #include "options.h"
 #include "words.h"
 
@@ -108,6 +109,23 @@ static void tell_sites(struct words *words)
     }
 }
 
+/* The first of them; the others are told as a number. */
+static void tell_name(void *context, const void *payload, const char *name)
+{
+    static size_t told;
+    (void)payload;
+    if (++told == TOLD + 1) {
+        words_text(context, "textbook:   and ");
+        words_number(context, names_count - TOLD);
+        words_text(context, " more with names\n");
+    }
+    if (told > TOLD)
+        return;
+    words_text(context, "textbook:   a block called ");
+    words_text(context, name);
+    words_text(context, "\n");
+}
+
 void leaks_tell(const struct policy *policy, const struct textbook_stats *stats)
 {
     struct words words = {.file = STDERR_FILENO};
@@ -115,6 +133,7 @@ void leaks_tell(const struct policy *policy, const struct textbook_stats *stats)
     sum(&words, stats->live_blocks, stats->live_bytes);
     words_text(&words, "not freed at exit\n");
     walked = policy;
+    names_walk(tell_name, &words);
     if (options.leaks == LEAKS_SITES)
         tell_sites(&words);
     words_flush(&words);

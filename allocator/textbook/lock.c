@@ -21,13 +21,19 @@ static void fulfil(void)
         lock_wished();
 }
 
-#ifdef TEXTBOOK_SINGLE
+_Thread_local bool lock_alone;
+static volatile bool busy; /* in a call that holds no mutex */
 
-static volatile bool busy;
+static bool try_alone(void)
+{
+    return busy ? false : (busy = true);
+}
+
+#ifdef TEXTBOOK_SINGLE
 
 bool lock_try(void)
 {
-    return busy ? false : (busy = true);
+    return try_alone();
 }
 
 void lock_take(void)
@@ -58,20 +64,28 @@ static bool passes(void)
 
 void lock_take(void)
 {
-    if (!passes())
+    if (__builtin_expect(lock_alone, 0)) {
+        if (!try_alone())
+            words_misuse("mem_malloc", NULL,
+                         "two calls at once; these are for one thread, and there is mem_malloc_ts");
+    } else if (!passes()) {
         pthread_mutex_lock(&mutex);
+    }
 }
 
 bool lock_try(void)
 {
-    return !passes() && pthread_mutex_trylock(&mutex) == 0;
+    return !busy && !passes() && pthread_mutex_trylock(&mutex) == 0;
 }
 
 void lock_give(void)
 {
-    if (passes())
+    if (__builtin_expect(lock_alone, 0))
+        busy = false;
+    else if (passes())
         return;
-    pthread_mutex_unlock(&mutex);
+    else
+        pthread_mutex_unlock(&mutex);
     if (__builtin_expect(wish, 0))
         fulfil();
 }

@@ -11,6 +11,10 @@
 
 #include <stdbool.h>
 
+/* True while this thread makes a call that is not to take the mutex (mem.h): then two at once end
+ * the program as in the build for one thread. */
+extern _Thread_local bool lock_alone;
+
 void lock_take(void);
 /* Also draws the picture that a signal asked for while the lock was held (setup.c). */
 void lock_give(void);

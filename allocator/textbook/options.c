@@ -15,6 +15,7 @@ const char *const options_built_in = "";
 #define MOST_BYTES   ((size_t)1 << 40)
 
 struct options options;
+struct options_defaults options_defaults;
 
 static const struct {
     const char *name;
@@ -173,7 +174,9 @@ static void for_each(char **environment, bool policy_only)
 
 void options_read(char **environment)
 {
-    options_preset(*options_built_in ? options_built_in : "first-fit", &options);
+    const char *chosen = options_defaults.policy ? options_defaults.policy : "first-fit";
+    options_preset(*options_built_in ? options_built_in : chosen, &options);
     for_each(environment, true);
+    options.set_aside = options_defaults.set_aside;
     for_each(environment, false);
 }

@@ -67,6 +67,14 @@ struct options {
 
 extern struct options options;
 
+/* What a program that links the allocators has instead of first fit with nothing set aside
+ * (os_alloc.c). */
+struct options_defaults {
+    const char *policy; /* NULL: first-fit */
+    size_t set_aside;
+};
+extern struct options_defaults options_defaults;
+
 /* The name that this library was built for (TEXTBOOK_NAME); empty where it has them all. */
 extern const char *const options_built_in;
 

@@ -1,6 +1,7 @@
 #include "picture.h"
 
 #include "large.h"
+#include "names.h"
 #include "options.h"
 #include "words.h"
 
@@ -62,7 +63,7 @@ static void line(void *context, const struct region *region, const char *start, 
 {
     struct drawing *drawing = context;
     struct words *words = &drawing->words;
-    (void)usable;
+    const char *name = used ? names_of_block(region, start, bytes, usable) : NULL;
     if (region && region != drawing->region) {
         drawing->region = region;
         words_text(words, "region ");
@@ -78,7 +79,10 @@ static void line(void *context, const struct region *region, const char *start, 
     else
         words_text(words, "     large");
     words_padded(words, bytes, 12);
-    words_text(words, used ? "  used\n" : "  free\n");
+    words_text(words, used ? "  used" : "  free");
+    words_text(words, name ? "  " : "");
+    words_text(words, name ? name : "");
+    words_text(words, "\n");
 }
 
 static const struct region *region_around(const char *address)
@@ -153,8 +157,24 @@ struct canvas {
     size_t named;     /* of its blocks */
 };
 
+/* A name may hold what is not text to an SVG. */
+static void escaped(struct words *words, const char *name)
+{
+    for (; *name; name++)
+        words_text(words, *name == '<'   ? "&lt;"
+                          : *name == '&' ? "&amp;"
+                          : *name < ' '  ? "?"
+                                         : (char[]){*name, 0});
+}
+
+/* What a block's tooltip says. */
+struct label {
+    size_t offset, bytes;
+    const char *name;
+};
+
 static void rectangle(struct canvas *canvas, size_t x, size_t y, size_t width, bool used,
-                      size_t offset, size_t bytes)
+                      const struct label *label)
 {
     struct words *words = &canvas->words;
     words_text(words, "<rect x=\"");
@@ -165,10 +185,13 @@ static void rectangle(struct canvas *canvas, size_t x, size_t y, size_t width, b
     words_number(words, width ? width : 1);
     words_text(words, used ? "\" height=\"10\" class=\"used\"><title>"
                            : "\" height=\"10\" class=\"free\"><title>");
-    words_number(words, offset);
+    words_number(words, label->offset);
     words_text(words, ": ");
-    words_number(words, bytes);
-    words_text(words, used ? " bytes used</title></rect>\n" : " bytes free</title></rect>\n");
+    words_number(words, label->bytes);
+    words_text(words, used ? " bytes used" : " bytes free");
+    words_text(words, label->name ? ", " : "");
+    escaped(words, label->name ? label->name : "");
+    words_text(words, "</title></rect>\n");
 }
 
 static size_t rows_of(const struct canvas *canvas, const struct region *region)
@@ -207,9 +230,9 @@ static void draw(void *context, const struct region *region, const char *start, 
                  size_t usable, bool used)
 {
     struct canvas *canvas = context;
-    size_t offset = (size_t)(start - (const char *)region);
+    struct label label = {(size_t)(start - (const char *)region), bytes,
+                          used ? names_of_block(region, start, bytes, usable) : NULL};
     size_t at = (size_t)(start - region_start(region)), end = at + bytes;
-    (void)usable;
     if (region != canvas->region)
         begin_region(canvas, region);
     while (at < end) {
@@ -217,7 +240,7 @@ static void draw(void *context, const struct region *region, const char *start, 
         size_t from = at % canvas->row_bytes * WIDTH / canvas->row_bytes;
         stop = stop < end ? stop : end;
         size_t to = from + (stop - at) * WIDTH / canvas->row_bytes;
-        rectangle(canvas, from, canvas->y + row * ROW, to - from, used, offset, bytes);
+        rectangle(canvas, from, canvas->y + row * ROW, to - from, used, &label);
         at = stop;
     }
 }
@@ -226,12 +249,12 @@ static void draw_large(void *context, const struct region *region, const char *s
                        size_t usable, bool used)
 {
     struct canvas *canvas = context;
-    (void)region;
-    (void)start;
-    (void)usable;
+    const char *name = used ? names_of_block(region, start, bytes, usable) : NULL;
     begin_line(canvas, used ? "large block: " : "large block, free: ");
     words_number(&canvas->words, bytes);
-    words_text(&canvas->words, " bytes</text>\n");
+    words_text(&canvas->words, name ? " bytes, " : " bytes");
+    escaped(&canvas->words, name ? name : "");
+    words_text(&canvas->words, "</text>\n");
 }
 
 static void end_list(struct canvas *canvas)

@@ -9,6 +9,7 @@
 #include "large.h"
 #include "leaks.h"
 #include "lock.h"
+#include "names.h"
 #include "options.h"
 #include "picture.h"
 #include "policy.h"
@@ -86,18 +87,18 @@ static void count_in(size_t bytes)
     stats.allocations++;
     stats.live_blocks++;
     stats.live_bytes += bytes;
+    stats.allocated_bytes += bytes;
     if (held > stats.largest_held)
         stats.largest_held = held;
 }
 
-static void *take(size_t size, size_t align, const void *site)
+/* `threshold`: what is at least so large gets a mapping of its own. */
+static void *take(size_t size, size_t align, size_t threshold, const void *site)
 {
     void *payload = NULL;
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size - PAGE_BYTES)
         return no_memory();
-    if (!policy)
-        begin();
-    if (size < options.mmap_threshold && size <= POLICY_MOST && align <= POLICY_MOST)
+    if (size < threshold && size <= POLICY_MOST && align <= POLICY_MOST)
         payload = policy->take(size + site_bytes(), align);
     else
         payload = large_take(size + site_bytes(), align);
@@ -114,6 +115,7 @@ static void give(void *payload)
 {
     size_t bytes = usable(payload);
     int saved = errno;
+    names_drop(payload);
     stats.frees++;
     stats.live_blocks--;
     stats.live_bytes -= bytes;
@@ -140,21 +142,34 @@ static void *resize(void *payload, size_t size, const void *site)
         moved = policy->resize(payload, size + site_bytes());
     if (moved) {
         set_site(moved, site);
+        names_move(payload, moved);
         has = usable(moved);
         stats.live_bytes += has - had;
+        stats.allocated_bytes += has > had ? has - had : 0;
         if (options.scribble && has > had)
             memset((char *)moved + had, NEW_BYTE, has - had);
         return moved;
     }
-    moved = take(size, ALIGNMENT, site);
+    moved = take(size, ALIGNMENT, options.mmap_threshold, site);
     if (!moved)
         return NULL;
     memcpy(moved, payload, had < size ? had : size);
+    names_move(payload, moved);
     give(payload);
     return moved;
 }
 
 /* ---- the calls ---- */
+
+static void *take_locked(size_t size, size_t align, size_t threshold, const void *site)
+{
+    lock_take();
+    if (!policy)
+        begin();
+    void *payload = take(size, align, threshold ? threshold : options.mmap_threshold, site);
+    lock_give();
+    return payload;
+}
 
 void *textbook_take(size_t align, size_t size, const void *site)
 {
@@ -162,22 +177,29 @@ void *textbook_take(size_t align, size_t size, const void *site)
         errno = EINVAL;
         return NULL;
     }
-    lock_take();
-    void *payload = take(size, align < ALIGNMENT ? ALIGNMENT : align, site);
-    lock_give();
-    return payload;
+    return take_locked(size, align < ALIGNMENT ? ALIGNMENT : align, 0, site);
 }
 
 /* A mapping is zeros already. */
-void *textbook_take_zeros(size_t count, size_t size, const void *site)
+static void *take_zeros(size_t count, size_t size, size_t threshold, const void *site)
 {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes))
         return no_memory();
-    void *payload = textbook_take(ALIGNMENT, bytes, site);
+    void *payload = take_locked(bytes, ALIGNMENT, threshold, site);
     if (payload && (!(tag_of(payload) & TAG_LARGE) || options.scribble))
         memset(payload, 0, bytes);
     return payload;
+}
+
+void *textbook_take_zeros(size_t count, size_t size, const void *site)
+{
+    return take_zeros(count, size, 0, site);
+}
+
+void *textbook_take_zeros_mapped(size_t count, size_t size, const void *site)
+{
+    return take_zeros(count, size, PAGE_BYTES, site);
 }
 
 void *textbook_change(void *payload, size_t size, const void *site)
@@ -222,6 +244,14 @@ void textbook_free(void *payload)
     lock_take();
     look_at("free", payload);
     give(payload);
+    lock_give();
+}
+
+void textbook_name(void *payload, const char *name)
+{
+    lock_take();
+    look_at("malloc_name", payload);
+    names_set(payload, name);
     lock_give();
 }
 
@@ -288,6 +318,7 @@ void textbook_restart(const struct options *switches)
     lock_take();
     region_forget();
     large_forget();
+    names_forget();
     stats = (struct textbook_stats){0};
     policy_counts = (struct policy_counts){0};
     options = *switches;

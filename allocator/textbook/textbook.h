@@ -22,11 +22,14 @@ void *textbook_realloc(void *payload, size_t size);
 void *textbook_memalign(size_t align, size_t size);
 size_t textbook_usable_size(void *payload);
 void textbook_free(void *payload);
+/* Names a block (names.h). */
+void textbook_name(void *payload, const char *name);
 
 struct textbook_stats {
     size_t allocations, frees; /* calls that gave or took a block; a realloc that moves is both */
     size_t splits, coalesces;  /* blocks cut in two, and two made one */
     size_t live_blocks, live_bytes;  /* not freed; usable bytes */
+    size_t allocated_bytes;          /* that blocks were given or grew by; usable bytes */
     size_t held_bytes, largest_held; /* from the system, now and at most */
 };
 
@@ -54,6 +57,8 @@ void textbook_leaks(void);
  * call returns to. */
 void *textbook_take(size_t align, size_t size, const void *site);
 void *textbook_take_zeros(size_t count, size_t size, const void *site);
+/* Maps from a page on, where zeros cost nothing. */
+void *textbook_take_zeros_mapped(size_t count, size_t size, const void *site);
 void *textbook_change(void *payload, size_t size, const void *site);
 
 /* Forgets every block, gives the memory back, and begins anew with these switches. For tests:

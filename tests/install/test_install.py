@@ -52,6 +52,13 @@ def test_bundled_tapes_are_installed(prefix):
     assert all(installed(prefix, "trace", "check", tape).returncode == 0 for tape in tapes)
 
 
+def test_the_textbook_library_is_installed(prefix, tmp_path):
+    done = subprocess.run(["cc", ROOT / "allocator/textbook/examples/mem.c", f"-I{prefix}/include", f"-L{prefix}/lib/heaptape", "-ltextbook-mem",
+                           "-pthread", "-o", tmp_path / "example"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([tmp_path / "example"], capture_output=True).returncode == 0
+
+
 def test_demo_and_test_need_a_checkout(prefix):
     for command in ("demo", "test"):
         done = installed(prefix, command)
