@@ -149,6 +149,7 @@ help:
 	@echo 'make demo          record three real programs, replay them everywhere, write the report'
 	@echo 'make test          every test; run=WORD for those whose name contains it'
 	@echo 'make bench         the measured figures: $(BENCHES)'
+	@echo 'make bench-allocator  htmalloc and the others on real programs; BENCH_ONLY, BENCH_ROUNDS, BENCH_ALLOCATORS'
 	@echo 'make lint          clang-format, a clang build and clang-tidy'
 	@echo 'make format        clang-format in place'
 	@echo 'make asan          C tests with the address and undefined behaviour sanitizers (also: ubsan, tsan)'

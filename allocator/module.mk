@@ -86,9 +86,9 @@ $(TESTS)/htmalloc_stress_ubsan: $(OBJ)/tests/stress/htmalloc_stress.htubsan.o $(
 # BENCH_ONLY=WORD,... programs by name, part of a name or kind; BENCH_ALLOCATORS=NAME,...; BENCH_ROUNDS=N;
 # BENCH_SEED=N; BENCH_FORMAT=csv|json; BENCH_HTMALLOC=PATH adds another htmalloc library as htmalloc-other.
 BENCH_ALLOCATOR := $(B)/libexec/heaptape-bench
-BENCH_KERNELS := $(addprefix $(OBJ)/allocator/bench/,workloads.o churn.o lifetimes.o grow.o large.o structures.o \
+BENCH_KERNELS := $(addprefix $(OBJ)/allocator/bench/,workloads.o workers.o churn.o lifetimes.o grow.o large.o structures.o \
 	passing.o server.o threads.o)
-BENCH_ALLOCATOR_PROGRAMS := $(addprefix $(BENCH_ALLOCATOR)/,measure workloads pair shrink tiny)
+BENCH_ALLOCATOR_PROGRAMS := $(addprefix $(BENCH_ALLOCATOR)/,measure workloads pair shrink bounded tiny)
 BENCH_ROUNDS ?= 3
 BENCH_SEED ?= 1
 BENCH_FORMAT ?= table
@@ -105,6 +105,9 @@ $(OBJ)/allocator/bench/pair.o: BASE_CFLAGS += -fno-plt
 $(BENCH_ALLOCATOR)/workloads: $(BENCH_KERNELS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -lm -o $@
+$(BENCH_ALLOCATOR)/bounded: $(OBJ)/allocator/bench/bounded.o $(OBJ)/allocator/bench/workers.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
 $(BENCH_ALLOCATOR)/%: $(OBJ)/allocator/bench/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -o $@

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import allocators
 import applications
+import gates
 import inputs
 import results as res
 from runs import Program, run
@@ -41,6 +42,13 @@ def kernels(build: Path) -> list[Program]:
             for name, what in (line.split("\t") for line in listing.splitlines())]
 
 
+def tapes(build: Path) -> list[Program]:
+    """Recordings of real programs, replayed: the allocator's calls alone."""
+    replay = str(build / "libexec/heaptape/heaptape-replay")
+    return [Program(f"tape-{path.stem}", "tape", "replayed", (replay,), tape=str(path), runs=5)
+            for path in sorted((Path(__file__).resolve().parents[2] / "traces/corpus").glob("*.tape"))]
+
+
 def select(programs: list[Program], only: list[str]) -> list[Program]:
     """Those of a kind that is named, or whose name or one of its parts is (phases-clean: clean)."""
     return [one for one in programs
@@ -52,43 +60,52 @@ def progress(text: str) -> None:
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 
 
-def measure_all(options: argparse.Namespace, chosen: list[allocators.Allocator]) -> res.Results:
+def measure_all(options: argparse.Namespace, chosen: list[allocators.Allocator],
+                folder: Path) -> tuple[res.Results, list[gates.Gate]]:
+    """The gates, then the rounds."""
+    bench = options.build / "libexec/heaptape-bench"
+    found, absent = applications.installed(options.build)
+    programs = select(kernels(options.build) + found + tapes(options.build), options.only)
+    for one, command in absent:
+        if select([one], options.only):
+            print(f"bench-allocator: {one.name}: left out, {command} is not installed", file=sys.stderr)
+    results = res.Results(programs, [one.name for one in chosen])
+    measured: list[gates.Gate] = []
+    try:
+        if not options.only or "gates" in options.only:
+            measured = gates.measure(bench, chosen, folder, options.seed, progress)
+        run_rounds(options, chosen, folder, results)
+    except KeyboardInterrupt:
+        print("bench-allocator: interrupted; what is complete follows", file=sys.stderr)
+    progress("")
+    if measured:
+        measured = gates.program_gates(results) + measured
+    return results, measured
+
+
+def run_rounds(options: argparse.Namespace, chosen: list[allocators.Allocator], folder: Path,
+               results: res.Results) -> None:
     launcher = options.build / "libexec/heaptape-bench/measure"
-    with tempfile.TemporaryDirectory(prefix="heaptape-bench-") as name:
-        folder = Path(name)
-        found, absent = applications.installed(options.build)
-        programs = select(kernels(options.build) + found, options.only)
-        for one, command in absent:
-            if select([one], options.only):
-                print(f"bench-allocator: {one.name}: left out, {command} is not installed",
-                      file=sys.stderr)
-        results = res.Results(programs, [one.name for one in chosen])
-        applications.write_scripts(folder)
-        real = any(one.kind != "kernel" for one in programs)
-        try:
-            for number in range(options.rounds):
-                seed = options.seed * 1000 + number
-                if real:
-                    progress(f"round {number + 1}: inputs")
-                    inputs.write(folder, seed)
-                pairs = [(program, one) for program in programs for one in chosen]
-                random.Random(seed).shuffle(pairs)
-                for at, (program, one) in enumerate(pairs):
-                    progress(f"round {number + 1} of {options.rounds}, {at + 1} of {len(pairs)}: "
-                             f"{program.name} on {one.name}")
-                    sample = run(launcher, program, one.path, folder, seed)
-                    results.add(program.name, one.name, number, sample)
-        except KeyboardInterrupt:
-            print("bench-allocator: interrupted; what is complete follows", file=sys.stderr)
-        progress("")
-    return results
+    applications.write_scripts(folder)
+    for number in range(options.rounds):
+        seed = options.seed * 1000 + number
+        if any(one.kind in ("application", "tiny") for one in results.programs):
+            progress(f"round {number + 1}: inputs")
+            inputs.write(folder, seed)
+        pairs = [(program, one) for program in results.programs for one in chosen]
+        random.Random(seed).shuffle(pairs)
+        for at, (program, one) in enumerate(pairs):
+            progress(f"round {number + 1} of {options.rounds}, {at + 1} of {len(pairs)}: "
+                     f"{program.name} on {one.name}")
+            results.add(program.name, one.name, number, run(launcher, program, one.path, folder, seed))
 
 
 def document(options: argparse.Namespace, chosen: list[allocators.Allocator],
-             results: res.Results) -> dict:
+             results: res.Results, measured: list[gates.Gate]) -> dict:
     return {"schema_version": SCHEMA_VERSION, "rounds": options.rounds, "seed": options.seed,
             "cores": os.cpu_count(),
-            "allocators": [vars(one) for one in chosen], **res.as_json(results)}
+            "allocators": [vars(one) for one in chosen], **res.as_json(results),
+            "gates": gates.as_json(measured, results.allocators)}
 
 
 def parse() -> argparse.Namespace:
@@ -120,18 +137,23 @@ def main() -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"bench-allocator: {error}; build it with make", file=sys.stderr)
         return 4
-    results = measure_all(options, chosen)
-    if not results.programs:
+    with tempfile.TemporaryDirectory(prefix="heaptape-bench-") as folder:
+        results, measured = measure_all(options, chosen, Path(folder))
+    if not results.programs and not measured:
         print(f"bench-allocator: no program is called {' or '.join(options.only)}; "
-              "kinds are kernel, application, tiny",
+              "kinds are kernel, application, tape, tiny, and gates",
               file=sys.stderr)
         return 2
-    whole = document(options, chosen, results)
+    whole = document(options, chosen, results, measured)
     (options.build / "bench-allocator.json").write_text(json.dumps(whole, indent=1) + "\n")
     if options.format == "json":
         print(json.dumps(whole, indent=1))
+    elif options.format == "csv":
+        print(res.csv(results), end="")
+        print("\n" + gates.csv(measured, results.allocators) if measured else "", end="")
     else:
-        print({"table": res.table, "csv": res.csv}[options.format](results), end="")
+        print(res.table(results) if results.programs else "", end="")
+        print("\n" + gates.table(measured, results.allocators) if measured else "", end="")
     return 0
 
 

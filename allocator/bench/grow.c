@@ -30,7 +30,7 @@ static void grow_half(uint64_t *state)
 static void grow_step(uint64_t *state)
 {
     void *others[32] = {NULL};
-    for (int round = 0; round < 250; round++) {
+    for (int round = 0; round < 80; round++) {
         size_t step = random_between(state, 3000, 9000), size = 0;
         char *buffer = NULL;
         for (int i = 0; i < 2500; i++) {

@@ -82,15 +82,15 @@ def _row(results: Results, program: Program, measure: str) -> str:
     for name in results.allocators[1:]:
         ratio = results.ratio(program.name, name, measure)
         if ratio is None:
-            text += f" {(results.failure(program.name, name) or '-')[:10]:>10} "
+            text += f" {(results.failure(program.name, name) or '-')[:9]:>9} "
         else:
-            text += f" {ratio:>10.3f}" + ("!" if ratio > limit(program, measure) else " ")
+            text += f" {ratio:>9.3f}" + ("!" if ratio > limit(program, measure) else " ")
     return text.rstrip()
 
 
 def _header(results: Results) -> str:
     short = [name.replace("htmalloc-", "ht-") for name in results.allocators[1:]]
-    return f"  {'program':<17}{'libc':>11}" + "".join(f" {name:>10} " for name in short).rstrip()
+    return f"  {'program':<17}{'libc':>11}" + "".join(f" {name:>9} " for name in short).rstrip()
 
 
 def table(results: Results) -> str:
@@ -110,7 +110,7 @@ def table(results: Results) -> str:
             text = f"  {kind:<17}{count:>11}"
             for name in results.allocators[1:]:
                 mean = results.mean(kind, name, measure)
-                text += f" {'-' if mean is None else format(mean, '.3f'):>10} "
+                text += f" {'-' if mean is None else format(mean, '.3f'):>9} "
             lines.append(text.rstrip())
         lines.append("")
     return "\n".join(lines)

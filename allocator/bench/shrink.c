@@ -1,15 +1,13 @@
 /*
- * How fast memory comes back: `shrink SIZE`. Allocates 120 MiB of blocks, frees all but one in
- * 2,000, then goes on with a little work and prints the resident MiB after 0, 100, 200 and 300 ms
- * of it, and after malloc_trim(0).
+ * How fast memory comes back: `shrink SIZE TRIM` allocates 120 MiB of blocks of SIZE bytes (0: of
+ * 16 to 256 bytes), frees all but one in 2,000, then either goes on with a little work for 300 ms
+ * (TRIM 0) or calls malloc_trim(0) at once (TRIM 1). Prints the resident MiB when full, right after
+ * freeing, and at the end. The table of the blocks' addresses (8 bytes a block) is counted in all.
  */
 #include <malloc.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
+#include "allocator/bench/kernel.h"
 
 static double resident_mib(void)
 {
@@ -31,40 +29,46 @@ static double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Activity of the plainest kind: one block, again and again. */
-static void work_until(double end)
+/* Activity of a plain kind: a few hundred blocks come and go. */
+static void work_until(double end, uint64_t *state)
 {
+    enum { slots = 300 };
+    void *blocks[slots] = {NULL};
     while (now_ms() < end) {
         for (int i = 0; i < 1000; i++) {
-            void *block = malloc(48);
-            __asm__ volatile("" : : "r"(block) : "memory");
-            free(block);
+            size_t slot = random_below(state, slots);
+            free(blocks[slot]);
+            blocks[slot] = take(mixed_size(state, 5));
         }
     }
+    for (int i = 0; i < slots; i++)
+        free(blocks[i]);
 }
 
 int main(int argc, char **argv)
 {
-    size_t size = argc > 1 ? strtoul(argv[1], NULL, 0) : 64;
-    size_t count = ((size_t)120 << 20) / size;
-    void **blocks = malloc(count * sizeof *blocks);
-    for (size_t i = 0; i < count; i++)
-        blocks[i] = memset(malloc(size), 1, size);
-    double most = resident_mib();
+    if (argc != 3) {
+        fputs("usage: shrink SIZE TRIM\n", stderr);
+        return 2;
+    }
+    size_t size = strtoul(argv[1], NULL, 0);
+    size_t count = ((size_t)120 << 20) / (size != 0 ? size : 136);
+    uint64_t state = 88172645463325252u;
+    char **blocks = malloc(count * sizeof *blocks);
+    for (size_t i = 0; i < count; i++) {
+        size_t bytes = size != 0 ? size : random_between(&state, 16, 256);
+        blocks[i] = memset(used(malloc(bytes)), 1, bytes);
+    }
+    double full = resident_mib();
     for (size_t i = 0; i < count; i++) {
         if (i % 2000 != 0)
             free(blocks[i]);
     }
-    double start = now_ms(), after[4];
-    for (int i = 0; i < 4; i++) {
-        work_until(start + i * 100);
-        after[i] = resident_mib();
-    }
-    malloc_trim(0);
-    double table = (double)(count * sizeof *blocks) / (1 << 20);
-    printf("size %zu: full %.1f, after 0 ms %.1f, 100 ms %.1f, 200 ms %.1f, 300 ms %.1f, "
-           "malloc_trim %.1f MiB, less %.1f MiB of the test's own table\n",
-           size, most - table, after[0] - table, after[1] - table, after[2] - table,
-           after[3] - table, resident_mib() - table, table);
+    double freed = resident_mib();
+    if (strcmp(argv[2], "1") == 0)
+        malloc_trim(0);
+    else
+        work_until(now_ms() + 300, &state);
+    printf("%.2f %.2f %.2f\n", full, freed, resident_mib());
     return 0;
 }

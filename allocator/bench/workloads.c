@@ -2,7 +2,6 @@
  * The kernels' front: `workloads NAME [SEED]` runs one, `workloads --list` names all with a line on
  * each, separated by a tab.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include "allocator/bench/kernel.h"
 
@@ -10,34 +9,6 @@ static const struct kernel *const files[] = {
     churn_kernels,     lifetime_kernels, grow_kernels,   large_kernels,
     structure_kernels, passing_kernels,  server_kernels, thread_kernels,
 };
-
-struct start {
-    struct worker worker;
-    void (*main)(struct worker *worker);
-    pthread_t thread;
-};
-
-static void *worker_main(void *of)
-{
-    struct start *start = of;
-    start->main(&start->worker);
-    return NULL;
-}
-
-void run_workers(int count, uint64_t *state, void (*main)(struct worker *worker))
-{
-    struct start starts[16];
-    if (count > (int)(sizeof starts / sizeof *starts))
-        abort();
-    for (int i = 0; i < count; i++) {
-        starts[i].worker = (struct worker){i, random_branch(state)};
-        starts[i].main = main;
-        if (pthread_create(&starts[i].thread, NULL, worker_main, &starts[i]) != 0)
-            abort();
-    }
-    for (int i = 0; i < count; i++)
-        pthread_join(starts[i].thread, NULL);
-}
 
 static const struct kernel *kernel_named(const char *name)
 {
