@@ -34,7 +34,7 @@ static inline uint64_t next_random(uint64_t *state)
 /* A number from 0 to below. */
 static inline size_t random_below(uint64_t *state, size_t below)
 {
-    return next_random(state) % below;
+    return below == 0 ? 0 : next_random(state) % below;
 }
 
 static inline size_t random_between(uint64_t *state, size_t least, size_t most)

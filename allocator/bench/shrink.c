@@ -70,5 +70,6 @@ int main(int argc, char **argv)
     else
         work_until(now_ms() + 300, &state);
     printf("%.2f %.2f %.2f\n", full, freed, resident_mib());
+    free(blocks);
     return 0;
 }
