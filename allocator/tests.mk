@@ -54,3 +54,13 @@ TEST_PROGRAMS += $(TESTS)/htmalloc_bounded
 $(TESTS)/htmalloc_bounded: $(OBJ)/tests/stress/htmalloc_bounded.o $(LIB)/libhtmalloc.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
+
+# The family in awkward circumstances (tests/cli/test_conditions.py), with the plug-in that one of them opens.
+TEST_PROGRAMS += $(TESTS)/conditions $(TESTS)/conditions_plugin.so
+$(OBJ)/tests/stress/conditions.o $(OBJ)/tests/stress/conditions_objects.o $(OBJ)/tests/stress/conditions_plugin.pic.o: BASE_CFLAGS += -fno-builtin
+$(TESTS)/conditions: $(OBJ)/tests/stress/conditions.o $(OBJ)/tests/stress/conditions_objects.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -pthread $^ $(LDFLAGS) -ldl -o $@
+$(TESTS)/conditions_plugin.so: $(OBJ)/tests/stress/conditions_plugin.pic.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -shared $^ $(LDFLAGS) -o $@

@@ -58,12 +58,9 @@ static void *take_once(struct heap *heap, size_t size, size_t align, bool *ret_z
     return huge_take(size, align, ret_zero);
 }
 
-/* Any size, any alignment (a power of two). */
-static void *take(size_t size, size_t align, bool *ret_zero)
+/* Any size but 0, any alignment (a power of two). */
+static void *take_twice(size_t size, size_t align, bool *ret_zero)
 {
-    if (ht_unlikely(size > PTRDIFF_MAX))
-        return out_of_memory();
-    size += size == 0;
     for (bool again = false;; again = true) {
         struct heap *heap = heap_get();
         void *address = ht_likely(heap != NULL) ? take_once(heap, size, align, ret_zero) : NULL;
@@ -73,6 +70,16 @@ static void *take(size_t size, size_t align, bool *ret_zero)
             return out_of_memory();
         reclaim(heap);
     }
+}
+
+static void *take(size_t size, size_t align, bool *ret_zero)
+{
+    if (ht_unlikely(size > PTRDIFF_MAX))
+        return out_of_memory();
+    void *address = take_twice(size + (size == 0), align, ret_zero);
+    if (ht_unlikely(heap_self->borrowed))
+        heap_return(heap_self);
+    return address;
 }
 
 static HT_NOINLINE void *take_any(size_t size)

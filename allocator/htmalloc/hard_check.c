@@ -42,7 +42,8 @@ void block_link(struct block *block, struct block *next)
 
 static bool is_uncarved(const struct run *run, uint32_t offset)
 {
-    return run->carve >> (offset >> HT_PAGE_SHIFT) & 1;
+    uint32_t carve = __atomic_load_n(&run->carve, __ATOMIC_RELAXED);
+    return carve >> (offset >> HT_PAGE_SHIFT) & 1;
 }
 
 static bool is_free(const char *block, uint32_t bytes)
@@ -53,12 +54,13 @@ static bool is_free(const char *block, uint32_t bytes)
 static void check_before(const char *operation, const struct run *run, const char *block)
 {
     uint32_t offset = (uint32_t)(block - slice_base(run)) - hard_classes[run->class].bytes;
-    uint64_t zeros;
-    memcpy(&zeros, block - SEAL_BYTES, sizeof zeros);
-    if (ht_likely(seal_holds(seal_load(block)) || link_leads(block, link_load(block))))
+    /* Once: the block before may be another thread's, who frees it or takes it meanwhile. */
+    uint64_t word = __atomic_load_n((const uint64_t *)(block - SEAL_BYTES), __ATOMIC_ACQUIRE);
+    uint64_t plain = word ^ hard_key ^ (uintptr_t)block;
+    if (ht_likely(seal_holds(plain) || link_leads(block, plain ^ LINK_BIT)))
         return;
     /* The page before has been given back to the system, or was so once. */
-    if (zeros == 0 && (offset == 0 || is_uncarved(run, offset)))
+    if (word == 0 && (offset == 0 || is_uncarved(run, offset)))
         return;
     ht_die_pointer(operation, block, "written before the block's start");
 }

@@ -55,6 +55,7 @@ struct heap {
     uint32_t number;          /* from 1 */
     bool exit_armed;          /* its thread will leave it on exit */
     bool resting;             /* an orphan that still has its current runs, for the next thread */
+    bool borrowed;            /* for one call: see heap_return() */
 };
 static_assert(sizeof(struct heap) <= HT_PAGE, "a thread costs one page");
 
@@ -65,6 +66,10 @@ extern struct heap heap_none HT_HIDDEN;
 
 /* The calling thread's heap, made or adopted where it has none; NULL when there is no memory. */
 struct heap *heap_get(void);
+
+/* After each call of heap_get() where the heap is `borrowed`: the thread has left its heap already,
+ * since it ends, and takes one for one call only. */
+void heap_return(struct heap *heap);
 
 /* Sees to it that the thread leaves its heap when it exits. */
 void heap_arm_exit(struct heap *heap);

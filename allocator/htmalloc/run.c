@@ -103,11 +103,13 @@ bool run_carve(struct run *run)
     uint32_t bytes = class_bytes(run->class);
     while (run->carve != 0) {
         uint32_t page = (uint32_t)__builtin_ctz(run->carve);
-        run->carve &= run->carve - 1;
+        uint32_t rest = run->carve & (run->carve - 1);
         count_uncarved(run, -1);
         uint32_t at = first_block(run, page), end = first_block(run, page + 1);
-        if (at == end)
+        if (at == end) {
+            run->carve = rest;
             continue;
+        }
         char *base = slice_base(run);
         /* Threads that send blocks here read it without a lock, as a hint. */
         __atomic_store_n(&run->circulating, (uint16_t)(run->circulating + (end - at)),
@@ -122,6 +124,8 @@ bool run_carve(struct run *run)
         }
         fresh(last, run->free, bytes);
         run->free = first;
+        /* Last: the hardened build's checks in other threads excuse what is not carved. */
+        __atomic_store_n(&run->carve, rest, __ATOMIC_RELEASE);
         return true;
     }
     return false;

@@ -175,12 +175,14 @@ static void heap_leave(struct heap *heap)
     lock_give(&heap_registry_lock);
 }
 
-/* Runs as a thread exits. Other libraries' exit handlers may still allocate, so that ours asks to
- * be called again until its last chance. */
+/* How often the thread's exit handler has been called. Those of other libraries may still allocate,
+ * so that ours asks to be called again until the last but one of the rounds that there are. */
+static __thread unsigned exit_rounds __attribute__((tls_model("initial-exec")));
+#define EXIT_ROUNDS 3
+
 static bool on_thread_exit(void *of)
 {
-    static __thread unsigned rounds __attribute__((tls_model("initial-exec")));
-    if (++rounds < 3)
+    if (++exit_rounds < EXIT_ROUNDS)
         return true;
     heap_leave(of);
     return false;
@@ -207,9 +209,17 @@ struct heap *heap_get(void)
     if (heap == NULL)
         return NULL;
     heap_self = heap;
-    if (!__libc_single_threaded)
+    if (exit_rounds >= EXIT_ROUNDS)
+        heap->borrowed = heap->exit_armed = true; /* the handler might not be called again */
+    else if (!__libc_single_threaded)
         heap_arm_exit(heap);
     return heap;
+}
+
+void heap_return(struct heap *heap)
+{
+    heap->borrowed = false;
+    heap_leave(heap);
 }
 
 /* --- fork --- */

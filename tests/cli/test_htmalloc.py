@@ -65,9 +65,11 @@ def test_stress(build, variant, options):
     assert b"valid" in result.stdout
 
 
+@pytest.mark.parametrize("variant", ["", "-hard"])
 @pytest.mark.parametrize("name", ["names", "rules", "counts", "threads", "fork"])
-def test_usual_names(build, library, name):
-    result = run([build / "tests" / "htmalloc_names", "--from=libhtmalloc", name], library)
+def test_usual_names(build, library, name, variant):
+    library = library.with_name(f"libhtmalloc{variant}.so")
+    result = run([build / "tests" / "htmalloc_names", f"--from={library.name}", name], library)
     assert result.returncode == 0, result.stderr
     assert result.stdout == f"{name}: fine\n".encode()
 
