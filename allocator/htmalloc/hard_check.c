@@ -56,8 +56,8 @@ static void check_before(const char *operation, const struct run *run, const cha
     uint32_t offset = (uint32_t)(block - slice_base(run)) - hard_classes[run->class].bytes;
     /* Once: the block before may be another thread's, who frees it or takes it meanwhile. */
     uint64_t word = __atomic_load_n((const uint64_t *)(block - SEAL_BYTES), __ATOMIC_ACQUIRE);
-    uint64_t plain = word ^ hard_key ^ (uintptr_t)block;
-    if (ht_likely(seal_holds(plain) || link_leads(block, plain ^ LINK_BIT)))
+    uint64_t plain = word ^ seal_code(block);
+    if (ht_likely(seal_holds(plain) || link_leads(block, plain)))
         return;
     /* The page before has been given back to the system, or was so once. */
     if (word == 0 && (offset == 0 || is_uncarved(run, offset)))

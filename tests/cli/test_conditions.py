@@ -13,7 +13,8 @@ CASES = ["forks", "atfork", "destructors", "main_ends", "signals", "tiny_stacks"
 
 def run(build, case, allocator, *words):
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    environment["CONDITIONS_ATFORK"] = "1" if case == "atfork" else ""
+    if case == "atfork":
+        environment["CONDITIONS_ATFORK"] = "1"
     if LIBRARIES[allocator] is not None:
         environment["LD_PRELOAD"] = str(build / "lib" / "heaptape" / LIBRARIES[allocator])
     command = [build / "tests" / "conditions", case, *words]
