@@ -12,7 +12,7 @@ from . import (
     charts_faults,
     charts_fragmentation,
     charts_growth,
-    charts_heapmap,
+    charts_heap,
     charts_latency,
     charts_latency_time,
     charts_live,
@@ -42,7 +42,7 @@ CHARTS = (
     charts_calls,
     charts_faults,
     charts_sizes,
-    charts_heapmap,
+    charts_heap,
 )
 FEW = 2  # tasks that are not worth processes
 
@@ -66,8 +66,8 @@ def part(task: tuple[int, int]) -> tuple[list[Figure], list]:
     tape = context.results.tapes[number]
     figures = []
     module = CHARTS[k]
-    chart = module.draw(context, tape)
-    if chart is not None:
+    found = module.draw(context, tape)
+    for chart in found if isinstance(found, list) else [found] if found else []:
         files = writer.chart(chart, tape.name)
         if "html" in writer.formats:
             figures.append(of_chart(context, chart, prefix_of(tape, number), f"t{number}", files))

@@ -9,8 +9,10 @@
 #include "replayer/engine/proc.h"
 
 #define GRID_POINTS   64
-#define GRID_REQUIRED 8                 /* every so many of them are taken whatever they cost */
-#define COST_SHARE    250               /* the others may take 1/250 of the time */
+#define GRID_REQUIRED 8         /* every so many of them are taken whatever they cost */
+#define COST_SHARE    250       /* the others may take 1/250 of the time, */
+#define COST_FREE_NS  100000000 /* or so long, where that is more and the file short: */
+#define FREE_BYTES    ((uint64_t)48 << 20)
 #define HIGHER        16                /* P a 16th above the highest before */
 #define RANGES_MAX    ((size_t)1 << 16) /* the kernel's own limit on mappings */
 #define BUFFER_BYTES  ((size_t)256 << 10)
@@ -221,15 +223,25 @@ static uint64_t event_of(const struct plan_op *op)
     return replay->first_event + replay->origins[op - replay->ops].event;
 }
 
-static bool is_affordable(uint64_t time_ns)
+/* What may be spent anyhow is spent evenly over the run. */
+static bool is_free(uint64_t operation, uint64_t cost_ns)
 {
-    return (snapshot.spent_ns + snapshot.last_cost_ns) * COST_SHARE <= time_ns;
+    double done = (double)operation / ((double)snapshot.grid_step * GRID_POINTS);
+    done = done < 1 ? done : 1;
+    return (double)cost_ns <= done * COST_FREE_NS &&
+           (double)snapshot.file_bytes <= done * (double)FREE_BYTES;
+}
+
+static bool is_affordable(uint64_t operation, uint64_t time_ns)
+{
+    uint64_t cost_ns = snapshot.spent_ns + snapshot.last_cost_ns;
+    return is_free(operation, cost_ns) || cost_ns * COST_SHARE <= time_ns;
 }
 
 bool snapshot_may_be_due(uint64_t operation, uint64_t time_ns)
 {
     return snapshot.fd >= 0 && !snapshot.failed &&
-           (operation >= snapshot.next_grid || is_affordable(time_ns));
+           (operation >= snapshot.next_grid || is_affordable(operation, time_ns));
 }
 
 uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *sample)
@@ -242,7 +254,7 @@ uint64_t snapshot_chance(const struct plan_op *op, const struct engine_sample *s
     bool required = grid && snapshot.grid_seen++ % GRID_REQUIRED == 0;
     while (snapshot.next_grid <= sample->operation)
         snapshot.next_grid += snapshot.grid_step;
-    if (!required && !((grid || higher) && is_affordable(sample->time_ns)))
+    if (!required && !((grid || higher) && is_affordable(sample->operation, sample->time_ns)))
         return 0;
     return take(ENGINE_SNAPSHOT_GRID, event_of(op), sample);
 }

@@ -14,7 +14,7 @@ from test_memory import ALLOCATORS, MAKE_TAPE, run_engine
 sys.path.insert(0, str(ROOT / "analysis"))
 
 import numpy  # noqa: E402
-from report import charts_heapmap, snapshots  # noqa: E402
+from report import heap_pages, heap_story, snapshots  # noqa: E402
 
 KEEP = [name for name in ALLOCATORS if name != "null"]
 TAPES = {"one lane": ("60000", "900", "1", "0"), "three lanes": ("60000", "900", "3", "20")}
@@ -136,13 +136,73 @@ def test_bench_names_its_snapshots(heaptape, tapes, tmp_path):
 
 def test_the_heap_map_by_hand():
     """Two runs of 8 KiB with a gap of a megabyte: four bands of a page; half of the second and all of the third live."""
-    union = charts_heapmap.merged(numpy.array([[0x200000, 0x202000], [0x100000, 0x101000], [0x100800, 0x102000]]))
+    union = heap_pages.merged(numpy.array([[0x200000, 0x202000], [0x100000, 0x101000], [0x100800, 0x102000]]))
     assert union.tolist() == [[0x100000, 0x102000], [0x200000, 0x202000]]
-    edges = charts_heapmap.band_edges(union, 4)
+    edges, band = heap_story.band_edges(union, 4)
+    assert band == 4096 and len(edges) == 5
     assert edges.tolist()[:2] == [0x100000, 0x101000] and edges.tolist()[3:] == [0x201000, 0x202000]
-    live = charts_heapmap.below(edges, numpy.array([float(0x101000), float(0x200000)]),
-                                numpy.array([2048.0, 4096.0]))
+    live = heap_pages.below(edges, numpy.array([0x101000, 0x200000]), numpy.array([2048, 4096]))
     assert numpy.diff(live).tolist() == [0, 2048, 4096, 0]
+    # Bands are whole pages: two each where there is room for three, the last of one page where they are three.
+    assert numpy.diff(heap_story.band_edges(union, 3)[0]).tolist() == [8192 + 0xFE000, 8192]
+    assert heap_story.band_edges(union[:1], 3)[1] == 4096
+    assert heap_pages.common(union, numpy.array([[0, 0x100800], [0x101800, 0x200100], [0x201000, 0x300000]])).tolist() == [
+        [0x100000, 0x100800], [0x101800, 0x102000], [0x200000, 0x200100], [0x201000, 0x202000]]
+
+
+def heap_by_hand():
+    """Pages P0 to P4 resident, P5 not; as tests/unit/analysis_blame_test.c has it."""
+    def page(n):
+        return 0x100000 + n * 4096
+
+    u64 = numpy.uint64
+    return snapshots.Snapshot(
+        0, 0, 0, 0, 0, 0, 0, 0,
+        mappings=numpy.array([[page(0), page(6), 3], [page(8), page(9), 19], [page(9), page(10), 1]], dtype=u64),
+        runs=numpy.array([[page(0), page(2), 0], [page(2), page(5), 0], [page(8), page(10), 0]], dtype=u64),
+        address=numpy.array([page(0), page(0) + 2048, page(1), page(2) + 96, page(5) - 200], dtype=u64),
+        requested=numpy.array([100, 100, 3000, 16, 5000], dtype=u64),
+        usable=numpy.array([104, 104, 3000, 16, 5000], dtype=u64),
+        birth=numpy.zeros(5, dtype=numpy.int64), lane=numpy.zeros(5, dtype=u64))
+
+
+def test_pages_and_free_runs_by_hand():
+    one = heap_by_hand()
+    assert heap_pages.stretches(one).tolist() == [[0x100000, 0x105000]]
+    pages = heap_pages.small_pages(one)
+    assert pages.live.tolist() == [200, 3000, 16, 0, 200] and pages.held.tolist() == [208, 3000, 16, 0, 200]
+    # Without a block, under 10, 25, 50, 75 %, and more.
+    assert heap_pages.by_occupancy(pages).tolist() == [4096, 3 * 4096, 0, 0, 4096, 0]
+    huge = heap_pages.huge_pages(pages)
+    assert (huge.resident.tolist(), huge.live.tolist()) == ([5 * 4096], [3416])
+    assert heap_pages.by_occupancy(huge).tolist() == [0, 0, 5 * 4096, 0, 0, 0]
+    assert heap_pages.free_runs(one).tolist() == [1192, 1944, 1944, 11976]
+    assert heap_story.parts_of(pages) == (3416, 1096, 3 * 4096 - 416, 4096)
+
+
+@pytest.mark.parametrize("name", ["libc", "htmalloc", "tcmalloc"])
+def test_pages_are_those_of_blame(heaptape, tapes, tmp_path, name):
+    """The charts count in Python what heaptape blame counts in C: the same figures."""
+    import json
+
+    tape, heap = tapes["three lanes"], tmp_path / "x.heap"
+    assert heaptape("replay", tape, "--memory", f"--snapshots={heap}", "-a", name).returncode == 0
+    story = heap_story.read(heap)
+    done = heaptape("blame", tape, f"--heap={heap}", "--at=end", "--by=lane", "--request=4096", "--format=json")
+    found = json.loads(done.stdout)
+    end = story.end
+    assert (end.small.sum(), end.small[0]) == (found["resident_pages_bytes"], found["empty_bytes"])
+    assert end.small[:2].sum() / end.small.sum() == pytest.approx(found["under_10_percent_share"], abs=1e-6)
+    assert end.small[:3].sum() / end.small.sum() == pytest.approx(found["under_25_percent_share"], abs=1e-6)
+    assert story.live[-1] == found["live_on_resident_bytes"]
+    assert story.sparse_free[-1] == found["sparse_bytes"] - found["sparse_live_bytes"]
+    assert (end.free.sum(), len(end.free), end.free[-1]) == (
+        found["free_bytes"], found["free_runs"], found["largest_free_run_bytes"])
+    assert end.free[end.free < 4096].sum() / end.free.sum() == pytest.approx(found["unusable_index"], abs=1e-6)
+    drawn = story.heap_map
+    assert drawn.live.sum(axis=0).tolist() == story.live.tolist()
+    assert drawn.resident.sum(axis=0).tolist() == story.resident.tolist()
+    assert end.huge.sum() == end.small.sum()
 
 
 def test_the_report_draws_heap_maps(heaptape, tapes, tmp_path):
@@ -154,8 +214,10 @@ def test_the_report_draws_heap_maps(heaptape, tapes, tmp_path):
     assert "Heap map" in page
     assert (out / "charts/three-lanes.heap_map.png").stat().st_size > 5000
     snapshot = next((out / "snapshots").iterdir())
-    found = charts_heapmap.read_map(snapshot)
-    assert 0 < numpy.nanmax(found.occupancy) <= 1 and 0 < found.live_share <= 1
+    for name in ("resident_parts", "page_occupancy", "free_runs"):
+        assert (out / f"charts/three-lanes.{name}.svg").stat().st_size > 5000
+    found = heap_story.read(snapshot)
+    assert 0 < numpy.nanmax(found.heap_map.occupancy) <= 1 and found.peak.small.sum() > 0
     # A torn file costs the map and nothing else.
     snapshot.write_bytes(snapshot.read_bytes()[:1000])
     made = heaptape("report", out, "-o", tmp_path / "torn")

@@ -1,0 +1,89 @@
+"""What resident memory is made of in the course of the replay: live, pinned, and what could be given back. A panel an allocator."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from .canvas import TEXT, Canvas, shorten
+from .charts_heapmap import PANEL_WIDTH, title_panel
+from .context import Chart, Context
+from .curves import label_operations, tick_plainly
+from .heap_story import Story
+from .hover import Track, owned
+from .palette import MUTED, PAPER
+from .results import Row, Tape
+from .units import as_bytes, as_percent, byte_unit
+
+READING = (
+    "From below: bytes that the program uses; free bytes on pages that are well used; free bytes on nearly empty pages (less than a "
+    "quarter full), which a few blocks pin: only other placement or an earlier death would get them back (heaptape blame says "
+    "whose); and pages without any block, which could be given back to the system at once, but for the allocator's own tables."
+)
+# As bright as in the heap map: what is used is bright.
+PARTS = (
+    ("live", "live", "#f2df52"),
+    ("full_free", "free on well-used pages", "#a49d78"),
+    ("sparse_free", "free on nearly empty pages: pinned", "#666970"),
+    ("empty", "empty pages: could go back", "#1f3a6d"),
+)
+PANEL_HEIGHT = 1.75
+
+
+def key(canvas: Canvas, x: float, y: float) -> None:
+    for _, words, colour in PARTS:
+        canvas.figure.add_artist(
+            Rectangle((x / canvas.width, (y - 0.05) / canvas.height), 0.2 / canvas.width, 0.1 / canvas.height, facecolor=colour, lw=0)
+        )
+        canvas.text(x + 0.26, y, words, size=TEXT - 0.8, color=MUTED, va="center")
+        x += 0.26 + canvas.text_width(words, TEXT - 0.8) + 0.22
+
+
+def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Row, story: Story, x_max: float, y_max: float) -> None:
+    _, factor = byte_unit(y_max)
+    owner = context.owner(row.allocator)
+    x_factor = label_operations(axes, x_max, 4)
+    values = [getattr(story, name) for name, _, _ in PARTS]
+    axes.stackplot(
+        story.operation / x_factor, *(v / factor for v in values), colors=[c for _, _, c in PARTS], edgecolor=PAPER, lw=0.4, zorder=3
+    )
+    axes.set_xlim(0, x_max / x_factor)
+    axes.set_ylim(0, y_max / factor * 1.04)
+    tick_plainly(axes.xaxis, 4)
+    tick_plainly(axes.yaxis, 4)
+    at = story.peak_index
+    whole = max(story.resident[at], 1.0)
+    words = f"at {as_bytes(whole)}, the most: {as_percent(story.sparse_free[at] / whole)} pinned, {as_percent(story.empty[at] / whole)} empty"
+    title_panel(context, axes, row, words)
+    canvas.hover.scale(axes, "operations", x_factor, factor)
+    for (_, name, _), value in zip(PARTS, values):
+        canvas.hover.tracks.append(Track(axes, owner, name.partition(":")[0], "bytes", story.operation, value))
+
+
+def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> Chart:
+    x_max = max(float(s.operation[-1]) for _, s in stories)
+    y_max = max(float(s.resident.max()) for _, s in stories)
+    unit, _ = byte_unit(y_max)
+    columns = min(3, len(stories))
+    lines = math.ceil(len(stories) / columns)
+    cell = PANEL_HEIGHT + 0.88
+    footer = context.footer("Snapshots of the first memory run; pages of 4 KiB; nearly empty is less than 25 % live")
+    canvas = Canvas(
+        max(columns * PANEL_WIDTH + 0.35, 9.4), lines * cell + 0.3, f"What resident memory is made of: {shorten(tape.label, 44)}", "", footer
+    )
+    key(canvas, 0.14, canvas.height - 0.45)
+    for i, (row, story) in enumerate(stories):
+        line, at = divmod(i, columns)
+        axes = canvas.axes(0.62 + at * PANEL_WIDTH, (lines - 1 - line) * cell + 0.5, PANEL_WIDTH - 0.62, PANEL_HEIGHT)
+        with owned(axes, context.owner(row.allocator)):
+            draw_panel(context, canvas, axes, row, story, x_max, y_max)
+        axes.set_ylabel(unit if at == 0 else "")
+        if i + columns < len(stories):
+            axes.set_xlabel("")
+    said = "; ".join(
+        f"{r.allocator}: of {as_bytes(s.resident.max())} at most {as_bytes(s.sparse_free.max())} pinned, {as_bytes(s.empty.max())} without a block"
+        for r, s in stories
+    )
+    return Chart("resident_parts", "What resident memory is made of", READING, said + ".", canvas, True)
