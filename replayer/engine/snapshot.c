@@ -11,8 +11,8 @@
 #define GRID_POINTS   64
 #define GRID_REQUIRED 8         /* every so many of them are taken whatever they cost */
 #define COST_SHARE    250       /* the others may take 1/250 of the time, */
-#define COST_FREE_NS  100000000 /* or so long, where that is more and the file short: */
-#define FREE_BYTES    ((uint64_t)48 << 20)
+#define COST_FREE_NS  300000000 /* or so long, where that is more and the file short: */
+#define FREE_BYTES    ((uint64_t)128 << 20)
 #define HIGHER        16                /* P a 16th above the highest before */
 #define RANGES_MAX    ((size_t)1 << 16) /* the kernel's own limit on mappings */
 #define BUFFER_BYTES  ((size_t)256 << 10)

@@ -5,7 +5,7 @@
  *
  * When. The plan marks some 512 events (PLAN_SIDE_SNAPSHOT) at which, with several lanes, all stand
  * still: chances. At 64 of them, evenly spread over the operations, one is taken if all snapshots
- * so far and this one stay within 1/250 of the time or 100 ms, at every eighth of those in any
+ * so far and this one stay within 1/250 of the time or 300 ms, at every eighth of those in any
  * case; at the others where P is a 16th above what it was at any before, likewise if it can be
  * afforded. And one at every new peak of R that the plan marks (the last is the peak's), one after
  * the event that was asked for, and one at the end. SNAPSHOT_BYTES_MAX bounds the file: those that
