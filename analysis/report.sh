@@ -14,7 +14,7 @@ for python in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3 /usr/local/bin/pyt
     [ -n "$python" ] && command -v "$python" >/dev/null 2>&1 || continue
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue
     "$python" -c 'import sys; sys.path[:] = filter(None, sys.path); import numpy, matplotlib, jinja2' 2>/dev/null || continue
-    exec "$python" -B "$report" "$@"
+    exec "$python" -B "$report" --diff-command="$root/libexec/heaptape/heaptape-diff" "$@"
 done
 echo "heaptape report: no python3 with numpy, matplotlib and jinja2: run:" \
     "apt-get install python3-numpy python3-matplotlib python3-jinja2" >&2

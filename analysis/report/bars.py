@@ -100,11 +100,11 @@ def draw_interval(axes: Axes, value: Interval, row: int, end: float) -> None:
         axes.plot([end], [row], marker=">", ms=4.5, color=INK, zorder=6, clip_on=False)
 
 
-def name_rows(axes: Axes, rows: list[tuple[str, str]]) -> None:
+def name_rows(axes: Axes, rows: list[tuple[str, str]], limit: int = 20) -> None:
     """One row each, from the top down, for (name, colour): the names stand at the left."""
     axes.set_ylim(len(rows) - 0.45, -0.55)
     axes.set_yticks(range(len(rows)))
-    axes.set_yticklabels([shorten(name) for name, _ in rows], weight="bold")
+    axes.set_yticklabels([shorten(name, limit) for name, _ in rows], weight="bold")
     axes.tick_params(axis="y", length=0, labelsize=TEXT)
     for label, (_, colour) in zip(axes.get_yticklabels(), rows):
         label.set_color(letters(colour))

@@ -14,8 +14,10 @@ EXAMPLES = """Examples:
   heaptape report results                      results/report.html and results/charts/
   heaptape report results -o ~/public/heap     the same, written elsewhere
   heaptape report results --format=png         the charts alone, as PNG
+  heaptape report before after                 what changed: after/compare.html
 
 Usage: heaptape report RESULTS [OPTIONS]
+       heaptape report OLD NEW [OPTIONS]
 """
 
 
@@ -27,9 +29,10 @@ class Parser(argparse.ArgumentParser):
             EXAMPLES
             + """
 Writes report.html (one file, needs no network) and charts/*.png and *.svg from the folder that heaptape bench
-left. The paths written go to stdout.
+left. With two folders it writes compare.html: what changed from the first to the second, and whether that is shown
+or noise (as heaptape diff). The paths written go to stdout.
 
-  -o, --output=DIR   where to write (default: RESULTS itself)
+  -o, --output=DIR   where to write (default: RESULTS itself, or NEW)
   --format=LIST      what to write: html, png, svg, comma-separated (default: all three)
   -q, --quiet        no paths on stdout
   --version          the version
@@ -59,12 +62,15 @@ def version() -> str:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(prog="heaptape report", allow_abbrev=False)
-    parser.add_argument("results")
+    parser.add_argument("results", nargs="+")
+    parser.add_argument("--diff-command", default="", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--output")
     parser.add_argument("--format", default="html,png,svg")
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--version", action="version", version=f"heaptape {version()}")
     options = parser.parse_args(arguments)
+    if len(options.results) > 2:
+        fail(EXIT_USAGE, "one results folder, or two to compare; see heaptape report --help")
     options.format = [f for f in options.format.split(",") if f]
     unknown = [f for f in options.format if f not in FORMATS]
     if unknown or not options.format:
@@ -102,9 +108,9 @@ class Writer:
         """One that has written nothing yet, for another process."""
         return Writer(self.folder, self.formats)
 
-    def page(self, text: str) -> None:
+    def page(self, text: str, name: str = "report.html") -> None:
         """Whole or not at all: written beside, then renamed."""
-        path = self.folder / "report.html"
+        path = self.folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".html.part")
         draft.write_text(text, encoding="utf-8")
@@ -138,14 +144,18 @@ def main(arguments: list[str]) -> int:
     from .fields import ResultsError
     from .results import load
 
-    folder = pathlib.Path(options.results)
+    folders = tuple(pathlib.Path(name) for name in options.results)
+    writer = Writer(pathlib.Path(options.output) if options.output else folders[-1], options.format)
     try:
-        results = load(folder)
+        results = [load(folder) for folder in folders]
+        if len(results) == 1:
+            write(results[0], writer)
+        else:
+            from . import compare
+
+            compare.write(*results, options.diff_command, folders, writer)
     except ResultsError as error:
         fail(EXIT_BAD_INPUT, str(error))
-    writer = Writer(pathlib.Path(options.output) if options.output else folder, options.format)
-    try:
-        write(results, writer)
     except OSError as error:
         fail(
             EXIT_ENVIRONMENT,

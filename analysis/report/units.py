@@ -65,6 +65,8 @@ def as_change(ratio: float) -> str:
     if ratio >= 2:
         return f"{figures(ratio, 2)}×"
     text = as_percent(ratio - 1)
+    if text.lstrip(MINUS).startswith("0.0"):
+        return text.lstrip(MINUS)
     return text if text.startswith(MINUS) else f"+{text}"
 
 
