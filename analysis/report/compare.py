@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -118,11 +117,11 @@ def render(context: Context, old: Results, found: Changes, figures: list[Figure]
     )
 
 
-def write(old: Results, new: Results, command: str, folders: tuple[pathlib.Path, pathlib.Path], writer) -> None:
-    """Everything about the two. ResultsError where they cannot be compared."""
+def write(old: Results, new: Results, said: str, writer) -> None:
+    """Everything about the two, and what heaptape diff said of them. ResultsError where they cannot be compared."""
     from .canvas import set_style
 
-    found = changes.read(command, *folders)
+    found = changes.read(said)
     set_style()
     names = list(dict.fromkeys([*new.allocator_names, *old.allocator_names, *(c.allocator for c in found.changes)]))
     context = Context(new, palette.colours(names))

@@ -63,7 +63,6 @@ def version() -> str:
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(prog="heaptape report", allow_abbrev=False)
     parser.add_argument("results", nargs="+")
-    parser.add_argument("--diff-command", default="", help=argparse.SUPPRESS)
     parser.add_argument("-o", "--output")
     parser.add_argument("--format", default="html,png,svg")
     parser.add_argument("-q", "--quiet", action="store_true")
@@ -153,7 +152,7 @@ def main(arguments: list[str]) -> int:
         else:
             from . import compare
 
-            compare.write(*results, options.diff_command, folders, writer)
+            compare.write(*results, sys.stdin.read(), writer)  # report.sh has heaptape diff at the other end
     except ResultsError as error:
         fail(EXIT_BAD_INPUT, str(error))
     except OSError as error:
