@@ -218,6 +218,7 @@ static struct run *span_cut(struct run *span, unsigned skip, unsigned slices, bo
     footprint_add(&footprint.used, (ptrdiff_t)slices * (ptrdiff_t)SLICE_PAGES);
     *ret_zero = dirty == 0;
     span->back = 0;
+    span->slices = (uint8_t)slices; /* statistics walk along spans as soon as the lock is free */
     kind_set(&span[slices - 1], SLICE_INSIDE);
     span[slices - 1].back = (uint8_t)(slices - 1);
     kind_set(span, SLICE_UNUSED);

@@ -31,7 +31,7 @@ SHAPES = {
 }
 SYNTH = ("--events=200k", "--lanes=4", "--cross-frees=20%", "--reallocs=10%", "--callocs=20%", "--aligned=15%",
          "--size=1..50k", "--sizes=log", "--live=3k")
-SOUND = ("libc", "htmalloc", "jemalloc", "mimalloc", "tcmalloc", "tbbmalloc")
+SOUND = ("libc", "htmalloc", "htmalloc-hard", "jemalloc", "mimalloc", "tcmalloc", "tbbmalloc")
 # What a sound allocator may do all the same. Debian's mimalloc (2.0.9): a call of posix_memalign(&p, 256, 256)
 # gives addresses that are no multiples of 256, as a program of ten lines shows (test_mimalloc_by_itself).
 KNOWN = {"mimalloc": {"misaligned"}}

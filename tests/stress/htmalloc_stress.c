@@ -167,9 +167,33 @@ static void resize(struct item *item, uint64_t *state)
     fill(item);
 }
 
+/* Statistics look at what other threads change meanwhile, and say so (htmalloc.h). */
+#ifdef __SANITIZE_THREAD__
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+#else
+#define AnnotateIgnoreReadsBegin(file, line) ((void)0)
+#define AnnotateIgnoreReadsEnd(file, line)   ((void)0)
+#endif
+
+/* What looks at all heaps while their threads go on. */
+static void look(uint64_t random)
+{
+    struct ht_stats stats;
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    ht_stats(&stats);
+    AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+    if (stats.live > stats.mapped)
+        fail("more is live than mapped", &(struct item){NULL, stats.live, 0});
+    if (random % 4 == 0)
+        ht_trim(0);
+}
+
 static void step(struct worker *worker)
 {
     uint64_t random = next_random(&worker->random);
+    if (random >> 54 == 1) /* one in a thousand */
+        look(random >> 8);
     struct item *item = &worker->items[(random >> 8) % SLOTS];
     if ((random & 15) == 0) {
         struct shared *box = &shared[(random >> 24) % SHARED];
