@@ -9,6 +9,8 @@ from markupsafe import Markup
 from . import changes, charts_changes, charts_growth_pair, page, palette, units
 from .changes import Change, Changes
 from .context import Context
+from .data_files import as_csv
+from .data_tables import Table, ends, made, three
 from .figure import Figure, anchor_of, of_chart
 from .inline import styles_as_classes
 from .page import Cell, environment, pairs_of
@@ -57,6 +59,15 @@ def table(found: Changes) -> list[tuple[ChangeRow, list[Cell]]]:
     """Shown changes first, the largest of them first."""
     order = sorted(found.changes, key=lambda c: (not c.shown, -abs(c.change.median) if c.change else 0.0, c.tape, c.allocator))
     return [(ChangeRow(c.allocator), cells(c)) for c in order]
+
+
+def tidy(found: Changes) -> Table:
+    """Every comparison, for changes.csv."""
+    columns = ("tape", "allocator", "metric", "unit", "verdict", "old", "new", *three("change"), "detail")
+    rows = (
+        (c.tape, c.allocator, c.metric, c.unit, c.verdict, c.old, c.new, *ends(c.change), c.detail) for c in found.changes
+    )
+    return made("changes", columns, rows)
 
 
 def facts(old: Results, new: Results) -> list[Fact]:
@@ -126,5 +137,7 @@ def write(old: Results, new: Results, said: str, writer) -> None:
     names = list(dict.fromkeys([*new.allocator_names, *old.allocator_names, *(c.allocator for c in found.changes)]))
     context = Context(new, palette.colours(names))
     figures = draw(context, old, found, writer)
+    if "data" in writer.formats:
+        writer.data("changes.csv", as_csv(tidy(found)))
     if "html" in writer.formats:
         writer.page(render(context, old, found, figures), NAME)

@@ -8,7 +8,7 @@ import re
 import sys
 
 EXIT_USAGE, EXIT_BAD_INPUT, EXIT_ENVIRONMENT = 2, 3, 4
-FORMATS = ("html", "png", "svg")
+FORMATS = ("html", "png", "svg", "data")
 
 EXAMPLES = """Examples:
   heaptape report results                      results/report.html and results/charts/
@@ -28,12 +28,12 @@ class Parser(argparse.ArgumentParser):
         return (
             EXAMPLES
             + """
-Writes report.html (one file, needs no network) and charts/*.png and *.svg from the folder that heaptape bench
-left. With two folders it writes compare.html: what changed from the first to the second, and whether that is shown
+Writes report.html (one file, needs no network), charts/*.png and *.svg and the figures of all of them as data/*.csv,
+data.json, summary.prom and summary.txt (explained in analysis/DATA.md) from the folder that heaptape bench left. With two folders it writes compare.html: what changed from the first to the second, and whether that is shown
 or noise (as heaptape diff). The paths written go to stdout.
 
   -o, --output=DIR   where to write (default: RESULTS itself, or NEW)
-  --format=LIST      what to write: html, png, svg, comma-separated (default: all three)
+  --format=LIST      what to write: html, png, svg, data, comma-separated (default: all)
   -q, --quiet        no paths on stdout
   --version          the version
   --help             this text
@@ -64,7 +64,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(prog="heaptape report", allow_abbrev=False)
     parser.add_argument("results", nargs="+")
     parser.add_argument("-o", "--output")
-    parser.add_argument("--format", default="html,png,svg")
+    parser.add_argument("--format", default=",".join(FORMATS))
     parser.add_argument("-q", "--quiet", action="store_true")
     parser.add_argument("--version", action="version", version=f"heaptape {version()}")
     options = parser.parse_args(arguments)
@@ -73,7 +73,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options.format = [f for f in options.format.split(",") if f]
     unknown = [f for f in options.format if f not in FORMATS]
     if unknown or not options.format:
-        fail(EXIT_USAGE, f"--format={','.join(unknown)}: html, png or svg; see heaptape report --help")
+        fail(EXIT_USAGE, f"--format={','.join(unknown)}: html, png, svg or data; see heaptape report --help")
     return options
 
 
@@ -107,6 +107,13 @@ class Writer:
         """One that has written nothing yet, for another process."""
         return Writer(self.folder, self.formats)
 
+    def data(self, name: str, text: str) -> None:
+        """A file of figures."""
+        path = self.folder / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        self.written.append(path)
+
     def page(self, text: str, name: str = "report.html") -> None:
         """Whole or not at all: written beside, then renamed."""
         path = self.folder / name
@@ -125,14 +132,17 @@ def progress(text: str) -> None:
 
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
-    from . import gallery, page
+    from . import data_files, data_tables, gallery, page
     from .canvas import set_style
     from .context import Context
 
     set_style()
     context = Context.of(results)
-    drawn = gallery.draw(context, writer, progress)
-    if "html" in writer.formats:
+    drawn = gallery.draw(context, writer, progress) if set(writer.formats) - {"data"} else None
+    if "data" in writer.formats:
+        for name, text in data_files.files(results, data_tables.tables(results)):
+            writer.data(name, text)
+    if drawn and "html" in writer.formats:
         writer.page(page.render(context, drawn.overview, drawn.tapes, drawn.live))
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)

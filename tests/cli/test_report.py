@@ -103,7 +103,7 @@ def test_every_chart_is_there_and_not_blank(many):
 def test_paths_go_to_stdout(heaptape, many, tmp_path):
     lines = report(heaptape, many, "-o", tmp_path / "elsewhere").stdout.splitlines()
     assert lines[0] == str(tmp_path / "elsewhere" / "report.html")
-    assert len(lines) == 1 + 2 * (len(PER_TAPE) + 1)
+    assert len([line for line in lines if "/charts/" in line]) == 2 * (len(PER_TAPE) + 1)
     assert all(pathlib.Path(line).is_file() for line in lines)
 
 
@@ -290,7 +290,7 @@ def test_folders_that_cannot_be_used(heaptape, tmp_path, prepare, status, word):
     )
 
 
-@pytest.mark.parametrize("arguments", [(), ("a", "b"), ("--nope", "a"), ("a", "--format=pdf"), ("a", "-o")])
+@pytest.mark.parametrize("arguments", [(), ("a", "b", "c"), ("--nope", "a"), ("a", "--format=pdf"), ("a", "-o")])
 def test_usage_errors(heaptape, arguments):
     result = heaptape("report", *arguments)
     assert result.returncode == 2 and result.stderr.count("\n") == 1 and "--help" in result.stderr
