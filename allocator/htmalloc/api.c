@@ -219,7 +219,7 @@ static size_t usable(const char *operation, const void *address)
     bool possible = (uintptr_t)address >> HT_ADDRESS_BITS == 0; /* the map ends there */
     if (ht_likely(possible && segment_holds(address))) {
         struct run *head = block_head(operation, address);
-        return kind_of(head) == SLICE_RUN ? class_bytes(head->class) : head->large_bytes;
+        return kind_of(head) == SLICE_RUN ? run_block_bytes(head, address) : head->large_bytes;
     }
     size_t bytes = possible ? huge_usable(address) : 0;
     if (bytes == 0)

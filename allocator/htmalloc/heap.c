@@ -4,6 +4,8 @@
 #include "heap_runs.h"
 #include "large.h"
 #include "message.h"
+#include "mixed.h"
+#include "options.h"
 #include "reclaim.h"
 #include "span.h"
 
@@ -30,15 +32,35 @@ static void tick(struct heap *heap)
     lock_give(&heap->lock);
 }
 
+/* The count of a mixed run that the last free of its own thread belongs to. Whether that came
+ * to 0. */
+static bool mixed_counted_out(struct run *run)
+{
+    run->left = 1;
+    struct block *block = run->free;
+    struct block *next = block_next_in(run, block);
+    if (mixed_drop(run, block))
+        run->free = next;
+    if (run->state == RUN_CURRENT)
+        return false;
+    struct mixed *mixed = mixed_of(run);
+    if (mixed->left <= 1)
+        return true;
+    mixed->left--;
+    return false;
+}
+
 void heap_counted_out(struct heap *heap, struct run *run)
 {
     if (ht_unlikely(!run_has_block(run, run->free)))
         ht_die_pointer("free", run->free, "not the start of a block");
+    if (run->mixed && !mixed_counted_out(run))
+        return;
     lock_take(&heap->lock);
     if (run->state == RUN_CURRENT) {
         run->left = RUN_UNCOUNTED;
     } else {
-        run->left = 1;
+        run->left = 1; /* of a mixed run, too */
         heap_count_freed(heap, run, 1);
     }
     lock_give(&heap->lock);
@@ -61,6 +83,24 @@ static size_t run_pages(unsigned class)
     return (size_t)class_slices(class) << (HT_SLICE_SHIFT - HT_PAGE_SHIFT);
 }
 
+/* Before a fresh run is taken, where that would make the heap grow: one of another class that
+ * serves; NULL when there is none, in which case something may have been given back for the fresh
+ * one. */
+static struct run *make_do(struct heap *heap, unsigned class, bool may_borrow)
+{
+    bool grows = footprint_grows(run_pages(class));
+    struct run *run = NULL;
+    if (options.mix > !grows)
+        run = reclaim_mix(heap, class);
+    if (run != NULL || !grows)
+        return run;
+    if (may_borrow)
+        run = reclaim_borrow(heap, class);
+    if (run == NULL)
+        reclaim_some(heap, run_pages(class));
+    return run;
+}
+
 /* A run with free blocks for the class, made current; of larger blocks only if it may be borrowed.
  * NULL when there is no memory. */
 static struct run *refill(struct heap *heap, unsigned class, bool may_borrow)
@@ -77,13 +117,8 @@ static struct run *refill(struct heap *heap, unsigned class, bool may_borrow)
     run = heap_pick(heap, class);
     if (run == NULL)
         run = thread_adopt_run(heap, class);
-    if (run == NULL && footprint_grows(run_pages(class))) {
-        if (may_borrow)
-            run = reclaim_borrow(heap, class);
-        if (run == NULL)
-
-            reclaim_some(heap, run_pages(class));
-    }
+    if (run == NULL)
+        run = make_do(heap, class, may_borrow);
     if (run == NULL)
         run = new_run(heap, class);
     if (run == NULL) {

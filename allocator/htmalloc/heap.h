@@ -46,6 +46,7 @@ struct heap {
     size_t large_bytes;
     uint32_t window;     /* of time, in which the runs were last looked through: see reclaim.h */
     uint32_t reclaim_at; /* class to look at next when the footprint grows */
+    uint32_t mix_at;     /* class whose runs to carve anew then */
     uint32_t ticks;      /* slow paths taken, for a look at the clock now and then */
     bool outbox_used;    /* some slot may be filled */
     struct outbox_slot outbox[HT_OUTBOX_SLOTS];

@@ -1,5 +1,6 @@
 #include "heap_runs.h"
 
+#include "mixed.h"
 #include "span.h"
 
 struct run run_none;
@@ -70,12 +71,14 @@ static struct run **list_of(struct heap *heap, const struct run *run)
 
 void heap_become_partial(struct heap *heap, struct run *run, uint32_t used)
 {
+    if (run->mixed)
+        used += mixed_of(run)->odds;
     if (used == 0 && !is_pending(run)) {
         heap_release(heap, run);
         return;
     }
     run->state = RUN_PARTIAL;
-    run->left = used;
+    run_set_left(run, used);
     struct run **list = &heap->partial[run->class];
     if (*list == NULL)
         heap->last[run->class] = run;
@@ -105,15 +108,14 @@ void heap_defer(struct heap *heap, struct run *run)
 void heap_become_full(struct heap *heap, struct run *run)
 {
     run->state = RUN_FULL;
-    run->left = run_threshold(run);
+    run_set_left(run, run_threshold(run));
     list_insert(&heap->full, run);
 }
 
 void heap_become_current(struct heap *heap, struct run *run, unsigned class)
 {
     run->state = RUN_CURRENT;
-    run->left = RUN_UNCOUNTED;
-    run->serves = (uint8_t) class;
+    run_set_left(run, RUN_UNCOUNTED);
     heap_set_current(heap, class, run);
 }
 
@@ -150,14 +152,20 @@ void heap_count_freed(struct heap *heap, struct run *run, uint32_t blocks)
 {
     if (run->state == RUN_CURRENT)
         return;
-    if (run->left > blocks) {
-        run->left -= blocks;
+    uint32_t left = run_left(run), used = 0;
+    if (left > blocks) {
+        run_set_left(run, left - blocks);
+        return;
+    }
+    if (run->mixed) /* odd blocks that were freed are not in its list */
+        used = run_used(run);
+    else if (run->state == RUN_FULL)
+        used = run->circulating - (run_threshold(run) + (blocks - left));
+    if (run->state == RUN_FULL && used == run->circulating) {
+        run_set_left(run, run_threshold(run));
         return;
     }
     heap_leave_list(heap, run);
-    uint32_t used = 0;
-    if (run->state == RUN_FULL)
-        used = run->circulating - (run_threshold(run) + (blocks - run->left));
     heap_become_partial(heap, run, used);
 }
 
@@ -168,11 +176,11 @@ void heap_count_freed(struct heap *heap, struct run *run, uint32_t blocks)
 static struct run *pick_partial(struct heap *heap, unsigned class)
 {
     struct run *best = heap->last[class];
-    for (int looks = 4; looks > 0 && best->left * 2 < best->circulating; looks--) {
+    for (int looks = 4; looks > 0 && run_left(best) * 2 < best->circulating; looks--) {
         struct run *other = best->prev;
         if (other == NULL)
             break;
-        struct run *emptier = other->left < best->left ? other : best;
+        struct run *emptier = run_left(other) < run_left(best) ? other : best;
         best = emptier == other ? best : other;
         if (emptier != heap->partial[class]) {
             heap_leave_list(heap, emptier);

@@ -91,7 +91,8 @@ HT_API bool ht_validate(void);
     X(huge_blocks, count, "how many blocks that is")                                               \
     X(private_heaps, bytes, "of mapped: the slices that private heaps have")                       \
     X(runs, count, "runs of blocks")                                                               \
-    X(thread_heaps, count, "heaps of threads, those of ended threads included")
+    X(thread_heaps, count, "heaps of threads, those of ended threads included")                    \
+    X(mixed_runs, count, "of runs: those with blocks of several classes")
 
 /* Fields are only ever added, at the end; the version tells that a meaning has changed. */
 #define HT_STATS_VERSION 1

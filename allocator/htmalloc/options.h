@@ -18,6 +18,9 @@
     X(dirty_max, (size_t)32 << 20, 0, SIZE_MAX,                                                    \
       "free bytes above which they go at once when more than in use")                              \
     X(huge_pages, 0, 0, 2, "transparent huge pages: 0 none, 1 as the system is set, 2 asked for")  \
+    X(mix, 1, 0, 2,                                                                                \
+      "nearly empty runs serve other sizes: 0 never, 1 before the heap grows, 2 whenever they "    \
+      "can")                                                                                       \
     X(stats, 0, 0, 1, "1 prints the statistics on stderr when the program exits")
 
 /* The one option whose value is text: the name of a file; see stats_exit.h. */

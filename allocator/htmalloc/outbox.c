@@ -1,5 +1,6 @@
 #include "heap.h"
 #include "heap_runs.h"
+#include "mixed.h"
 
 static void compiler_barrier(void)
 {
@@ -28,7 +29,7 @@ void pending_drain(struct heap *heap)
             continue;
         }
         uint32_t blocks = remote_collect(run, true);
-        if (blocks > 0 || run->left == 0)
+        if (blocks > 0 || run_left(run) == 0)
             heap_count_freed(heap, run, blocks);
     }
 }
@@ -40,7 +41,8 @@ void pending_reap(struct heap *heap)
         next = run->pending_next;
         uint64_t word = __atomic_load_n(&run->remote, __ATOMIC_ACQUIRE);
         struct heap *owner = __atomic_load_n(&run->owner, __ATOMIC_RELAXED);
-        if (owner != heap || run->state == RUN_CURRENT || remote_count(word) != run->circulating) {
+        uint32_t all = run->circulating + (run->mixed ? mixed_of(run)->odds : 0);
+        if (owner != heap || run->state == RUN_CURRENT || remote_count(word) != all) {
             pending_push(owner, run);
             continue;
         }
@@ -109,6 +111,8 @@ void heap_free_remote(struct heap *heap, struct run *run, void *address)
         slot->first = block;
     }
     slot->count++;
-    if (slot->count >= HT_OUTBOX_BLOCKS || slot->count * class_bytes(run->class) >= HT_OUTBOX_BYTES)
+    if (slot->count >= HT_OUTBOX_BLOCKS ||
+        slot->count * class_bytes(__atomic_load_n(&run->class, __ATOMIC_RELAXED)) >=
+            HT_OUTBOX_BYTES)
         slot_send(slot);
 }

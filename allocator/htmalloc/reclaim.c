@@ -1,6 +1,7 @@
 #include "reclaim.h"
 
 #include "heap_runs.h"
+#include "mixed.h"
 
 /* A borrowed block may be so many doublings larger than the one asked for: 8 classes each. */
 #define BORROW_CLASSES 16u
@@ -13,6 +14,8 @@
  * circulation, and of blocks longer than a page any but all. */
 static bool is_sparse(const struct run *run)
 {
+    if (run->mixed)
+        return false;
     if (class_bytes(run->class) >= HT_PAGE)
         return run->left < run->circulating;
     uint32_t pages = (uint32_t)(run_bytes(run) >> HT_PAGE_SHIFT);
@@ -23,11 +26,46 @@ static bool is_sparse(const struct run *run)
 /* Purges a partial run and sets it aside, so that it is not looked at again before it changes. */
 static uint32_t purge_partial(struct heap *heap, struct run *run)
 {
+    if (run->mixed)
+        return 0;
     uint32_t used = run->left;
     uint32_t pages = run_purge(run);
     heap_leave_list(heap, run);
     heap_become_uncarved(heap, run, used);
     return pages;
+}
+
+/* Whether a run may be worth carving anew: of one slice, and the blocks that it has, with half a
+ * block of `bytes` lost at the end of each hole, would leave half of it. */
+static bool may_mix(const struct run *run, uint32_t bytes)
+{
+    if (run->slices != 1 || run->free == NULL)
+        return false;
+    return (size_t)run_left(run) * (class_bytes(run->class) + bytes / 2) * 2 <= HT_SLICE;
+}
+
+struct run *reclaim_mix(struct heap *heap, unsigned class)
+{
+    uint32_t bytes = class_bytes(class);
+    int looks = bytes <= MIXED_BYTES_MAX ? LOOKS_GROWTH : 0;
+    for (unsigned step = 0; step < CLASS_COUNT && looks > 0; step++) {
+        unsigned from = heap->mix_at;
+        struct run *next;
+        for (struct run *run = heap->partial[from]; run != NULL && looks > 0; run = next, looks--) {
+            next = run->next;
+            if (!may_mix(run, bytes))
+                continue;
+            heap_leave_list(heap, run);
+            if (mixed_make(run, class))
+                return run;
+            uint32_t used = run_used(run);
+            heap_become_partial(heap, run, used);
+            heap_defer(heap, run);
+            looks -= 2; /* that took long */
+        }
+        heap->mix_at = from + 1 == CLASS_COUNT ? 0 : from + 1;
+    }
+    return NULL;
 }
 
 struct run *reclaim_borrow(struct heap *heap, unsigned class)
@@ -37,7 +75,7 @@ struct run *reclaim_borrow(struct heap *heap, unsigned class)
         struct run *run = heap->partial[other];
         if (run == NULL)
             run = heap->uncarved[other];
-        if (run != NULL && run->free != NULL && run->left * 4 <= run->circulating) {
+        if (run != NULL && run->free != NULL && run_left(run) * 4 <= run->circulating) {
             heap_leave_list(heap, run);
             return run;
         }

@@ -6,6 +6,11 @@
 
 #include "heap.h"
 
+/* The footprint is about to grow by a new run for the class. A nearly empty run of another class,
+ * carved anew for this one (mixed.h), that stands in no list any more; NULL when a short look finds
+ * none. */
+struct run *reclaim_mix(struct heap *heap, unsigned class);
+
 /* The footprint is about to grow by a new run for the class. A run of larger blocks, nearly all of
  * them free, that serves instead and stands in no list any more; NULL when there is none. */
 struct run *reclaim_borrow(struct heap *heap, unsigned class);

@@ -1,5 +1,7 @@
 #include "remote.h"
 
+#include "mixed.h"
+
 bool remote_push(struct run *run, struct block *first, struct block *last, uint32_t count,
                  uint32_t *ret_total)
 {
@@ -26,8 +28,10 @@ uint32_t remote_collect(struct run *run, bool clear_pending)
                                         __ATOMIC_RELAXED))
         keep = clear_pending ? 0 : word & REMOTE_PENDING;
     struct block *first = remote_first(run, word);
+    if (run->mixed)
+        first = mixed_sift(run, first);
     if (first == NULL)
-        return 0;
+        return remote_count(word);
     if (run->free != NULL) {
         struct block *last = first;
         for (uint32_t count = 1;; count++) {

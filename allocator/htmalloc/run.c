@@ -3,6 +3,7 @@
 #include "footprint.h"
 #include "hard.h"
 #include "message.h"
+#include "mixed.h"
 #include "os.h"
 #include "remote.h"
 
@@ -62,6 +63,7 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
     run->class = (uint8_t) class;
     run->slices = (uint8_t)class_slices(class);
     run->back = 0;
+    run->mixed = false;
     run->state = RUN_CURRENT;
     run->carve = starting_pages(run);
     count_uncarved(run, __builtin_popcount(run->carve));
@@ -141,10 +143,22 @@ uint32_t run_used(const struct run *run)
 
 bool run_has_block(const struct run *run, const void *address)
 {
+    /* The class first: it is the last to change when a run becomes a mixed one. */
+    uint32_t bytes = class_bytes(__atomic_load_n(&run->class, __ATOMIC_ACQUIRE));
+    if (ht_unlikely(__atomic_load_n(&run->mixed, __ATOMIC_ACQUIRE)))
+        return mixed_has_block(run, address);
     size_t offset = (size_t)((const char *)address - slice_base(run));
     /* A division of 32 bits is several times as fast as one of 64. */
-    return offset < run_bytes(run) && (uint32_t)offset % class_bytes(run->class) == 0 &&
+    return offset < run_bytes(run) && (uint32_t)offset % bytes == 0 &&
            (FIRST_BLOCK == 0 || offset != 0);
+}
+
+size_t run_block_bytes(const struct run *run, const void *address)
+{
+    size_t bytes = class_bytes(__atomic_load_n(&run->class, __ATOMIC_ACQUIRE));
+    return ht_unlikely(__atomic_load_n(&run->mixed, __ATOMIC_ACQUIRE))
+               ? mixed_block_bytes(run, address)
+               : bytes;
 }
 
 void run_check_listed(const struct run *run, const struct block *block, uint32_t count)
@@ -152,7 +166,7 @@ void run_check_listed(const struct run *run, const struct block *block, uint32_t
     if (ht_unlikely(!run_has_block(run, block)))
         ht_die_pointer("free list", block,
                        "a free block was written to, or what is no block was freed");
-    if (ht_unlikely(count > run->circulating))
+    if (ht_unlikely(count > run->circulating + (run->mixed ? mixed_of(run)->odds : 0)))
         ht_die_pointer("free list", block, "double free: the list of free blocks is a circle");
 }
 
@@ -247,6 +261,8 @@ static void purge_pages(const struct run *run, uint32_t mask)
 
 uint32_t run_purge(struct run *run)
 {
+    if (run->mixed)
+        return 0;
     uint64_t free[HT_SLICE / HT_ALIGN / 64] = {0};
     const char *base = slice_base(run);
     uint32_t bytes = class_bytes(run->class), drop = 0;

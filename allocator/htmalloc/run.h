@@ -59,7 +59,7 @@ struct run {
         uint8_t back; /* of a further slice: how many slices back the first one is */
         uint8_t mark; /* of a run: see reclaim.c */
     };
-    uint8_t serves; /* the class that a current run serves: its own or a smaller one */
+    bool mixed; /* holds blocks of other classes, too, and `left` is elsewhere: see mixed.h */
 };
 static_assert(sizeof(struct run) == HT_RUN_BYTES,
               "descriptors are found by shifting slice numbers");
@@ -136,6 +136,9 @@ uint32_t run_used(const struct run *run);
 
 /* Whether `address` is the start of one of the run's blocks. */
 bool run_has_block(const struct run *run, const void *address);
+
+/* How long the block at the address is: by class unless the run is a mixed one. */
+size_t run_block_bytes(const struct run *run, const void *address);
 
 /* Ends the program when `block`, of the run's free list or of what others have freed, is no block
  * of the run, or the `count`-th where there are fewer: to be asked on every step of a walk, so that

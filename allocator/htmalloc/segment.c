@@ -62,6 +62,8 @@ void segment_remove(struct segment *segment)
     else
         segments = segment->next;
     __atomic_store_n(&segment_map[(uintptr_t)segment >> HT_SEGMENT_SHIFT], 0, __ATOMIC_RELEASE);
+    if (segment->mixed != NULL)
+        os_unmap(segment->mixed, MIXED_MAP_BYTES);
     os_unmap(segment, HT_SEGMENT);
 }
 

@@ -10,9 +10,11 @@
 struct segment {
     struct segment *next, *prev;
     uint64_t dirty[HT_SEGMENT_SLICES / 64]; /* one bit a slice: its pages may be resident */
+    struct mixed *mixed;                    /* by slice: see mixed.h; NULL before the first */
     uint32_t free;                          /* slices in free spans */
-    uint32_t unused[3];
+    uint32_t unused;
 };
+#define MIXED_MAP_BYTES ((size_t)104 << 10) /* what is mapped for `mixed` */
 static_assert(sizeof(struct segment) == HT_RUN_BYTES, "a segment's own data fills descriptor 0");
 
 /* One byte a segment-sized piece of the address space: 1 where a segment of ours lies. The one load

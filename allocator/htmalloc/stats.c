@@ -3,6 +3,7 @@
 #include "extent.h"
 #include "heap.h"
 #include "huge.h"
+#include "mixed.h"
 #include "private_heap.h"
 #include "segment.h"
 #include "span.h"
@@ -13,7 +14,7 @@
 static_assert(offsetof(struct ht_stats, live) == 8, "the two numbers come first");
 static_assert(offsetof(struct ht_stats, clean) == 8 + 9 * 8, "the nine parts of `mapped`");
 static_assert(offsetof(struct ht_stats, mapped) == 8 + 10 * 8, "stands behind them");
-static_assert(sizeof(struct ht_stats) == 8 + 16 * 8, "new fields go to the end");
+static_assert(sizeof(struct ht_stats) == 8 + 17 * 8, "new fields go to the end");
 static_assert(sizeof(struct ht_class_stats) == 6 * 8, "has no room to grow: a new call instead");
 static_assert(sizeof(struct ht_thread_stats) == 6 * 8, "has no room to grow: a new call instead");
 
@@ -22,7 +23,9 @@ static uint32_t free_blocks(const struct run *run)
     if (kind_of(run) == SLICE_PRIVATE)
         return run->circulating - __atomic_load_n(&run->left, __ATOMIC_RELAXED);
     uint32_t remote = remote_count(__atomic_load_n(&run->remote, __ATOMIC_RELAXED));
-    uint32_t left = __atomic_load_n(&run->left, __ATOMIC_RELAXED);
+    uint32_t left = run_left(run);
+    if (run->mixed && run->state == RUN_PARTIAL)
+        left -= mixed_of(run)->odds;
     switch (run->state) {
     case RUN_FULL:
         return remote + run_threshold(run) - left;
@@ -45,8 +48,9 @@ static struct ht_thread_stats *thread_of(struct stats *stats, const struct run *
 static void add_run(struct stats *stats, const struct run *run)
 {
     struct ht_class_stats *class = &stats->classes[run->class];
-    size_t bytes = class_bytes(run->class), capacity = run_capacity(run);
-    size_t carved = run->circulating, free = free_blocks(run);
+    size_t bytes = class_bytes(run->class), carved = run->circulating, free = free_blocks(run);
+    size_t capacity = run->mixed ? carved : run_capacity(run);
+    size_t odd = run->mixed ? mixed_odd_bytes(run) : 0;
     if (carved > capacity)
         carved = capacity; /* read while another thread was at it */
     if (free > carved)
@@ -61,7 +65,12 @@ static void add_run(struct stats *stats, const struct run *run)
     stats->all.live_blocks += carved - free;
     stats->all.free_in_runs += free * bytes;
     stats->all.uncarved += (capacity - carved) * bytes;
-    stats->all.internal += run_bytes(run) - capacity * bytes;
+    stats->all.internal += run_bytes(run) - capacity * bytes - odd;
+    if (run->mixed) {
+        stats->all.mixed_runs++;
+        stats->all.live += odd;
+        stats->all.live_blocks += mixed_of(run)->odds;
+    }
     struct ht_thread_stats *thread = thread_of(stats, run);
     if (thread != NULL) {
         thread->runs++;
@@ -112,6 +121,10 @@ static void add_segments(struct stats *stats)
 {
     lock_take(&span_lock);
     for (const struct segment *at = segment_first(); at != NULL; at = at->next) {
+        if (__atomic_load_n(&at->mixed, __ATOMIC_RELAXED) != NULL) {
+            stats->all.metadata += MIXED_MAP_BYTES;
+            stats->all.mapped += MIXED_MAP_BYTES;
+        }
         for (unsigned slice = 1; slice < HT_SEGMENT_SLICES;)
             slice += add_span(stats, (const struct run *)at + slice);
     }

@@ -1,6 +1,7 @@
 #include "heap.h"
 #include "heap_runs.h"
 #include "large.h"
+#include "mixed.h"
 #include "os.h"
 #include "reclaim.h"
 #include "segment.h"
@@ -224,11 +225,19 @@ void heap_return(struct heap *heap)
 
 /* --- fork --- */
 
+/* An odd block may have been pushed and not been taken out again. */
+static void sift(struct run *run)
+{
+    if (run->mixed)
+        run->free = mixed_sift(run, run->free);
+}
+
 /* Counts the runs of a list anew. */
 static void recount(struct heap *heap, struct run *list)
 {
     for (struct run *next; list != NULL; list = next) {
         next = list->next;
+        sift(list);
         uint32_t used = run_used(list);
         heap_leave_list(heap, list);
         if (used == list->circulating && list->carve == 0)
@@ -256,6 +265,7 @@ static void recover(struct heap *heap)
         slot->count = count;
     }
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        sift(heap->current[class]);
         recount(heap, heap->partial[class]);
         recount(heap, heap->uncarved[class]);
     }

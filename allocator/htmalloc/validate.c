@@ -4,6 +4,7 @@
 #include "heap.h"
 #include "huge.h"
 #include "message.h"
+#include "mixed.h"
 #include "private_heap.h"
 #include "segment.h"
 #include "span.h"
@@ -42,7 +43,8 @@ static bool mark_chain(const struct run *run, const struct block *block, uint32_
     for (; block != NULL; block = block_next(block), count++) {
         if (!run_has_block(run, block))
             return false;
-        size_t number = (size_t)((const char *)block - slice_base(run)) / class_bytes(run->class);
+        size_t unit = run->mixed ? HT_ALIGN : class_bytes(run->class);
+        size_t number = (size_t)((const char *)block - slice_base(run)) / unit;
         uint32_t page = (uint32_t)((const char *)block - slice_base(run)) >> HT_PAGE_SHIFT;
         if (seen[number / 64] >> (number % 64) & 1 || run->carve >> page & 1)
             return false;
@@ -52,28 +54,63 @@ static bool mark_chain(const struct run *run, const struct block *block, uint32_
     return true;
 }
 
+/* It serves its own class or a smaller one. */
+static bool is_current(const struct run *run)
+{
+    for (unsigned class = 0; class <= run->class; class ++) {
+        if (run->owner->current[class] == run)
+            return true;
+    }
+    return false;
+}
+
 static bool check_counts(struct tally *tally, const struct run *run, uint32_t free)
 {
-    uint32_t used = run->circulating - free;
+    uint32_t used = run->circulating - free, odds = run->mixed ? mixed_of(run)->odds : 0;
     switch (run->state) {
     case RUN_CURRENT:
-        return (run->serves <= run->class && run->owner->current[run->serves] == run) ||
-               broken(tally, 7, "a current run is not its heap's", run);
+        return is_current(run) || broken(tally, 7, "a current run is not its heap's", run);
     case RUN_PARTIAL:
     case RUN_UNCARVED:
-        return run->left == used || broken(tally, 7, "a run does not count its used blocks", run);
+        return run_left(run) == used + odds ||
+               broken(tally, 7, "a run does not count its used blocks", run);
     case RUN_FULL:
-        return run->left + free == run_threshold(run) ||
+        return (run->mixed ? run_left(run) + free <= run_threshold(run)
+                           : run->left + free == run_threshold(run)) ||
                broken(tally, 7, "a full run does not count its frees", run);
     default:
         return broken(tally, 7, "a run has no state", run);
     }
 }
 
+/* A mixed run's maps: as many blocks and odd ones as are counted, none over another. */
+static bool check_mixed(struct tally *tally, const struct run *run)
+{
+    const struct mixed *mixed = mixed_of(run);
+    unsigned starts = 0, odds = 0, units = class_bytes(run->class) / HT_ALIGN, free_from = 0;
+    for (unsigned at = 0; at < MIXED_WORDS * 64; at++) {
+        bool start = mixed->starts[at / 64] >> (at % 64) & 1;
+        bool odd = mixed->odd[at / 64] >> (at % 64) & 1;
+        bool covered = mixed->covered[at / 64] >> (at % 64) & 1;
+        if ((at < free_from && (start || covered)) || (start && covered) || (odd && !covered))
+            return broken(tally, 13, "blocks of a mixed run overlap", run);
+        starts += start;
+        odds += odd;
+        if (start)
+            free_from = at + units;
+    }
+    return (starts == run->circulating && odds == mixed->odds && run->left == 1 &&
+            run->slices == 1 && run->carve == 0) ||
+           broken(tally, 13, "a mixed run's counts", run);
+}
+
 static bool check_run(struct tally *tally, const struct run *run)
 {
-    if (run->class >= CLASS_COUNT || run->slices != class_slices(run->class) ||
-        run->owner == NULL || run->circulating > run_capacity(run))
+    if (run->mixed && !check_mixed(tally, run))
+        return false;
+    unsigned slices = run->mixed ? 1 : class_slices(run->class);
+    if (run->class >= CLASS_COUNT || run->slices != slices || run->owner == NULL ||
+        run->circulating > run_capacity(run))
         return broken(tally, 5, "a run's class, size and owner", run);
     for (unsigned i = 1; i < run->slices; i++) {
         if (kind_of(&run[i]) != SLICE_INSIDE || run[i].back != i || run[i].owner != NULL)
@@ -85,7 +122,7 @@ static bool check_run(struct tally *tally, const struct run *run)
     if (!mark_chain(run, run->free, &free) || free > run->circulating)
         return broken(tally, 6, "a run's free list", run);
     if (!mark_chain(run, remote_first(run, word), &remote) || remote != remote_count(word) ||
-        free + remote > run->circulating)
+        free + remote > run->circulating + (run->mixed ? mixed_of(run)->odds : 0))
         return broken(tally, 6, "what other threads freed of a run", run);
     return check_counts(tally, run, free);
 }
