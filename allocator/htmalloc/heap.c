@@ -90,7 +90,7 @@ static struct run *make_do(struct heap *heap, unsigned class, bool may_borrow)
 {
     bool grows = footprint_grows(run_pages(class));
     struct run *run = NULL;
-    if (options.mix > !grows)
+    if (options.mix == 2 || (options.mix == 1 && grows))
         run = reclaim_mix(heap, class);
     if (run != NULL || !grows)
         return run;
@@ -101,6 +101,26 @@ static struct run *make_do(struct heap *heap, unsigned class, bool may_borrow)
     return run;
 }
 
+/* Whether the run has a free block, after a look at what other threads have freed (of a mixed run
+ * that may be nothing but odd blocks). */
+static bool has_free(struct run *run)
+{
+    if (run->free == NULL)
+        remote_collect(run, false);
+    return run->free != NULL;
+}
+
+/* A run that is not current, from wherever it is cheapest; NULL when there is no memory. */
+static struct run *another_run(struct heap *heap, unsigned class, bool may_borrow)
+{
+    struct run *run = heap_pick(heap, class);
+    if (run == NULL)
+        run = thread_adopt_run(heap, class);
+    if (run == NULL)
+        run = make_do(heap, class, may_borrow);
+    return run != NULL ? run : new_run(heap, class);
+}
+
 /* A run with free blocks for the class, made current; of larger blocks only if it may be borrowed.
  * NULL when there is no memory. */
 static struct run *refill(struct heap *heap, unsigned class, bool may_borrow)
@@ -108,27 +128,18 @@ static struct run *refill(struct heap *heap, unsigned class, bool may_borrow)
     pending_drain(heap);
     struct run *run = heap->current[class];
     if (run != &run_none) {
-        if (run->free != NULL || remote_collect(run, false) > 0)
-            return run;
-        if (heap->partial[class] == NULL && run_carve(run))
+        if (has_free(run) || (heap->partial[class] == NULL && run_carve(run)))
             return run;
         heap_retire(heap, run);
     }
-    run = heap_pick(heap, class);
-    if (run == NULL)
-        run = thread_adopt_run(heap, class);
-    if (run == NULL)
-        run = make_do(heap, class, may_borrow);
-    if (run == NULL)
-        run = new_run(heap, class);
-    if (run == NULL) {
-        heap_set_current(heap, class, &run_none);
-        return NULL;
+    while ((run = another_run(heap, class, may_borrow)) != NULL) {
+        heap_become_current(heap, run, class);
+        if (has_free(run) || run_carve(run))
+            return run;
+        heap_retire(heap, run);
     }
-    heap_become_current(heap, run, class);
-    if (run->free == NULL && remote_collect(run, false) == 0)
-        run_carve(run);
-    return run;
+    heap_set_current(heap, class, &run_none);
+    return NULL;
 }
 
 static HT_NOINLINE void *take_slow(struct heap *heap, unsigned class, bool may_borrow)

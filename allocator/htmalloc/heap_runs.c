@@ -71,8 +71,7 @@ static struct run **list_of(struct heap *heap, const struct run *run)
 
 void heap_become_partial(struct heap *heap, struct run *run, uint32_t used)
 {
-    if (run->mixed)
-        used += mixed_of(run)->odds;
+    used += mixed_odds(run);
     if (used == 0 && !is_pending(run)) {
         heap_release(heap, run);
         return;

@@ -127,7 +127,7 @@ static void commit(struct run *run, const struct plan *plan, unsigned class)
         __atomic_store_n(&mixed->odd[i], plan->odd[i], __ATOMIC_RELEASE);
     for (unsigned i = 0; i < MIXED_WORDS; i++)
         __atomic_store_n(&mixed->starts[i], 0, __ATOMIC_RELEASE);
-    mixed->odds = plan->odds;
+    __atomic_store_n(&mixed->odds, plan->odds, __ATOMIC_RELAXED);
     __atomic_store_n(&run->mixed, true, __ATOMIC_RELEASE);
     __atomic_store_n(&run->class, (uint8_t) class, __ATOMIC_RELEASE);
     for (unsigned i = 0; i < MIXED_WORDS; i++)
@@ -219,7 +219,7 @@ bool mixed_drop(struct run *run, const void *block)
     for (unsigned at = unit; at < end; at++)
         __atomic_and_fetch(&mixed->covered[at / 64], ~((uint64_t)1 << (at % 64)), __ATOMIC_RELAXED);
     __atomic_and_fetch(&mixed->odd[unit / 64], ~((uint64_t)1 << (unit % 64)), __ATOMIC_RELEASE);
-    mixed->odds--;
+    __atomic_store_n(&mixed->odds, mixed->odds - 1, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -230,8 +230,10 @@ struct block *mixed_sift(struct run *run, struct block *first)
     for (struct block *block = first; block != NULL; block = next) {
         run_check_listed(run, block, ++count);
         next = block_next_in(run, block);
-        if (mixed_drop(run, block))
+        if (mixed_drop(run, block)) {
+            count--; /* nor is it counted among the run's blocks any more */
             continue;
+        }
         if (kept == NULL)
             first = block;
         else

@@ -32,6 +32,12 @@ static inline struct mixed *mixed_of(const struct run *run)
     return &segment_of(run)->mixed[slice_number(run)];
 }
 
+/* Odd blocks of the run in use; 0 where it is not mixed. Only its own thread changes it. */
+static inline uint32_t mixed_odds(const struct run *run)
+{
+    return run->mixed ? __atomic_load_n(&mixed_of(run)->odds, __ATOMIC_RELAXED) : 0;
+}
+
 /* The run's count as run.h describes it; a mixed run's PARTIAL count includes its odd blocks. */
 static inline uint32_t run_left(const struct run *run)
 {

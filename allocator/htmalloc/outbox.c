@@ -41,7 +41,7 @@ void pending_reap(struct heap *heap)
         next = run->pending_next;
         uint64_t word = __atomic_load_n(&run->remote, __ATOMIC_ACQUIRE);
         struct heap *owner = __atomic_load_n(&run->owner, __ATOMIC_RELAXED);
-        uint32_t all = run->circulating + (run->mixed ? mixed_of(run)->odds : 0);
+        uint32_t all = run->circulating + mixed_odds(run);
         if (owner != heap || run->state == RUN_CURRENT || remote_count(word) != all) {
             pending_push(owner, run);
             continue;

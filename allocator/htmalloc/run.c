@@ -166,7 +166,7 @@ void run_check_listed(const struct run *run, const struct block *block, uint32_t
     if (ht_unlikely(!run_has_block(run, block)))
         ht_die_pointer("free list", block,
                        "a free block was written to, or what is no block was freed");
-    if (ht_unlikely(count > run->circulating + (run->mixed ? mixed_of(run)->odds : 0)))
+    if (ht_unlikely(count > run->circulating + mixed_odds(run)))
         ht_die_pointer("free list", block, "double free: the list of free blocks is a circle");
 }
 

@@ -66,7 +66,7 @@ static bool is_current(const struct run *run)
 
 static bool check_counts(struct tally *tally, const struct run *run, uint32_t free)
 {
-    uint32_t used = run->circulating - free, odds = run->mixed ? mixed_of(run)->odds : 0;
+    uint32_t used = run->circulating - free, odds = mixed_odds(run);
     switch (run->state) {
     case RUN_CURRENT:
         return is_current(run) || broken(tally, 7, "a current run is not its heap's", run);
@@ -122,7 +122,7 @@ static bool check_run(struct tally *tally, const struct run *run)
     if (!mark_chain(run, run->free, &free) || free > run->circulating)
         return broken(tally, 6, "a run's free list", run);
     if (!mark_chain(run, remote_first(run, word), &remote) || remote != remote_count(word) ||
-        free + remote > run->circulating + (run->mixed ? mixed_of(run)->odds : 0))
+        free + remote > run->circulating + mixed_odds(run))
         return broken(tally, 6, "what other threads freed of a run", run);
     return check_counts(tally, run, free);
 }

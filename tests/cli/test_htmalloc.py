@@ -65,6 +65,18 @@ def test_stress(build, variant, options):
     assert b"valid" in result.stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--fork",), ("--churn",), ("--fork", "--churn")])
+@pytest.mark.parametrize("variant", ["", "_tsan", "_ubsan"])
+def test_stress_of_runs_carved_anew(build, variant, options):
+    """Sizes that change, and nearly empty runs serving the new ones whenever they can."""
+    if variant == "_tsan" and "--fork" in options:
+        pytest.skip("ThreadSanitizer does not follow threads started after fork")
+    command = [build / "tests" / f"htmalloc_stress{variant}", "--rounds=3", "--operations=20000", "--phases", *options]
+    result = run(["env", "HTMALLOC_OPTIONS=mix=2", *command])
+    assert result.returncode == 0, result.stderr
+    assert b"valid" in result.stdout
+
+
 @pytest.mark.parametrize("variant", ["", "-hard"])
 @pytest.mark.parametrize("name", ["names", "rules", "counts", "threads", "fork"])
 def test_usual_names(build, library, name, variant):

@@ -4,8 +4,11 @@
  * thread. Between rounds all threads stand still and the validator walks the whole heap.
  *
  *     htmalloc_stress [--threads=N] [--rounds=N] [--operations=N] [--seed=N] [--fork] [--churn]
+ * [--phases]
  *
  * --fork: after each round a child of the process works on with what it inherited, and validates.
+ * --phases: sizes up to 4 KiB change sixteen times a round, when nearly all blocks go at once; ends
+ *   with an error unless runs with blocks of several classes came of it (HTMALLOC_OPTIONS=mix=2).
  * --churn: threads end after each round and others take their place and their blocks.
  */
 #include "allocator/htmalloc/htmalloc.h"
@@ -29,6 +32,9 @@ struct item {
     unsigned char pattern;
 };
 
+static __thread size_t
+    phase_bytes; /* with --phases: sizes are from half of it on; 0: of all kinds */
+
 struct shared {
     pthread_mutex_t lock;
     struct item item;
@@ -46,7 +52,8 @@ static int threads = 4, rounds = 10;
 static long operations = 20000;
 static uint64_t seed = 1;
 static pthread_barrier_t barrier;
-static int with_fork, with_churn;
+static int with_fork, with_churn, with_phases;
+static size_t mixed_runs; /* the most there were between rounds */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -103,6 +110,8 @@ static size_t random_size(uint64_t *state)
 {
     uint64_t random = next_random(state), kind = random % 1000;
     random >>= 10;
+    if (phase_bytes > 0)
+        return phase_bytes / 2 + random % (phase_bytes / 2);
     if (kind < 700)
         return random % 257;
     if (kind < 900)
@@ -211,14 +220,31 @@ static void step(struct worker *worker)
     }
 }
 
+/* One block in twenty stays. */
+static void change_phase(struct worker *worker)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        if (next_random(&worker->random) % 20 != 0)
+            release(&worker->items[i]);
+    }
+    phase_bytes = (size_t)16 << next_random(&worker->random) % 9;
+}
+
 static void work(struct worker *worker)
 {
-    for (long i = 0; i < operations; i++)
+    for (long i = 0; i < operations; i++) {
+        if (with_phases && i % (operations / 16) == 0)
+            change_phase(worker);
         step(worker);
+    }
 }
 
 static void validate(const char *when)
 {
+    struct ht_stats stats;
+    ht_stats(&stats);
+    if (stats.mixed_runs > mixed_runs)
+        mixed_runs = stats.mixed_runs;
     if (!ht_validate()) {
         fprintf(stderr, "htmalloc_stress: the heap is not valid %s, seed %llu\n", when,
                 (unsigned long long)seed);
@@ -278,13 +304,11 @@ static void run_threads(void)
 
 static void read_options(int argc, char **argv)
 {
-    static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
-                                                 {"rounds", required_argument, NULL, 'r'},
-                                                 {"operations", required_argument, NULL, 'o'},
-                                                 {"seed", required_argument, NULL, 's'},
-                                                 {"fork", no_argument, &with_fork, 1},
-                                                 {"churn", no_argument, &with_churn, 1},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {
+        {"threads", required_argument, NULL, 't'},    {"rounds", required_argument, NULL, 'r'},
+        {"operations", required_argument, NULL, 'o'}, {"seed", required_argument, NULL, 's'},
+        {"fork", no_argument, &with_fork, 1},         {"churn", no_argument, &with_churn, 1},
+        {"phases", no_argument, &with_phases, 1},     {NULL, 0, NULL, 0}};
     int option;
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == 't')
@@ -320,6 +344,10 @@ int main(int argc, char **argv)
         release(&shared[i].item);
     ht_trim(0);
     validate("at the end");
+    if (with_phases && mixed_runs == 0) {
+        fprintf(stderr, "htmalloc_stress: no run was carved anew\n");
+        return 1;
+    }
     printf("%d threads, %d rounds of %ld operations: valid\n", threads, rounds, operations);
     return 0;
 }
