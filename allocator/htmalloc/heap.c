@@ -50,20 +50,41 @@ static bool mixed_counted_out(struct run *run)
     return false;
 }
 
+/* So many runs that are not current must have come and gone to make the current ones worth a look.
+ */
+#define SHRINK_RUNS 8
+
+/* The last but the current runs have been given back: what the thread has been doing is over, or
+ * nearly. Nobody counts in current runs, so that they would be kept when the rest of their blocks
+ * is freed, however idle the thread is then: as partial ones they go back. Costs about as much as
+ * one run in SHRINK_RUNS did. Returns whether it did so. */
+static bool heap_shrink(struct heap *heap)
+{
+    if (heap->runs > heap->current_runs || heap->other_runs_high < SHRINK_RUNS)
+        return false;
+    heap_retire_from(heap, 0);
+    heap->other_runs_high = 0;
+    return true;
+}
+
 void heap_counted_out(struct heap *heap, struct run *run)
 {
     if (ht_unlikely(!run_has_block(run, run->free)))
         ht_die_pointer("free", run->free, "not the start of a block");
     if (run->mixed && !mixed_counted_out(run))
         return;
+    bool shrunk = false;
     lock_take(&heap->lock);
     if (run->state == RUN_CURRENT) {
         run->left = RUN_UNCOUNTED;
     } else {
         run->left = 1; /* of a mixed run, too */
         heap_count_freed(heap, run, 1);
+        shrunk = heap_shrink(heap);
     }
     lock_give(&heap->lock);
+    if (shrunk)
+        large_flush(heap);
     tick(heap);
 }
 
@@ -193,10 +214,10 @@ void *heap_take_exact(struct heap *heap, unsigned class)
     return run->free == NULL ? take_slow(heap, class, false) : run_pop(run);
 }
 
-void heap_retire_all(struct heap *heap)
+void heap_retire_from(struct heap *heap, unsigned class)
 {
     pending_drain(heap);
-    for (unsigned class = 0; class < CLASS_COUNT; class ++)
+    for (; class < CLASS_COUNT; class ++)
         heap_retire_any(heap, class);
 }
 
@@ -205,7 +226,7 @@ void heap_settle(struct heap *heap)
     heap_flush(heap);
     large_flush(heap);
     lock_take(&heap->lock);
-    heap_retire_all(heap);
+    heap_retire_from(heap, 0);
     lock_give(&heap->lock);
 }
 

@@ -39,6 +39,8 @@ struct heap {
     struct run
         *pending; /* stack of runs with blocks freed by other threads; pushed to by anybody */
     size_t runs;  /* that belong to this heap */
+    uint32_t current_runs;    /* of those */
+    uint32_t other_runs_high; /* the most of the others since heap_shrink() last did something */
 
     /* The thread's own, never under the lock. */
     struct run
@@ -94,8 +96,8 @@ void heap_flush(struct heap *heap);
 /* Gives up what the heap keeps for its thread: the thread is leaving it. */
 void heap_settle(struct heap *heap);
 
-/* The same for its current runs alone, under the heap's lock. */
-void heap_retire_all(struct heap *heap);
+/* The same for its current runs alone, of the class and all greater ones; under the heap's lock. */
+void heap_retire_from(struct heap *heap, unsigned class);
 
 /* Makes orphans that have kept their current runs for the next thread give them up. */
 void heap_wake_orphans(void);

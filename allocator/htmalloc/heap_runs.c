@@ -35,6 +35,8 @@ static void list_remove(struct run **list, struct run *run)
 
 void heap_set_current(struct heap *heap, unsigned class, struct run *run)
 {
+    heap->current_runs += (run != &run_none);
+    heap->current_runs -= (heap->current[class] != &run_none);
     heap->current[class] = run;
     size_t bytes = class_bytes(class);
     if (bytes > HT_FAST_MAX)
@@ -46,6 +48,9 @@ void heap_set_current(struct heap *heap, unsigned class, struct run *run)
 
 void heap_release(struct heap *heap, struct run *run)
 {
+    size_t others = heap->runs - heap->current_runs;
+    if (others > heap->other_runs_high)
+        heap->other_runs_high = (uint32_t)others;
     heap->runs--;
     run->state = 0;
     span_give(run, run->slices, run_finish(run));

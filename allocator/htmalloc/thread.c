@@ -19,9 +19,9 @@ struct heap *heap_first(void)
     return __atomic_load_n(&heaps, __ATOMIC_ACQUIRE);
 }
 
-/* Orphans that may keep their current runs, and the most runs that such a one may have: what a next
- * thread that does the same work starts with at once. */
-#define RESTING_HEAPS 4
+/* Orphans that may keep their current runs of one slice, and the most runs that such a one may have
+ * had: what a next thread that does the same work starts with at once. */
+#define RESTING_HEAPS 2
 #define RESTING_RUNS  48
 static unsigned resting; /* under the registry lock */
 
@@ -32,7 +32,7 @@ static void wake(struct heap *orphan)
         return;
     orphan->resting = false;
     __atomic_store_n(&resting, resting - 1, __ATOMIC_RELAXED);
-    heap_retire_all(orphan);
+    heap_retire_from(orphan, 0);
 }
 
 void heap_wake_orphans(void)
@@ -161,12 +161,11 @@ static void heap_leave(struct heap *heap)
     heap_self = &heap_none;
     lock_take(&heap_registry_lock);
     lock_take(&heap->lock);
-    if (resting < RESTING_HEAPS && heap->runs <= RESTING_RUNS) {
-        pending_drain(heap);
+    bool rests = resting < RESTING_HEAPS && heap->runs <= RESTING_RUNS;
+    heap_retire_from(heap, rests ? class_of(HT_FAST_MAX) + 1 : 0);
+    if (rests) {
         heap->resting = true;
         __atomic_store_n(&resting, resting + 1, __ATOMIC_RELAXED);
-    } else {
-        heap_retire_all(heap);
     }
     heap->exit_armed = false;
     __atomic_store_n(&heap->state, HEAP_ORPHAN, __ATOMIC_RELAXED);

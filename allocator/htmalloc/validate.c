@@ -245,6 +245,11 @@ static bool check_heap(struct tally *tally, const struct heap *heap)
     }
     if (!check_list(tally, heap, heap->full, RUN_FULL, 0, &runs))
         return false;
+    size_t current = 0;
+    for (unsigned class = 0; class < CLASS_COUNT; class ++)
+        current += heap->current[class]->owner == heap;
+    if (current != heap->current_runs)
+        return broken(tally, 8, "a heap's count of its current runs", heap);
     if (runs != heap->runs)
         return broken(tally, 8, "a heap's count of its runs", heap);
     for (size_t at = 0; at < TABLE_SIZE; at++) {
