@@ -41,6 +41,24 @@ $(LIB)/libhtmalloc-hard.so: $(HTMALLOC_HARD)
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-z,nodelete -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
 
+# The build for Valgrind (allocator/htmalloc/memcheck.h), wanted by name or by HT_VALGRIND=1: it needs Valgrind's headers.
+HTMALLOC_VALGRIND_NAMES := $(patsubst %/cxx.c,%/memcheck_cxx.c,$(HTMALLOC_NAMES))
+HTMALLOC_VALGRIND := $(patsubst %.c,$(OBJ)/%.valgrind.o,$(sort $(HTMALLOC_SOURCES) $(HTMALLOC_VALGRIND_NAMES)))
+LIBRARIES += $(if $(HT_VALGRIND),$(LIB)/libhtmalloc-valgrind.so)
+# Tests have it where the headers are.
+TEST_PROGRAMS += $(if $(wildcard /usr/include/valgrind/memcheck.h),$(LIB)/libhtmalloc-valgrind.so)
+.PHONY: htmalloc-valgrind
+htmalloc-valgrind: $(LIB)/libhtmalloc-valgrind.so
+$(OBJ)/%.valgrind.o: %.c
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  CC      $< (for Valgrind)")
+	$(Q)$(CC) $(BASE_CFLAGS) -O1 -fno-optimize-sibling-calls -DHT_VALGRIND -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
+		-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+$(LIB)/libhtmalloc-valgrind.so: $(HTMALLOC_VALGRIND)
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-O1 -Wl,--hash-style=gnu -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+
 # The same sources for tests: with the checks compiled in, and under ThreadSanitizer.
 HTMALLOC_DEBUG := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.htdebug.o)
 HTMALLOC_TSAN := $(HTMALLOC_SOURCES:%.c=$(OBJ)/%.httsan.o)

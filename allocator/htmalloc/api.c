@@ -4,6 +4,7 @@
 #include "hard.h"
 #include "huge.h"
 #include "large.h"
+#include "memcheck.h"
 #include "message.h"
 #include "private_heap.h"
 #include "os.h"
@@ -12,8 +13,9 @@
 #include <errno.h>
 #include <string.h>
 
-/* In the hardened build these stand behind those of the same names in hard.c. */
-#ifdef HT_HARD
+/* In the hardened build these stand behind those of the same names in hard.c, in the build for
+ * Valgrind behind those in memcheck.c. */
+#if defined HT_HARD || defined HT_VALGRIND
 #define ht_malloc      plain_malloc
 #define ht_calloc      plain_calloc
 #define ht_memalign    plain_memalign
@@ -284,11 +286,13 @@ int ht_trim(size_t keep_bytes)
 {
     struct heap *heap = heap_self;
     size_t purged = os_purged_bytes();
+    memcheck_inside();
     if (heap->state == HEAP_OWNED)
         heap_trim(heap);
     heap_trim_orphans();
     size_t bytes = huge_flush();
     bytes += span_purge(keep_bytes >> HT_SLICE_SHIFT) << HT_SLICE_SHIFT;
+    memcheck_outside();
     return bytes > 0 || os_purged_bytes() != purged;
 }
 

@@ -1,4 +1,4 @@
-/* The functions that are made of others: the same in the ordinary and the hardened build. */
+/* The functions that are made of others: the same in every build. */
 #include "fast.h"
 #include "htmalloc.h"
 
@@ -26,7 +26,7 @@ int ht_posix_memalign(void **ret_address, size_t align, size_t size)
     return 0;
 }
 
-#ifndef HT_HARD /* hard.c has its own */
+#if !defined HT_HARD && !defined HT_VALGRIND /* hard.c and memcheck.c have their own */
 
 void ht_free_sized(void *address, size_t size)
 {

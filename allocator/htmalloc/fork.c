@@ -2,6 +2,7 @@
 
 #include "heap.h"
 #include "huge.h"
+#include "memcheck.h"
 #include "segment.h"
 #include "span.h"
 
@@ -14,10 +15,16 @@ void world_stop(void)
         lock_take(&heap->lock);
     lock_take(&span_lock);
     lock_take(&huge_lock);
+#ifdef HT_VALGRIND
+    lock_take(&memcheck_lock);
+#endif
 }
 
 void world_go(void)
 {
+#ifdef HT_VALGRIND
+    lock_give(&memcheck_lock);
+#endif
     lock_give(&huge_lock);
     lock_give(&span_lock);
     for (struct heap *heap = heap_first(); heap != NULL; heap = heap->next)
@@ -44,9 +51,14 @@ static void in_parent(void)
 static void in_child(void)
 {
     __atomic_store_n(&lock_forking_thread, 0, __ATOMIC_RELAXED);
+#ifdef HT_VALGRIND
+    memcheck_lock.word = 0;
+#endif
     huge_lock.word = 0;
     span_lock.word = 0;
+    memcheck_inside();
     heap_orphan_others(heap_self);
+    memcheck_outside();
 }
 
 void fork_setup(void)

@@ -1,5 +1,6 @@
 /* What the usual names lead to: in the ordinary build the fast paths, in the hardened build the
- * functions that check first. `name` is the operation's, for messages. */
+ * functions that check first, in the build for Valgrind those that tell it. `name` is the
+ * operation's, for messages. */
 #ifndef HTMALLOC_FRONT_H
 #define HTMALLOC_FRONT_H
 
@@ -14,6 +15,14 @@
 #define front_free_aligned(name, address, align) hard_free_aligned(name, address, align)
 #define front_free_aligned_sized(name, address, align, size)                                       \
     hard_free_aligned_sized(name, address, align, size)
+
+#elif defined HT_VALGRIND
+
+#define front_malloc(size)                    ht_malloc(size)
+#define front_free(address)                   ht_free(address)
+#define front_free_sized(name, address, size) ht_free_sized(address, size)
+#define front_free_aligned_sized(name, address, align, size)                                       \
+    ht_free_aligned_sized(address, align, size)
 
 #else
 #include "fast.h"

@@ -1,5 +1,6 @@
 #include "os.h"
 
+#include "memcheck.h"
 #include "options.h"
 
 #include <errno.h>
@@ -130,6 +131,11 @@ static void *map_aligned(size_t bytes, size_t align)
 
 void *os_map(size_t bytes, size_t align)
 {
+#ifdef HT_VALGRIND
+    void *address = bytes > HT_LARGE_MAX ? memcheck_map(bytes, align) : NULL;
+    if (address != NULL)
+        return address;
+#endif
     return advised(map_aligned(bytes, align), bytes);
 }
 
@@ -147,6 +153,10 @@ bool os_make_writable(void *address, size_t bytes)
 
 void os_unmap(void *address, size_t bytes)
 {
+#ifdef HT_VALGRIND
+    if (memcheck_unmap(address, bytes))
+        return;
+#endif
     if (must_fail(OS_UNMAP) || call(SYS_munmap, (long)address, (long)bytes, 0, 0, 0, 0) != 0)
         os_purge(address, bytes);
 }
@@ -177,6 +187,9 @@ void *os_remap(void *address, size_t old_bytes, size_t new_bytes, bool may_move)
 {
     if (must_fail(OS_REMAP))
         return NULL;
+#ifdef HT_VALGRIND
+    return NULL; /* the pages are memcheck's own: memcheck_os.c */
+#endif
     const int flags = may_move ? MREMAP_MAYMOVE : 0;
     return address_of(
         call(SYS_mremap, (long)address, (long)old_bytes, (long)new_bytes, flags, 0, 0));

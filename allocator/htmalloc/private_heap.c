@@ -4,12 +4,25 @@
 #include "hard.h"
 #include "huge.h"
 #include "large.h"
+#include "memcheck.h"
 #include "message.h"
 #include "segment.h"
 #include "span.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* As in api.c; the heap's own data is a block like the program's. */
+#ifdef HT_VALGRIND
+#define ht_heap_malloc      plain_heap_malloc
+#define ht_heap_calloc      plain_heap_calloc
+#define ht_heap_realloc     plain_heap_realloc
+#define ht_heap_aligned     plain_heap_aligned
+#define ht_heap_free        plain_heap_free
+#define ht_heap_usable_size plain_heap_usable_size
+#define ht_heap_free_all    plain_heap_free_all
+#define ht_heap_delete      plain_heap_delete
+#endif
 
 static_assert(16u << (SHELVES_SMALL - 1) == HT_SMALL_MAX, "the last small shelf has the longest");
 

@@ -31,7 +31,12 @@ struct ht_heap {
     size_t live, limit;        /* bytes of blocks in use, whole blocks counted */
     size_t slices, huge_bytes; /* that it has */
     size_t runs;
+#ifdef HT_VALGRIND
+    struct memcheck_owned *owned; /* for the leak search: see memcheck.c */
+#endif
 };
+#ifndef HT_VALGRIND
 static_assert(sizeof(struct ht_heap) <= 160, "an empty heap is one block of 160 bytes");
+#endif
 
 #endif

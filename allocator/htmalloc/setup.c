@@ -1,6 +1,7 @@
 /* What is done once when the library is loaded, and when the program exits. Allocation works before
  * and after. */
 #include "hard.h"
+#include "memcheck.h"
 #include "options.h"
 #include "stats_exit.h"
 
@@ -19,4 +20,7 @@ static __attribute__((destructor)) void finish(void)
     hard_check_all();
 #endif
     stats_at_exit();
+#ifdef HT_VALGRIND
+    memcheck_finish();
+#endif
 }

@@ -3,6 +3,7 @@
 #include "extent.h"
 #include "heap.h"
 #include "huge.h"
+#include "memcheck.h"
 #include "mixed.h"
 #include "private_heap.h"
 #include "segment.h"
@@ -181,9 +182,11 @@ void stats_take(struct stats *stats, struct ht_thread_stats *threads, size_t roo
         stats->classes[class].block_bytes = class_bytes(class);
     if (room > 0)
         memset(threads, 0, room * sizeof *threads);
+    memcheck_inside();
     add_heaps(stats);
     add_segments(stats);
     add_huge(&stats->all);
+    memcheck_outside();
 }
 
 void ht_stats_fill(struct ht_stats *ret_stats, size_t bytes)

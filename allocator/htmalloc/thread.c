@@ -1,5 +1,6 @@
 #include "heap.h"
 #include "heap_runs.h"
+#include "memcheck.h"
 #include "large.h"
 #include "mixed.h"
 #include "os.h"
@@ -184,7 +185,9 @@ static bool on_thread_exit(void *of)
 {
     if (++exit_rounds < EXIT_ROUNDS)
         return true;
+    memcheck_inside();
     heap_leave(of);
+    memcheck_outside();
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include "fork.h"
 #include "heap.h"
 #include "huge.h"
+#include "memcheck.h"
 #include "message.h"
 #include "mixed.h"
 #include "private_heap.h"
@@ -315,6 +316,7 @@ static bool check_huge(struct tally *tally)
 bool ht_validate(void)
 {
     struct tally tally = {.failed = false};
+    memcheck_inside();
     world_stop();
     check_spans(&tally);
     for (struct heap *heap = heap_first(); heap != NULL && !tally.failed; heap = heap->next) {
@@ -324,5 +326,6 @@ bool ht_validate(void)
     if (!tally.failed)
         check_huge(&tally);
     world_go();
+    memcheck_outside();
     return !tally.failed;
 }
