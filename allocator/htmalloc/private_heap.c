@@ -142,7 +142,7 @@ static bool is_free(const void *block, uint32_t bytes)
 
 static void block_taken(void *block, uint32_t bytes)
 {
-    seal_store((char *)block + bytes, 0);
+    seal_store((char *)block + bytes, SEAL_BIT); /* no link */
 }
 
 static void block_freed(void *block, uint32_t bytes)
