@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from . import charts_free, charts_heapmap, charts_occupancy, charts_parts, heap_story
+import dataclasses
+
+from . import charts_free, charts_heapmap, charts_occupancy, charts_parts, heap_story, heap_view
 from .context import Chart, Context
 from .heap_story import Story
 from .results import Row, Tape
@@ -28,4 +30,5 @@ def draw(context: Context, tape: Tape) -> list[Chart]:
     stories = stories_of(context, tape)
     if not stories:
         return []
-    return [module.draw(context, tape, stories) for module in (charts_heapmap, charts_parts, charts_occupancy, charts_free)]
+    heap_map = dataclasses.replace(charts_heapmap.draw(context, tape, stories), heaps=heap_view.of_stories(context, stories))
+    return [heap_map, *(module.draw(context, tape, stories) for module in (charts_parts, charts_occupancy, charts_free))]

@@ -52,7 +52,7 @@ def draw_panel(context: Context, axes: Axes, row: Row, story: Story, largest: fl
     axes.set_xlim(0, largest / x_factor)
     tick_plainly(axes.xaxis, 4)
     tick_plainly(axes.yaxis, 4)
-    title_panel(context, axes, row, f"{as_percent(live_share(story))} live where resident is highest")
+    title_panel(context, axes, row, f"{as_percent(live_share(story))} live at the highest resident")
 
 
 def title_panel(context: Context, axes: Axes, row: Row, words: str) -> None:

@@ -37,6 +37,7 @@ class Figure:
     drawings: list[Drawing]
     files: list[str]
     notes: str = ""  # of the footer, what is said of this chart alone
+    heaps: dict | None = None  # Chart.heaps
 
 
 def anchor_of(text: str) -> str:
@@ -56,5 +57,5 @@ def of_chart(context: Context, chart: Chart, prefix: str, source: str, files: li
         drawings.append(Drawing(own, svg, model | {"source": source} if model else {}, sheet.owner))
     return Figure(
         anchor, chart.name, chart.title, chart.reading, chart.description, chart.wide, bool(chart.panels), drawings, files,
-        chart.canvas.notes.removesuffix(context.common()).strip(),
+        chart.canvas.notes.removesuffix(context.common()).strip(), chart.heaps,
     )  # fmt: skip

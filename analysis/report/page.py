@@ -309,6 +309,7 @@ def script_data(context: Context, figures: list[Figure]) -> dict:
         "names": list(context.colour),
         "series": {f"t{i}": page_series.of_tape(context, t) for i, t in enumerate(context.results.tapes)},
         "charts": {d.anchor: d.model for f in figures for d in f.drawings if d.model},
+        "heaps": {f.anchor: f.heaps for f in figures if f.heaps},
     }
 
 

@@ -1,7 +1,9 @@
 """Snapshots of the heap: what is in them is the replay's live set to the byte, whichever allocator, lanes and
 windows; they show nothing of the engine's; damaged files are told."""
 
+import json
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -117,8 +119,6 @@ def test_windows_and_what_they_cost(tapes, tmp_path):
 
 
 def test_bench_names_its_snapshots(heaptape, tapes, tmp_path):
-    import json
-
     out = tmp_path / "results"
     result = heaptape("bench", tapes["one lane"], "-a", "htmalloc", "-n", 2, "--snapshots", "-o", out)
     assert result.returncode == 0, result.stderr
@@ -183,8 +183,6 @@ def test_pages_and_free_runs_by_hand():
 @pytest.mark.parametrize("name", ["libc", "htmalloc", "tcmalloc"])
 def test_pages_are_those_of_blame(heaptape, tapes, tmp_path, name):
     """The charts count in Python what heaptape blame counts in C: the same figures."""
-    import json
-
     tape, heap = tapes["three lanes"], tmp_path / "x.heap"
     assert heaptape("replay", tape, "--memory", f"--snapshots={heap}", "-a", name).returncode == 0
     story = heap_story.read(heap)
@@ -212,6 +210,10 @@ def test_the_report_draws_heap_maps(heaptape, tapes, tmp_path):
     assert made.returncode == 0, made.stderr
     page = (out / "report.html").read_text()
     assert "Heap map" in page
+    data = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page, re.S)[1])
+    (anchor, heaps), = data["heaps"].items()
+    assert f'data-heaps="{anchor}"' in page and [m["name"] for m in heaps["maps"]] == ["libc"]
+    assert "class HeapMap" in page
     assert (out / "charts/three-lanes.heap_map.png").stat().st_size > 5000
     snapshot = next((out / "snapshots").iterdir())
     for name in ("resident_parts", "page_occupancy", "free_runs"):
