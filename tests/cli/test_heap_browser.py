@@ -37,7 +37,7 @@ def page(results, tmp_path_factory):
     with Browser(tmp_path_factory.mktemp("profile")) as browser:
         browser.size(1280, 900)
         browser.open(results / "report.html")
-        browser.ask("new Promise((done) => { const look = () => document.querySelector('figure.replaced canvas') ? done(1) : setTimeout(look, 20); look(); })")
+        browser.ask("new Promise((done, fail) => { setTimeout(fail, 20000); const look = () => document.querySelector('figure.replaced canvas') ? done(1) : setTimeout(look, 20); look(); })")
         yield browser
         assert browser.errors == []
 
