@@ -69,10 +69,24 @@ find_python = $(firstword $(foreach p,$(HEAPTAPE_PYTHON) /usr/bin/python3 python
 
 # make test            every test
 # make test run=trace  those whose name contains a word (pytest's -k expression)
+# make test run='4 8'  numbered cases of the textbook allocators; run=list lists them
+# make bless           renews their golden pictures
+cases_asked = $(if $(run),$(if $(shell printf '%s' '$(subst ','',$(run))' | tr -d '0-9 '),,$(run)))
+ifeq ($(run),list)
+test:
+	@"$(call find_python,pytest)" tests/heaps/test_cases.py --list
+else
 test: tests-built
 	@python="$(call find_python,pytest)"; \
 	[ -n "$$python" ] || { echo "make test: no python3 with pytest; run ./heaptape test, which installs it" >&2; exit 4; }; \
-	B="$(abspath $(B))" "$$python" -m pytest -q -p no:cacheprovider $(if $(run),-k "$(run)") tests
+	export B="$(abspath $(B))"; \
+	$(if $(cases_asked),"$$python" tests/heaps/test_cases.py $(cases_asked),\
+	"$$python" -m pytest -q -p no:cacheprovider $(if $(run),-k "$(run)") tests)
+endif
+
+.PHONY: bless
+bless: $(TESTS)/heap_script
+	@B="$(abspath $(B))" "$(call find_python,pytest)" tests/heaps/test_heaps.py --bless
 
 demo: all $(DEMO_PROGRAMS)
 	@tests/programs/demo.sh "$(abspath $(B))" $(if $(out),"$(out)")
@@ -147,7 +161,8 @@ help:
 	@echo 'make               build everything under build/'
 	@echo 'make setup         install what is missing (apt-get as root or with sudo)'
 	@echo 'make demo          record three real programs, replay them everywhere, write the report'
-	@echo 'make test          every test; run=WORD for those whose name contains it'
+	@echo 'make test          every test; run=WORD for those whose name contains it; run="4 8 12" for cases by'
+	@echo '                   number, run=list for the list of them; make bless renews golden pictures'
 	@echo 'make bench         the measured figures: $(BENCHES)'
 	@echo 'make bench-allocator  htmalloc and the others on real programs; BENCH_ONLY, BENCH_ROUNDS, BENCH_ALLOCATORS'
 	@echo 'make lint          clang-format, a clang build and clang-tidy'

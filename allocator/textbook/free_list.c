@@ -35,14 +35,31 @@ static void insert_before(struct block *block, struct block *place)
     place->prev = block;
 }
 
+/*
+ * What follows the block on its list by address. Two ways lead there: along the list from its
+ * front, and along memory to the next free block; both are gone at once, and the shorter is taken.
+ * The second only where there is one list, and while memory does not end.
+ */
+static struct block *behind(struct block *head, const struct block *block)
+{
+    struct block *listed = head->next, *near = block_after(block);
+    bool whole = list_count() == 1;
+    while (listed != head && listed < block) {
+        if (whole && !block_is_used(near))
+            return near;
+        listed = listed->next;
+        near = near->tag & TAG_FENCE ? near : block_after(near);
+    }
+    return listed;
+}
+
 void list_insert(struct block *block, struct block *place)
 {
     struct block *head = &heads[list_class(block_bytes(block))];
     if (options.order != ORDER_ADDRESS)
         place = options.order == ORDER_LIFO ? head->next : head;
     else if (!place || list_count() > 1)
-        for (place = head->next; place != head && place < block;)
-            place = place->next;
+        place = behind(head, block);
     insert_before(block, place);
 }
 

@@ -23,7 +23,8 @@
 
 /* Empties all lists; to be called before anything else. */
 void list_begin(void);
-/* `place`: what would follow it on its list by address, where the caller knows; NULL: look for it.
+/* All free blocks behind this one in its region must be on their lists.
+ * `place`: what would follow it on its list by address, where the caller knows; NULL: look for it.
  */
 void list_insert(struct block *block, struct block *place);
 void list_remove(struct block *block);

@@ -202,9 +202,10 @@ static struct block *cut_front(struct block *block, size_t align)
         return block;
     struct block *back = (struct block *)((char *)block + front);
     list_remove(block);
-    block_set(back, rest, 0);
+    block_set(back, rest, TAG_USED);
     block_set(block, front, 0);
     list_insert(block, NULL);
+    block_set(back, rest, 0);
     list_insert(back, NULL);
     policy_counts.splits++;
     return back;

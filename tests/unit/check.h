@@ -3,6 +3,9 @@
  * and the test goes on. A test program is a list of RUN(function) in main() and ends with `return
  * CHECK_MAIN_END();`, which prints "N passed, N failed" (functions, not expectations).
  *
+ * A test program that sets check_only to a function's name before the first RUN runs that one
+ * alone.
+ *
  *     static void test_add(void) { CHECK_EQ_INT(1 + 1, 2); }
  *     int main(void) { RUN(test_add); return CHECK_MAIN_END(); }
  *
@@ -16,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char *check_only;                              /* NULL: all */
 static unsigned check_failures, check_passed, check_failed; /* in this function; functions so far */
 
 static inline int check_fail(const char *file, int line)
@@ -90,6 +94,8 @@ static inline int check_near(double a, double b, double tolerance, const char *a
 
 #define RUN(function)                                                                              \
     do {                                                                                           \
+        if (check_only && strcmp(check_only, #function) != 0)                                      \
+            break;                                                                                 \
         check_failures = 0;                                                                        \
         function();                                                                                \
         if (check_failures) {                                                                      \

@@ -220,8 +220,9 @@ static void test_the_checker_finds_damage(void)
     in_order();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    check_only = argc > 1 ? argv[1] : NULL;
     RUN(test_errors);
     RUN(test_refusals_of_the_system);
     RUN(test_misuse_is_told);

@@ -396,8 +396,9 @@ static void test_scribble(void)
     in_order();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    check_only = argc > 1 ? argv[1] : NULL;
     RUN(test_first_fit_takes_the_first_of_the_list);
     RUN(test_next_fit_goes_on_where_it_ended);
     RUN(test_best_fit_takes_the_smallest_that_will_do);
