@@ -16,11 +16,13 @@ Usage: heaptape plot RESULTS [OPTIONS]
 
 Draws a quick chart with gnuplot from the folder that heaptape bench left. stdout gets the chart and nothing else.
 
-  --chart=CHART       growth (R, U, H and P over time), fragmentation (H/R - 1 over time), time
-                      (per operation) or latency (of single calls); default: growth
+  --chart=CHART       growth (R, U, H and P over time, the default), fragmentation (H/R - 1 over time),
+                      relative (time to libc's), memory (peak resident to libc's), time (per operation),
+                      pareto (time against memory), waste (where the memory goes), latency (of single
+                      calls), faults, calls (page faults and system calls over time)
   --tape=TAPE         which tape (default: the first)
   -o, --output=FILE   write FILE.png or FILE.svg instead
-  --terminal[=KIND]   in the terminal: dumb (letters, the default) or sixel
+  --terminal[=KIND]   in the terminal: kitty or sixel where it offers one, else dumb (letters)
   --version           the version
   --help              this text
 
@@ -71,12 +73,17 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$results" ] || die $EXIT_USAGE 'no results folder given; see heaptape plot --help'
-case $chart in growth | fragmentation | time | latency) ;; *) die $EXIT_USAGE "--chart=$chart: growth, fragmentation, time or latency; see heaptape plot --help" ;; esac
-case $terminal in '' | auto | dumb | sixel) ;; *) die $EXIT_USAGE "--terminal=$terminal: dumb or sixel; see heaptape plot --help" ;; esac
+case $chart in
+growth | fragmentation | time | latency | pareto | waste) script=$chart ;;
+relative | memory) script=relative ;;
+faults | calls) script=counts ;;
+*) die $EXIT_USAGE "--chart=$chart: no such chart; see heaptape plot --help" ;;
+esac
+case $terminal in '' | auto | dumb | sixel | kitty) ;; *) die $EXIT_USAGE "--terminal=$terminal: dumb, sixel or kitty; see heaptape plot --help" ;; esac
 [ -z "$output" ] || [ -z "$terminal" ] || die $EXIT_USAGE 'either -o or --terminal; see heaptape plot --help'
 case $output in '' | *.png | *.svg) ;; *) die $EXIT_USAGE "-o $output: the name must end in .png or .svg" ;; esac
 command -v gnuplot >/dev/null 2>&1 || die $EXIT_ENVIRONMENT 'no gnuplot: run: apt-get install gnuplot-nox'
-[ -f "$scripts/$chart.gp" ] || die $EXIT_ENVIRONMENT "its scripts are missing: $scripts: run make (or make install) again"
+[ -f "$scripts/$script.gp" ] || die $EXIT_ENVIRONMENT "its scripts are missing: $scripts: run make (or make install) again"
 
 python=
 for candidate in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3; do
@@ -94,11 +101,48 @@ window() {
     [ "$lines" -ge 12 ] || lines=12
 }
 
-# Terminals that are known to draw sixels say so in TERM.
-offers_sixel() {
-    [ -t 1 ] || return 1
-    case ${TERM:-} in foot* | mlterm* | yaft* | *sixel*) return 0 ;; esac
-    return 1
+# What the terminal answers to a control sequence; nothing within 0.2 s is no answer.
+ask() {
+    { before=$(stty -g </dev/tty) && stty raw -echo min 0 time 2 </dev/tty; } 2>/dev/null || return 0
+    printf '%b' "$1" >/dev/tty
+    dd bs=64 count=1 2>/dev/null </dev/tty | tr -d '\033' || true
+    stty "$before" </dev/tty
+}
+
+# What pictures the terminal draws: kitty, sixel or none (dumb). Those that draw sixels say 4 among their attributes.
+offered() {
+    case ${TERM:-}${KITTY_WINDOW_ID:+kitty}${GHOSTTY_RESOURCES_DIR:+kitty} in
+    dumb | '') echo dumb && return ;;
+    *kitty*) echo kitty && return ;;
+    foot* | mlterm* | yaft* | *sixel*) echo sixel && return ;;
+    esac
+    case $(ask '\033[c') in '[?'*';4;'* | '[?'*';4c'*) echo sixel ;; *) echo dumb ;; esac
+}
+
+# The window's size in pixels, where the terminal tells: sets width and limits height.
+fit_pixels() {
+    [ -t 1 ] || return 0
+    answer=$(ask '\033[14t')
+    case $answer in '[4;'[1-9]*';'[1-9]*t) ;; *) return 0 ;; esac
+    answer=${answer#'[4;'} answer=${answer%%t*}
+    tall=${answer%;*} wide=${answer#*;}
+    case $tall$wide in *[!0-9]*) return 0 ;; esac
+    [ "$wide" -lt 400 ] || [ "$wide" -ge "$width" ] || { height=$((height * wide / width)) width=$wide; }
+    [ "$tall" -lt 200 ] || [ "$tall" -ge "$height" ] || height=$tall
+}
+
+# A PNG as the terminals of kitty's kin read it: base64 in pieces of 4096.
+as_kitty() {
+    first='f=100,a=T,'
+    base64 "$1" | tr -d '\n' | fold -w 4096 >"$work/pieces"
+    echo >>"$work/pieces"
+    pieces=$(wc -l <"$work/pieces") at=0
+    while IFS= read -r piece; do
+        at=$((at + 1))
+        printf '\033_G%sm=%d;%s\033\\' "$first" "$((at < pieces))" "$piece"
+        first=''
+    done <"$work/pieces"
+    echo
 }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/heaptape-plot.XXXXXX") || die $EXIT_ENVIRONMENT "cannot make a folder in ${TMPDIR:-/tmp}"
@@ -110,11 +154,11 @@ panels=$(cat "$work/panels")
 
 if [ "$terminal" = auto ] || [ -z "$terminal$output" ]; then
     terminal=dumb
-    offers_sixel && terminal=sixel
+    [ ! -t 1 ] || terminal=$(offered)
 fi
 width=1200 height=560 plain=0 across=3
 [ "$chart" != growth ] || height=$((110 + 300 * ((panels + 2) / 3)))
-[ "$chart" != time ] || height=$((150 + 50 * panels))
+case $script in time | relative | waste) height=$((150 + 50 * panels)) ;; esac
 [ "$chart" != latency ] || { height=$((60 + 380 * ((panels + 1) / 2))) across=$((panels < 2 ? 1 : 2)); }
 case $terminal in
 dumb)
@@ -124,12 +168,19 @@ dumb)
     [ "$across" -le "$panels" ] || across=$panels
     height=$((lines - 2)) colour=mono
     [ "$chart" != growth ] || height=$((2 + 15 * ((panels + across - 1) / across)))
-    [ "$chart" != time ] || height=$((7 + 3 * panels))
+    case $script in time | relative | waste) height=$((7 + 3 * panels)) ;; esac
     [ "$chart" != latency ] || { height=$((2 + 20 * panels)) across=1; }
     [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256
     device="set terminal dumb size $columns, $height noenhanced $colour"
     ;;
-sixel) device="set terminal sixelgd truecolor font 'DejaVu Sans,10' size $width, $height" ;;
+sixel)
+    fit_pixels
+    device="set terminal sixelgd truecolor font 'DejaVu Sans,10' size $width, $height"
+    ;;
+kitty)
+    fit_pixels
+    device="set terminal pngcairo enhanced font 'DejaVu Sans,10' size $width, $height"
+    ;;
 *)
     case $output in
     *.png) device="set terminal pngcairo enhanced font 'DejaVu Sans,10' size $width, $height" ;;
@@ -138,10 +189,12 @@ sixel) device="set terminal sixelgd truecolor font 'DejaVu Sans,10' size $width,
     ;;
 esac
 
-cp "$scripts/$chart.gp" "$work/chart.gp"
+cp "$scripts/$script.gp" "$work/chart.gp"
+to_file=$output
+[ "$terminal" != kitty ] || to_file=kitty
 cat >"$work/run.gp" <<END
 $device
-${output:+set output 'chart.out'}
+${to_file:+set output 'chart.out'}
 plain = $plain
 columns = $across
 load 'job.gp'
@@ -154,6 +207,8 @@ END
 }
 if [ -n "$output" ]; then
     cp "$work/chart.out" "$output" 2>/dev/null || die $EXIT_ENVIRONMENT "cannot write $output: choose another file with -o"
+elif [ "$terminal" = kitty ]; then
+    as_kitty "$work/chart.out"
 else
     cat "$work/stdout"
 fi

