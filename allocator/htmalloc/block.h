@@ -41,11 +41,10 @@ struct block; /* bytes: seal.h says where the link is */
 /* Of the blocks of each class, set with hard_key before the first block is made. */
 struct hard_class {
     uint16_t bytes;
-    uint16_t poison;  /* poison_last() */
-    uint32_t inverse; /* 2^32 / bytes, rounded up: offset * inverse >> 32 is the block's number */
+    struct poison poison;
 };
-static_assert(HT_SMALL_MAX <= UINT16_MAX, "a class's bytes fit");
 extern struct hard_class hard_classes[] HT_HIDDEN;
+static_assert(sizeof(struct hard_class) <= 8 && HT_SMALL_MAX <= UINT16_MAX, "found by one load");
 void hard_setup(void);
 
 /* Ends the program because a free block was written to. */

@@ -26,9 +26,7 @@ void hard_setup(void)
     }
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         uint32_t bytes = class_bytes(class);
-        hard_classes[class].bytes = (uint16_t)bytes;
-        hard_classes[class].poison = (uint16_t)poison_last(bytes);
-        hard_classes[class].inverse = (uint32_t)((((uint64_t)1 << 32) + bytes - 1) / bytes);
+        hard_classes[class] = (struct hard_class){(uint16_t)bytes, poison_plan(bytes)};
     }
 }
 
@@ -78,28 +76,6 @@ static HT_NOINLINE void *malloc_slow(size_t size)
     return seal_fresh(address, size, capacity_of(address), 0);
 }
 
-/* What is left to do when a block's link and poison hold. */
-static inline void *take_first(struct run *run, struct block *block, uintptr_t next, size_t size,
-                               uint32_t bytes)
-{
-    run->free = (struct block *)next;
-    seal_write(block, size, bytes, 0);
-    return block;
-}
-
-/* The same as hard_malloc() for blocks of more than POISON_SHORT bytes. */
-static HT_NOINLINE void *malloc_long(struct run *run, size_t size)
-{
-    struct block *block = run->free;
-    const struct hard_class class = hard_classes[run->class];
-    uintptr_t next = link_load((char *)block + class.bytes);
-    if (ht_unlikely(!link_leads(block, next)) || ht_unlikely(!poison_holds(block, class.poison)))
-        return malloc_slow(size);
-    if (class.poison == POISON_LONG) /* elsewhere the poison is the fill */
-        fill_write((char *)block + class.bytes, (uint32_t)(class.bytes - size));
-    return take_first(run, block, next, size, class.bytes);
-}
-
 /* Changes nothing and leaves it to malloc_slow() where something is wrong. */
 void *hard_malloc(size_t size)
 {
@@ -110,13 +86,15 @@ void *hard_malloc(size_t size)
     if (ht_unlikely(block == NULL))
         return malloc_slow(size);
     const struct hard_class class = hard_classes[run->class];
-    if (class.poison > poison_last(POISON_SHORT))
-        return malloc_long(run, size);
-    uintptr_t next = link_load((char *)block + class.bytes);
-    if (ht_unlikely(!link_leads(block, next)) ||
-        ht_unlikely(!poison_holds_short(block, class.poison)))
+    char *end = (char *)block + class.bytes;
+    uintptr_t next = link_load(end);
+    if (ht_unlikely(!link_leads(block, next)) || ht_unlikely(!poison_holds(block, class.poison)))
         return malloc_slow(size);
-    return take_first(run, block, next, size, class.bytes);
+    run->free = (struct block *)next;
+    if (class.poison.last == POISON_LONG) /* elsewhere the poison is the fill */
+        fill_write(end, (uint32_t)(class.bytes - size));
+    seal_write(block, size, class.bytes, 0);
+    return block;
 }
 
 void *ht_malloc(size_t size)
@@ -210,7 +188,7 @@ static HT_NOINLINE void free_slow(const char *operation, void *address, size_t a
         die_size(operation, address, "the alignment given is ", align,
                  (size_t)1 << sealed.align_log2);
     if (sealed.capacity <= HT_SMALL_MAX)
-        poison_write(address, poison_last((uint32_t)sealed.capacity));
+        poison_write(address, poison_plan((uint32_t)sealed.capacity));
     ht_free_slow(address);
 }
 

@@ -67,14 +67,12 @@ static void check_before(const char *operation, const struct run *run, const cha
 
 static void check_run_block(const char *operation, const struct run *run, const char *block)
 {
-    const struct hard_class *class = &hard_classes[run->class];
-    uint32_t offset = (uint32_t)(block - slice_base(run));
-    uint32_t number = (uint32_t)((uint64_t)offset * class->inverse >> 32);
-    if (ht_unlikely(number == 0 || number * class->bytes != offset))
+    uint32_t offset = (uint32_t)(block - slice_base(run)), bytes = hard_classes[run->class].bytes;
+    if (ht_unlikely(offset == 0 || offset % bytes != 0))
         ht_die_pointer(operation, block, "not the start of a block");
     if (ht_unlikely(is_uncarved(run, offset)))
         ht_die_pointer(operation, block, NO_START);
-    if (ht_unlikely(is_free(block, class->bytes)))
+    if (ht_unlikely(is_free(block, bytes)))
         ht_die_pointer(operation, block, TWICE);
     check_before(operation, run, block);
 }

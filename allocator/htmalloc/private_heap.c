@@ -149,7 +149,7 @@ static void block_freed(void *block, uint32_t bytes)
 {
     if (is_free(block, bytes))
         ht_die_pointer("ht_heap_free", block, "double free: the block has been freed before");
-    poison_write(block, poison_last(bytes));
+    poison_write(block, poison_plan(bytes));
 }
 
 /* Frees what is still in use: a run that is given back must hold free blocks only. */

@@ -79,7 +79,7 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
 static inline void fresh(struct block *block, struct block *next, uint32_t bytes)
 {
 #ifdef HT_HARD
-    poison_write(block, poison_last(bytes));
+    poison_write(block, poison_plan(bytes));
     block_lead(block, bytes, next);
 #else
     (void)bytes;

@@ -162,67 +162,56 @@ static inline void *seal_used(void *address, size_t size, size_t capacity, unsig
  * stand before the seal; of more, the first 16. */
 static inline uint32_t fill_wrong(const char *end, uint32_t slack)
 {
-    if (slack > SEAL_BYTES + FILL_BYTES)
-        return fill_wrong_bits(end - slack);
-    return fill_wrong_bits(end - SEAL_BYTES - FILL_BYTES) >> (SEAL_BYTES + FILL_BYTES - slack);
+    const char *behind = end - slack, *last = end - SEAL_BYTES - FILL_BYTES;
+    const char *from = behind < last ? behind : last;
+    return fill_wrong_bits(from) >> ((unsigned)(behind - from) & 31);
 }
 
 /* --- free blocks --- */
 
-/* Where the last 16 bytes of poison begin. */
-static inline uint32_t poison_last(uint32_t bytes)
+/* Where the 16 byte pieces begin that a free block is poisoned by: see poison_write(). */
+struct poison {
+    uint8_t second, third, last;
+};
+
+static inline struct poison poison_plan(uint32_t bytes)
 {
     uint32_t length = bytes - SEAL_BYTES < POISON_MAX ? bytes - SEAL_BYTES : POISON_MAX;
-    return length - 16;
+    uint8_t last = (uint8_t)(length - 16);
+    return (struct poison){last < 16 ? last : 16, last < 32 ? last : 32, last};
 }
 
-#define POISON_SHORT 64u               /* blocks of so many bytes take the shortest paths */
-#define POISON_LONG  (POISON_MAX - 16) /* poison_last() of all long blocks */
+/* Programs mix sizes, and a wrongly foretold branch costs more than all of this: so short blocks
+ * are written and looked at in four pieces, which overlap, and longer ones in sixteen. */
+#define POISON_SHORT 48u /* the last piece of a short one */
+#define POISON_LONG  (POISON_MAX - 16)
+static_assert(POISON_LONG <= UINT8_MAX, "offsets of pieces fit");
+#define POISON_AT(at) ((at) < plan.last ? (at) : plan.last)
 
-/* In pieces of 16 bytes that overlap. `last` is poison_last(). */
-static inline void poison_write(void *block, uint32_t last)
+static inline void poison_write(void *block, struct poison plan)
 {
-    char *at = block, *back = at + last;
-    fill_16(at);
-    fill_16(back);
-    if (last <= 16)
-        return;
-    fill_16(at + 16);
-    fill_16(back - 16);
-    if (last == POISON_LONG) {
+    char *start = block;
+    fill_16(start);
+    fill_16(start + plan.second);
+    fill_16(start + plan.third);
+    fill_16(start + plan.last);
+    if (plan.last > POISON_SHORT) {
 #pragma GCC unroll 16
-        for (uint32_t i = 32; i < POISON_LONG - 16; i += 16)
-            fill_16(at + i);
-        return;
-    }
-    for (at += 32; at < back - 16; at += 16) {
-        fill_16(at);
-        __asm__("" : "+r"(at)); /* not a call of memset() */
+        for (uint32_t at = POISON_SHORT; at < POISON_LONG; at += 16)
+            fill_16(start + POISON_AT(at));
     }
 }
 
-static inline bool poison_holds(const void *block, uint32_t last)
+static inline bool poison_holds(const void *block, struct poison plan)
 {
-    const char *at = block, *back = at + last;
-    fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
-    if (last == POISON_LONG) {
+    const char *start = block;
+    fill_words wrong = fill_wrong_16(start) | fill_wrong_16(start + plan.second) |
+                       fill_wrong_16(start + plan.third) | fill_wrong_16(start + plan.last);
+    if (plan.last > POISON_SHORT) {
 #pragma GCC unroll 16
-        for (uint32_t i = 16; i < POISON_LONG; i += 16)
-            wrong |= fill_wrong_16(at + i);
-    } else {
-        for (at += 16; at < back; at += 16)
-            wrong |= fill_wrong_16(at);
+        for (uint32_t at = POISON_SHORT; at < POISON_LONG; at += 16)
+            wrong |= fill_wrong_16(start + POISON_AT(at));
     }
-    return fill_none_wrong(wrong);
-}
-
-/* The same for blocks of up to POISON_SHORT bytes. */
-static inline bool poison_holds_short(const void *block, uint32_t last)
-{
-    const char *at = block, *back = at + last;
-    fill_words wrong = fill_wrong_16(at) | fill_wrong_16(back);
-    if (last > 16)
-        wrong |= fill_wrong_16(at + 16) | fill_wrong_16(back - 16);
     return fill_none_wrong(wrong);
 }
 
