@@ -40,11 +40,11 @@ struct block; /* bytes: seal.h says where the link is */
 
 /* Of the blocks of each class, set with hard_key before the first block is made. */
 struct hard_class {
-    uint16_t bytes;
+    _Alignas(8) uint16_t bytes;
     struct poison poison;
 };
 extern struct hard_class hard_classes[] HT_HIDDEN;
-static_assert(sizeof(struct hard_class) <= 8 && HT_SMALL_MAX <= UINT16_MAX, "found by one load");
+static_assert(sizeof(struct hard_class) == 8 && HT_SMALL_MAX <= UINT16_MAX, "found by one shift");
 void hard_setup(void);
 
 /* Ends the program because a free block was written to. */
