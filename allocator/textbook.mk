@@ -36,6 +36,22 @@ $(LIB)/libtextbook-mem.a: $(TEXTBOOK_APIS:%.c=$(OBJ)/%.pic.o) $(OBJ)/allocator/t
 	$(if $(V),,@echo "  AR      $@")
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+# make valgrind: the builds that tell memcheck of their blocks (memcheck.h); they need Valgrind's headers.
+.PHONY: valgrind
+valgrind: $(LIB)/libtextbook-valgrind.so htmalloc-valgrind
+ifneq ($(wildcard /usr/include/valgrind/memcheck.h),)
+TEST_PROGRAMS += $(LIB)/libtextbook-valgrind.so
+endif
+$(LIB)/libtextbook-valgrind.so: $(patsubst %.c,$(OBJ)/%.memcheck.o,$(TEXTBOOK_SOURCES))
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-z,now -Wl,-z,defs -Wl,-soname,$(@F) $^ $(LDFLAGS) -o $@
+$(OBJ)/%.memcheck.o: %.c
+	@mkdir -p $(@D)
+	@[ -f /usr/include/valgrind/memcheck.h ] || { echo 'make valgrind: no valgrind/memcheck.h; apt-get install valgrind' >&2; exit 4; }
+	$(if $(V),,@echo "  CC      $< (for Valgrind)")
+	$(Q)$(CC) $(BASE_CFLAGS) $(TEXTBOOK_PIC) -ftls-model=initial-exec -fno-optimize-sibling-calls -DTEXTBOOK_VALGRIND $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+
 # Unit tests, linked with the allocators under names of their own.
 TEXTBOOK_TESTS := $(patsubst tests/unit/%.c,$(TESTS)/%,$(wildcard tests/unit/textbook*_test.c))
 TEST_PROGRAMS += $(TEXTBOOK_TESTS)

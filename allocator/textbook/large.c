@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "block.h"
+#include "memcheck.h"
 #include "options.h"
 
 struct large {
@@ -29,6 +30,7 @@ static struct large *enlist(char *mapping, size_t bytes, uintptr_t payload)
     struct large *large = (struct large *)payload - 1;
     *large = (struct large){
         .next = first, .mapping = mapping, .bytes = bytes, .tag = TAG_LARGE | TAG_USED};
+    memcheck_hide(mapping, bytes);
     if (first)
         first->prev = large;
     first = large;

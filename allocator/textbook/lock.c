@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "memcheck.h"
 #include "words.h"
 
 void (*lock_wished)(void);
@@ -33,18 +34,23 @@ static bool try_alone(void)
 
 bool lock_try(void)
 {
-    return try_alone();
+    if (!try_alone())
+        return false;
+    memcheck_inside();
+    return true;
 }
 
 void lock_take(void)
 {
-    if (!lock_try())
+    memcheck_inside();
+    if (!try_alone())
         words_misuse("malloc", NULL, "two calls at once; this build is for one thread");
 }
 
 void lock_give(void)
 {
     busy = false;
+    memcheck_outside();
     if (__builtin_expect(wish, 0))
         fulfil();
 }
@@ -64,6 +70,7 @@ static bool passes(void)
 
 void lock_take(void)
 {
+    memcheck_inside();
     if (__builtin_expect(lock_alone, 0)) {
         if (!try_alone())
             words_misuse("mem_malloc", NULL,
@@ -75,11 +82,15 @@ void lock_take(void)
 
 bool lock_try(void)
 {
-    return !busy && !passes() && pthread_mutex_trylock(&mutex) == 0;
+    if (busy || passes() || pthread_mutex_trylock(&mutex) != 0)
+        return false;
+    memcheck_inside();
+    return true;
 }
 
 void lock_give(void)
 {
+    memcheck_outside();
     if (__builtin_expect(lock_alone, 0))
         busy = false;
     else if (passes())

@@ -15,6 +15,7 @@
  * the program as in the build for one thread. */
 extern _Thread_local bool lock_alone;
 
+/* In the build for Valgrind memcheck reports nothing of this thread's until lock_give(). */
 void lock_take(void);
 /* Also draws the picture that a signal asked for while the lock was held (setup.c). */
 void lock_give(void);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "block.h"
+#include "memcheck.h"
 #include "options.h"
 
 #define LEAST 128 /* entries */
@@ -43,6 +44,8 @@ static bool grow(void)
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return false;
+    memcheck_hide(memory,
+                  wanted * sizeof *old); /* what points to a leaked block from here is no use */
     entries = memory;
     capacity = wanted;
     for (size_t i = 0; i < had; i++)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "memcheck.h"
 #include "options.h"
 
 struct region *region_first;
@@ -15,6 +16,7 @@ static size_t held;
 
 static void note(const struct region *region, size_t more)
 {
+    memcheck_hide(region_end(region) - more, more);
     held += more;
     if ((uintptr_t)region < lowest)
         lowest = (uintptr_t)region;

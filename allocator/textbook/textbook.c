@@ -9,6 +9,7 @@
 #include "large.h"
 #include "leaks.h"
 #include "lock.h"
+#include "memcheck.h"
 #include "names.h"
 #include "options.h"
 #include "picture.h"
@@ -51,16 +52,23 @@ static size_t site_bytes(void)
     return options.leaks == LEAKS_SITES ? SITE_BYTES : 0;
 }
 
-static size_t usable(const void *payload)
+/* Where what the program may use of a block ends, or what is kept for memcheck. */
+static size_t room(const void *payload)
 {
     size_t bytes = tag_of(payload) & TAG_LARGE ? large_usable(payload) : policy->usable(payload);
     return bytes - site_bytes();
 }
 
+static size_t usable(const void *payload)
+{
+    size_t bytes = room(payload);
+    return MEMCHECK ? memcheck_size((const char *)payload + bytes) : bytes;
+}
+
 static void set_site(void *payload, const void *site)
 {
     if (options.leaks == LEAKS_SITES)
-        memcpy((char *)payload + usable(payload), &site, sizeof site);
+        memcpy((char *)payload + room(payload), &site, sizeof site);
 }
 
 /* Ends the program where the pointer cannot be a block that is used. */
@@ -99,11 +107,13 @@ static void *take(size_t size, size_t align, size_t threshold, const void *site)
     if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size - PAGE_BYTES)
         return no_memory();
     if (size < threshold && size <= POLICY_MOST && align <= POLICY_MOST)
-        payload = policy->take(size + site_bytes(), align);
+        payload = policy->take(size + MEMCHECK_TAIL + site_bytes(), align);
     else
-        payload = large_take(size + site_bytes(), align);
+        payload = large_take(size + MEMCHECK_TAIL + site_bytes(), align);
     if (!payload)
         return no_memory();
+    if (MEMCHECK)
+        memcheck_set_size((char *)payload + room(payload), size);
     set_site(payload, site);
     count_in(usable(payload));
     if (options.scribble)
@@ -168,6 +178,8 @@ static void *take_locked(size_t size, size_t align, size_t threshold, const void
         begin();
     void *payload = take(size, align, threshold ? threshold : options.mmap_threshold, site);
     lock_give();
+    if (payload)
+        memcheck_take(payload, size);
     return payload;
 }
 
@@ -187,7 +199,7 @@ static void *take_zeros(size_t count, size_t size, size_t threshold, const void 
     if (__builtin_mul_overflow(count, size, &bytes))
         return no_memory();
     void *payload = take_locked(bytes, ALIGNMENT, threshold, site);
-    if (payload && (!(tag_of(payload) & TAG_LARGE) || options.scribble))
+    if (payload && (MEMCHECK || !(tag_of(payload) & TAG_LARGE) || options.scribble))
         memset(payload, 0, bytes);
     return payload;
 }
@@ -202,6 +214,21 @@ void *textbook_take_zeros_mapped(size_t count, size_t size, const void *site)
     return take_zeros(count, size, PAGE_BYTES, site);
 }
 
+/* realloc in the build for Valgrind. */
+static void *replace(void *payload, size_t size, const void *site)
+{
+    void *moved = memcheck_may_use(payload) ? textbook_take(ALIGNMENT, size, site) : NULL;
+    size_t had = moved ? textbook_usable_size(payload) : 0;
+    if (!moved)
+        return NULL;
+    memcpy(moved, payload, had < size ? had : size);
+    lock_take();
+    names_move(payload, moved);
+    lock_give();
+    textbook_free(payload);
+    return moved;
+}
+
 void *textbook_change(void *payload, size_t size, const void *site)
 {
     if (!payload)
@@ -210,6 +237,8 @@ void *textbook_change(void *payload, size_t size, const void *site)
         textbook_free(payload);
         return NULL;
     }
+    if (MEMCHECK)
+        return replace(payload, size, site);
     lock_take();
     look_at("realloc", payload);
     payload = resize(payload, size, site);
@@ -239,7 +268,7 @@ void *textbook_realloc(void *payload, size_t size)
 
 void textbook_free(void *payload)
 {
-    if (!payload)
+    if (!payload || !memcheck_give(payload))
         return;
     lock_take();
     look_at("free", payload);
