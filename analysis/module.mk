@@ -2,7 +2,7 @@
 # scripts; what those run lies in share/heaptape.
 ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics \
 	heap_file heap_pages heap_free blame blame_keys births site_names flame)
-ANALYSIS_SCRIPTS := $(LIBEXEC)/heaptape-report $(LIBEXEC)/heaptape-plot
+ANALYSIS_SCRIPTS := $(patsubst %,$(LIBEXEC)/heaptape-%,report plot animate)
 
 PROGRAMS += $(ANALYSIS_SCRIPTS)
 SHARE_LINKS += $(SHARE)/report $(SHARE)/gnuplot

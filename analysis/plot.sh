@@ -19,7 +19,8 @@ Draws a quick chart with gnuplot from the folder that heaptape bench left. stdou
   --chart=CHART       growth (R, U, H and P over time, the default), fragmentation (H/R - 1 over time),
                       relative (time to libc's), memory (peak resident to libc's), time (per operation),
                       pareto (time against memory), waste (where the memory goes), latency (of single
-                      calls), faults, calls (page faults and system calls over time)
+                      calls), faults, calls (page faults and system calls over time), or
+                      heapmap (a GIF or animated PNG, by heaptape animate)
   --tape=TAPE         which tape (default: the first)
   -o, --output=FILE   write FILE.png or FILE.svg instead
   --terminal[=KIND]   in the terminal: kitty or sixel where it offers one, else dumb (letters)
@@ -73,6 +74,10 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$results" ] || die $EXIT_USAGE 'no results folder given; see heaptape plot --help'
+if [ "$chart" = heapmap ]; then # moves: another program's work
+    [ -n "$output" ] || die $EXIT_USAGE '--chart=heapmap is a file: -o FILE.gif or -o FILE.png'
+    exec "$root/libexec/heaptape/heaptape-animate" "$results" --tape="$tape" --output="$output"
+fi
 case $chart in
 growth | fragmentation | time | latency | pareto | waste) script=$chart ;;
 relative | memory) script=relative ;;

@@ -68,10 +68,14 @@ class Story:
         return int(numpy.flatnonzero(self.operation == self.peak.operation)[0])
 
 
-def band_edges(union: numpy.ndarray, bands: int = BANDS) -> tuple[numpy.ndarray, int]:
-    """Addresses that cut the union into at most so many bands of as many pages each; and the bytes of one."""
+def pages_of_band(union: numpy.ndarray, bands: int = BANDS) -> int:
+    """So many that there are at most so many bands."""
+    return -(-int((union[:, 1] - union[:, 0]).sum()) // snapshots.PAGE // bands)
+
+
+def band_edges(union: numpy.ndarray, each: int) -> tuple[numpy.ndarray, int]:
+    """Addresses that cut the union into bands of so many pages each; and the bytes of one."""
     pages = int((union[:, 1] - union[:, 0]).sum()) // snapshots.PAGE
-    each = -(-pages // bands)
     so_far = numpy.concatenate(([0], numpy.cumsum(union[:, 1] - union[:, 0])))
     wanted = numpy.minimum(numpy.arange(-(-pages // each) + 1) * each * snapshots.PAGE, so_far[-1])
     at = numpy.clip(numpy.searchsorted(so_far, wanted, side="right") - 1, 0, len(union) - 1)
@@ -110,12 +114,13 @@ def column_of(edges: numpy.ndarray, resident: numpy.ndarray, pages: heap_pages.P
     return bytes_, numpy.bincount(band, weights=pages.live, minlength=len(edges) - 1)[: len(edges) - 1]
 
 
-def read(path: pathlib.Path, bands: int = BANDS) -> Story | None:
-    """None where nothing was ever resident. ValueError or OSError where the file cannot be read."""
+def read(path: pathlib.Path, each: int = 0) -> Story | None:
+    """None where nothing was ever resident; `each`: pages of a band of the map, 0 for at most BANDS of them. ValueError or
+    OSError where the file cannot be read."""
     union = union_of(path)
     if not len(union):
         return None
-    edges, band = band_edges(union, bands)
+    edges, band = band_edges(union, each or pages_of_band(union))
     operation, parts, columns = [], [], []
     peak = end = None
     most = -1

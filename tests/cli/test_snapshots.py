@@ -138,14 +138,14 @@ def test_the_heap_map_by_hand():
     """Two runs of 8 KiB with a gap of a megabyte: four bands of a page; half of the second and all of the third live."""
     union = heap_pages.merged(numpy.array([[0x200000, 0x202000], [0x100000, 0x101000], [0x100800, 0x102000]]))
     assert union.tolist() == [[0x100000, 0x102000], [0x200000, 0x202000]]
-    edges, band = heap_story.band_edges(union, 4)
+    edges, band = heap_story.band_edges(union, heap_story.pages_of_band(union, 4))
     assert band == 4096 and len(edges) == 5
     assert edges.tolist()[:2] == [0x100000, 0x101000] and edges.tolist()[3:] == [0x201000, 0x202000]
     live = heap_pages.below(edges, numpy.array([0x101000, 0x200000]), numpy.array([2048, 4096]))
     assert numpy.diff(live).tolist() == [0, 2048, 4096, 0]
     # Bands are whole pages: two each where there is room for three, the last of one page where they are three.
-    assert numpy.diff(heap_story.band_edges(union, 3)[0]).tolist() == [8192 + 0xFE000, 8192]
-    assert heap_story.band_edges(union[:1], 3)[1] == 4096
+    assert numpy.diff(heap_story.band_edges(union, heap_story.pages_of_band(union, 3))[0]).tolist() == [8192 + 0xFE000, 8192]
+    assert heap_story.band_edges(union[:1], heap_story.pages_of_band(union[:1], 3))[1] == 4096
     assert heap_pages.common(union, numpy.array([[0, 0x100800], [0x101800, 0x200100], [0x201000, 0x300000]])).tolist() == [
         [0x100000, 0x100800], [0x101800, 0x102000], [0x200000, 0x200100], [0x201000, 0x202000]]
 
