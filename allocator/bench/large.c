@@ -14,7 +14,7 @@ static void run_large(uint64_t *state, size_t slots, long count, bool touch)
         size_t slot = random_below(state, slots);
         free(blocks[slot]);
         size_t size = large_size(state, (size_t)64 << 10, 6);
-        blocks[slot] = touch ? take(size) : used(malloc(size));
+        blocks[slot] = touch ? take(size) : used(malloc(size + 1));
         *(char *)blocks[slot] = 1;
     }
     for (size_t i = 0; i < slots; i++)

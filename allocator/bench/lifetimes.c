@@ -169,13 +169,14 @@ static void build_once(uint64_t *state)
 {
     size_t total = (size_t)random_between(state, 50, 70) << 20, count = 0, room = 1000;
     char **blocks = malloc(room * sizeof *blocks);
-    for (size_t sum = 0; sum < total; count++) {
+    size_t sum = 0;
+    do {
         size_t size = mixed_size(state, 7);
         if (count == room)
             blocks = realloc(blocks, (room *= 2) * sizeof *blocks);
-        blocks[count] = take(size);
+        blocks[count++] = take(size);
         sum += size;
-    }
+    } while (sum < total);
     for (long i = 0; i < 2000000; i++)
         blocks[random_below(state, count)][0]++;
 }
