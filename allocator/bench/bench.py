@@ -45,7 +45,7 @@ def kernels(build: Path) -> list[Program]:
 def tapes(build: Path) -> list[Program]:
     """Recordings of real programs, replayed: the allocator's calls alone."""
     replay = str(build / "libexec/heaptape/heaptape-replay")
-    return [Program(f"tape-{path.stem}", "tape", "replayed", (replay,), tape=str(path), runs=5)
+    return [Program(f"tape-{path.stem}", "tape", "replayed", (replay,), tape=str(path), runs=3)
             for path in sorted((Path(__file__).resolve().parents[2] / "traces/corpus").glob("*.tape"))]
 
 
@@ -100,6 +100,16 @@ def run_rounds(options: argparse.Namespace, chosen: list[allocators.Allocator], 
             results.add(program.name, one.name, number, run(launcher, program, one.path, folder, seed))
 
 
+def busy_line() -> str | None:
+    """What to say where others use the machine: CPU time is theirs in part (caches, shared cores)."""
+    load = os.getloadavg()[0]
+    cores = os.cpu_count() or 1
+    if load < 0.5 * cores:
+        return None
+    return (f"bench-allocator: {load:.1f} tasks are running on {cores} cores; CPU ratios will be rough, "
+            "end other programs or use more rounds, BENCH_ROUNDS=9")
+
+
 def document(options: argparse.Namespace, chosen: list[allocators.Allocator],
              results: res.Results, measured: list[gates.Gate]) -> dict:
     return {"schema_version": SCHEMA_VERSION, "rounds": options.rounds, "seed": options.seed,
@@ -137,6 +147,9 @@ def main() -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"bench-allocator: {error}; build it with make", file=sys.stderr)
         return 4
+    busy = busy_line()
+    if busy and options.rounds > 1:
+        print(busy, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="heaptape-bench-") as folder:
         results, measured = measure_all(options, chosen, Path(folder))
     if not results.programs and not measured:

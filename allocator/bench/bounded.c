@@ -70,7 +70,7 @@ static long held(void)
     if (fill_stats != NULL) {
         struct ht_stats now = {0};
         fill_stats(&now, sizeof now);
-        return now.version == HT_STATS_VERSION ? (long)(now.mapped - now.clean) : -1;
+        return now.version == HT_STATS_VERSION ? (long)(now.mapped - now.clean - now.uncarved) : -1;
     }
     if (preloaded)
         return -1;
