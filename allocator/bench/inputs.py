@@ -117,18 +117,30 @@ def _repository(folder: Path, chance: random.Random) -> None:
     (folder / "repository/.git/largest").write_text(str(first.relative_to(folder / "repository")))
 
 
+def _free_port() -> int:
+    """Below the range from which clients get theirs, so that none of those takes it meanwhile."""
+    for _ in range(100):
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise OSError("no free port between 20000 and 32000")
+
+
 def _web(folder: Path, chance: random.Random) -> None:
     """A site for lighttpd on a port that is free now, and files that its clients are told by."""
     (folder / "site").mkdir(exist_ok=True)
     for i in range(20):
         (folder / f"site/page{i}.html").write_text(_text(chance, chance.randint(3, 300)))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = _free_port()
     (folder / "port").write_text(str(port))
     (folder / "lighttpd.conf").write_text(
         f'server.document-root = "{folder}/site"\nserver.port = {port}\nserver.bind = "127.0.0.1"\n'
-        'mimetype.assign = (".html" => "text/html")\nserver.max-keep-alive-requests = 1000\n')
+        'mimetype.assign = (".html" => "text/html")\nserver.max-keep-alive-requests = 100000\n')
 
 
 XSL = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">

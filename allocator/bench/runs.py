@@ -22,7 +22,7 @@ class Program:
     env: dict[str, str] = field(default_factory=dict)
     client: str = ""
     stdin: str = ""  # a file of the inputs' folder
-    runs: int = 1  # runs to a sample, whose median it is: for programs of a millisecond
+    runs: int = 1  # runs to a sample: more for programs of a millisecond
     in_repository: bool = False  # run in the git repository among the inputs
     statuses: tuple[int, ...] = ()  # exit statuses beside 0 that are no failure
     needs: tuple[str, ...] = ()  # commands beside argv[0]
@@ -75,14 +75,14 @@ def run_once(launcher: Path, program: Program, library: str, folder: Path, seed:
 
 
 def run(launcher: Path, program: Program, library: str, folder: Path, seed: int) -> Sample | str:
-    """As run_once(), the median of program.runs; of replays the fastest."""
+    """program.runs times run_once(): of the time the least, since what disturbs so short a run can
+    only add to it; of memory and faults the median."""
     samples = []
     for _ in range(program.runs):
         sample = run_once(launcher, program, library, folder, seed)
         if isinstance(sample, str):
             return sample
         samples.append(sample)
-    if program.tape:  # wall time, of which others can only add some
-        return min(samples, key=lambda one: one.cpu_us)
-    return Sample(*(statistics.median(getattr(one, what) for one in samples)
-                    for what in ("cpu_us", "resident_kib", "faults")))
+    return Sample(min(one.cpu_us for one in samples),
+                  statistics.median(one.resident_kib for one in samples),
+                  statistics.median(one.faults for one in samples))

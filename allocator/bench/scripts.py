@@ -72,11 +72,33 @@ for batch in range(3000):
     line.sendall(b''.join(text)); answers(line, 50)
 """
 
-WEB_CLIENT = """
-port=$(cat port); tries=0
-until ab -q -n 1 http://127.0.0.1:$port/page0.html >/dev/null 2>&1; do
-    tries=$((tries + 1)); [ $tries -lt 200 ] || exit 1; sleep 0.02
-done
-for i in 0 3 7 11; do ab -q -k -n 5000 -c 8 http://127.0.0.1:$port/page$i.html >/dev/null || exit 1; done
-ab -q -n 3000 -c 8 http://127.0.0.1:$port/page1.html >/dev/null
+# Eight connections that are kept, and others for one request each.
+WEB_CLIENT = r"""
+import random, socket, sys, time
+port, chance = int(open('port').read()), random.Random(int(sys.argv[1]))
+def connect():
+    for _ in range(500):
+        try:
+            return socket.create_connection(('127.0.0.1', port))
+        except OSError:
+            time.sleep(0.02)
+    sys.exit(5)
+def ask(line, last):
+    line.sendall(b'GET /page%d.html HTTP/1.1\r\nHost: here\r\nAccept-Encoding: none\r\nX-Number: %d\r\n%b\r\n'
+                 % (chance.randrange(20), chance.randrange(10 ** 9), b'Connection: close\r\n' if last else b''))
+    got = b''
+    while b'\r\n\r\n' not in got:
+        part = line.recv(1 << 16)
+        if not part: sys.exit(2)
+        got += part
+    head, _, body = got.partition(b'\r\n\r\n')
+    if not head.startswith(b'HTTP/1.1 200'): sys.exit(3)
+    missing = int(head.lower().partition(b'content-length:')[2].split()[0]) - len(body)
+    while missing > 0:
+        missing -= len(line.recv(1 << 16)) or sys.exit(4)
+lines = [connect() for _ in range(8)]
+for request in range(12000):
+    ask(lines[request % 8], False)
+    if request % 8 == 0:
+        with connect() as one: ask(one, True)
 """
