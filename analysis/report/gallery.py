@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from . import (
     charts_calls,
+    charts_classes,
     charts_faults,
     charts_fragmentation,
     charts_growth,
@@ -42,6 +43,7 @@ CHARTS = (
     charts_calls,
     charts_faults,
     charts_sizes,
+    charts_classes,
     charts_heap,
 )
 FEW = 2  # tasks that are not worth processes
@@ -60,7 +62,7 @@ _shared: tuple = ()  # (context, writer), inherited by the processes that draw
 
 
 def part(task: tuple[int, int]) -> tuple[list[Figure], list]:
-    """The charts CHARTS[k::step] of a tape, with the files that were written: (number of the tape, k)."""
+    """What CHARTS[k] draws of a tape, with the files that were written: (number of the tape, k)."""
     number, k = task
     context, writer = _shared[0], _shared[1].copy()
     tape = context.results.tapes[number]

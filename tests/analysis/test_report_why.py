@@ -60,3 +60,16 @@ def test_reasons_of_a_tape_and_of_all(tape, tmp_path):
     make(tmp_path, tapes=(("a", "p"), ("b", "q")), allocators=("libc", "mimalloc", "null"), points=10)
     overall = why.overall(load(tmp_path), ["mimalloc", "libc"])
     assert len(overall) == 1 and "on 2 tapes" in overall[0].memory
+
+
+def test_size_classes_by_hand(tmp_path):
+    """Three live blocks at the peak in classes of 16 and 32; a class of 48 was seen at another moment."""
+    from report.charts_classes import by_size, edges_to
+    from report.size_classes import merged, of_blocks
+
+    seen, least = merged([numpy.array([16, 32]), numpy.array([32, 48])], [numpy.array([10, 20]), numpy.array([17, 33])])
+    assert seen.tolist() == [16, 32, 48] and least.tolist() == [10, 17, 33]
+    classes = of_blocks(numpy.array([10.0, 20, 25]), numpy.array([16, 32, 32]), seen, least)
+    assert classes.blocks.tolist() == [1, 2, 0] and classes.wasted.tolist() == [6, 19, 0]
+    lost, blocks, asked = by_size(classes, edges_to(100))
+    assert lost[1] == 6 and lost[2] == 19 and blocks.sum() == 3 and asked.sum() == 55
