@@ -132,7 +132,7 @@ def progress(text: str) -> None:
 
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
-    from . import data_files, data_tables, gallery, page
+    from . import data_files, data_heap, data_tables, gallery, page
     from .canvas import set_style
     from .context import Context
 
@@ -140,7 +140,7 @@ def write(results, writer: Writer) -> None:
     context = Context.of(results)
     drawn = gallery.draw(context, writer, progress) if set(writer.formats) - {"data"} else None
     if "data" in writer.formats:
-        for name, text in data_files.files(results, data_tables.tables(results)):
+        for name, text in data_files.files(results, data_tables.tables(results) + data_heap.tables(context)):
             writer.data(name, text)
     if drawn and "html" in writer.formats:
         writer.page(page.render(context, drawn.overview, drawn.tapes, drawn.live))
