@@ -110,7 +110,7 @@ clang-build:
 # tests/stress, tests/wrong and tests/misuse are left out: those programs leak, crash and misuse memory on purpose.
 tidy:
 	@printf '%s\n' $(filter-out tests/stress/% tests/wrong/% tests/misuse/%,$(filter %.c,$(C_FILES))) | xargs -P $(shell nproc) -n 4 sh -c \
-		'clang-tidy --quiet "$$@" -- $(filter-out -M% -DHEAPTAPE_VERSION=%,$(BASE_CFLAGS)) -DHEAPTAPE_VERSION=\"0\" 2>/dev/null' tidy
+		'clang-tidy --quiet "$$@" -- $(filter-out -M% -DHEAPTAPE_VERSION=%,$(BASE_CFLAGS)) -DHEAPTAPE_VERSION=\"0\" -DHT_DEBUG -Iallocator/htmalloc 2>/dev/null' tidy
 
 # Sanitizer builds run the C tests that do not interpose malloc themselves.
 asan:
