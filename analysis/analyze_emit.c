@@ -6,7 +6,8 @@
 
 unsigned analyze_part_named(const char *word)
 {
-    static const char *const names[] = {"summary", "top", "sizes", "lifetimes", "lanes"};
+    static const char *const names[] = {"summary",   "top",   "sizes",
+                                        "lifetimes", "lanes", "size-lifetimes"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (!strcmp(word, names[i]))
@@ -146,6 +147,26 @@ static void emit_lifetimes(struct emit *emit, const struct statistics *s)
     emit_end(emit);
 }
 
+/* The joint density of sizes and lifetimes in bytes allocated meanwhile, bins without blocks left
+ * out. */
+static void emit_joint(struct emit *emit, const struct statistics *s)
+{
+    emit_array(emit, "size_lifetimes");
+    for (unsigned size = 0; size < LIFETIME_BINS; size++)
+        for (unsigned life = 0; life < LIFETIME_BINS; life++) {
+            if (!s->lifetimes.by_size[size][life])
+                continue;
+            emit_object(emit, NULL);
+            emit_u64(emit, "size_low_bytes", lifetime_bin_low(size));
+            emit_u64(emit, "size_high_bytes", lifetime_bin_high(size));
+            emit_u64(emit, "lifetime_low_bytes", lifetime_bin_low(life));
+            emit_u64(emit, "lifetime_high_bytes", lifetime_bin_high(life));
+            emit_u64(emit, "blocks", s->lifetimes.by_size[size][life]);
+            emit_end(emit);
+        }
+    emit_end(emit);
+}
+
 static void emit_lanes(struct emit *emit, const struct statistics *s)
 {
     emit_array(emit, "lane_table");
@@ -192,6 +213,8 @@ int analyze_emit(const struct analyze_output *output, const struct statistics *s
         emit_lifetimes(&emit, s);
     if (output->parts & ANALYZE_LANES)
         emit_lanes(&emit, s);
+    if (output->parts & ANALYZE_JOINT)
+        emit_joint(&emit, s);
     emit_end(&emit);
     return emit_finish(&emit);
 }

@@ -13,7 +13,8 @@ enum analyze_part {
     ANALYZE_SIZES = 4,     /* size histogram */
     ANALYZE_LIFETIMES = 8, /* lifetime histograms by events and by bytes */
     ANALYZE_LANES = 16,
-    ANALYZE_ALL = 31
+    ANALYZE_JOINT = 32, /* blocks by size and lifetime */
+    ANALYZE_ALL = 63
 };
 
 struct analyze_output {

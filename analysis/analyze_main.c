@@ -22,8 +22,9 @@ static const char usage[] =
     "Usage: heaptape analyze TAPE [OPTIONS]\n"
     "\n"
     "  --format=table|json|csv   how to print (default: table)\n"
-    "  --part=PART               summary, top, sizes, lifetimes, lanes or all; again for more\n"
-    "                            (default: json all; table summary, top, lifetimes, lanes;\n"
+    "  --part=PART               summary, top, sizes, lifetimes, lanes, size-lifetimes or all; "
+    "again\n"
+    "                            more (default: json all; table summary, top, lifetimes, lanes;\n"
     "                            csv summary, and one part only)\n"
     "  --top=N                   sizes in each list of top sizes (default: 10)\n"
     "  --series=FILE             write live bytes and blocks over the tape as CSV\n"
@@ -49,7 +50,7 @@ static unsigned parts_default(enum emit_format format)
     case EMIT_CSV:
         return ANALYZE_SUMMARY;
     default:
-        return ANALYZE_ALL & ~(unsigned)ANALYZE_SIZES;
+        return ANALYZE_ALL & ~(unsigned)(ANALYZE_SIZES | ANALYZE_JOINT);
     }
 }
 
@@ -58,7 +59,8 @@ static void take_part(struct options *options, const char *word)
     unsigned part = analyze_part_named(word);
 
     if (!part)
-        cli_die_usage("--part=%s: summary, top, sizes, lifetimes, lanes or all", word);
+        cli_die_usage("--part=%s: summary, top, sizes, lifetimes, lanes, size-lifetimes or all",
+                      word);
     options->parts |= part;
 }
 

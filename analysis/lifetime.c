@@ -1,6 +1,7 @@
 #include "analysis/lifetime.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "analysis/grow.h"
 
@@ -24,7 +25,7 @@ uint64_t lifetime_bin_high(unsigned bin)
 void lifetimes_end(struct lifetimes *lifetimes)
 {
     grow_free(lifetimes->born_bytes, lifetimes->capacity * sizeof(uint64_t));
-    *lifetimes = (struct lifetimes){0};
+    memset(lifetimes, 0, sizeof *lifetimes);
 }
 
 bool lifetimes_born(struct lifetimes *lifetimes, uint32_t id, uint64_t allocated_bytes)
@@ -54,7 +55,9 @@ void lifetimes_ended(struct lifetimes *lifetimes, uint32_t id, uint64_t events, 
 {
     assert(id < lifetimes->capacity);
     count_block(&lifetimes->by_events, events, size);
-    count_block(&lifetimes->by_bytes, allocated_bytes - lifetimes->born_bytes[id], size);
+    uint64_t meanwhile = allocated_bytes - lifetimes->born_bytes[id];
+    count_block(&lifetimes->by_bytes, meanwhile, size);
+    lifetimes->by_size[lifetime_bin(size)][lifetime_bin(meanwhile)]++;
 }
 
 uint64_t lifetime_quantile(const struct lifetime_histogram *histogram, double share)

@@ -19,6 +19,8 @@ struct lifetime_histogram {
 
 struct lifetimes {
     struct lifetime_histogram by_events, by_bytes;
+    /* Blocks by their size at the end and by_bytes: the joint density; both by lifetime_bin(). */
+    uint64_t by_size[LIFETIME_BINS][LIFETIME_BINS];
     uint64_t *born_bytes; /* by object id: bytes allocated before its birth */
     size_t capacity;
 };

@@ -169,6 +169,17 @@ def sizes(results: Results) -> Table:
     return made("sizes", ("tape", "size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes"), rows)
 
 
+def lifetimes(results: Results) -> Table:
+    columns = ("size_low", "size_high", "life_low", "life_high", "blocks")
+    rows = (
+        (t.name, *values)
+        for t in results.tapes if t.lifetimes is not None
+        for values in zip(*(getattr(t.lifetimes, f).tolist() for f in columns))
+    )  # fmt: skip
+    names = ("size_low_bytes", "size_high_bytes", "lifetime_low_bytes", "lifetime_high_bytes", "blocks")
+    return made("lifetimes", ("tape", *names), rows)
+
+
 def overview(results: Results) -> Table:
     columns = ("allocator", "tapes", "failed", *three("relative_time"), *three("relative_peak_resident"))
     rows = (
@@ -193,7 +204,7 @@ def live(results: Results) -> Table:
 
 
 TABLES = (
-    summary, rounds, series, waste, latency, latency_curves, latency_over_time, system_calls, sizes, overview, live,
+    summary, rounds, series, waste, latency, latency_curves, latency_over_time, system_calls, sizes, lifetimes, overview, live,
 )  # fmt: skip
 
 

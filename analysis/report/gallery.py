@@ -16,6 +16,7 @@ from . import (
     charts_heap,
     charts_latency,
     charts_latency_time,
+    charts_lifetimes,
     charts_live,
     charts_memory,
     charts_overview,
@@ -43,6 +44,7 @@ CHARTS = (
     charts_calls,
     charts_faults,
     charts_sizes,
+    charts_lifetimes,
     charts_classes,
     charts_heap,
 )

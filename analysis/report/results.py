@@ -24,6 +24,7 @@ SERIES_COLUMNS = (
     "held_bytes",
     "resident_bytes",
 )
+LIFETIMES_COLUMNS = ("size_low_bytes", "size_high_bytes", "lifetime_low_bytes", "lifetime_high_bytes", "blocks")
 SIZES_COLUMNS = ("size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes")
 
 
@@ -75,6 +76,17 @@ class Sizes:
     high: numpy.ndarray
     allocations: numpy.ndarray
     allocated_bytes: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """How many blocks of a size lived for so many bytes of allocation; bounds are both included."""
+
+    size_low: numpy.ndarray
+    size_high: numpy.ndarray
+    life_low: numpy.ndarray
+    life_high: numpy.ndarray
+    blocks: numpy.ndarray
 
 
 @dataclass(frozen=True)
@@ -142,6 +154,7 @@ class Tape:
     sizes: Sizes | None
     rows: tuple[Row, ...]  # without the floor, in the order of the bench
     latencies: tuple[Latency, ...] = ()  # with the floor; none where no latency run was made
+    lifetimes: Lifetimes | None = None
 
     @property
     def program(self) -> str:
@@ -271,6 +284,19 @@ def read_sizes(folder: pathlib.Path, name: str, gaps: list[str]) -> Sizes | None
         return None
 
 
+def read_lifetimes(folder: pathlib.Path, name: str, gaps: list[str]) -> Lifetimes | None:
+    """None where the bench was of an earlier version, or nothing was freed."""
+    if not name:
+        return None
+    try:
+        found = Lifetimes(*read_table(folder, name, LIFETIMES_COLUMNS, 0))
+    except (ValueError, TypeError) as error:
+        if isinstance(error, ValueError):
+            gaps.append(f"No lifetimes: {error}.")
+        return None
+    return found
+
+
 def snapshots_of(fields: Fields, folder: pathlib.Path) -> str:
     """A name inside the folder, or ""."""
     name = fields.text("snapshots")
@@ -343,7 +369,8 @@ def read_tapes(top: Fields, folder: pathlib.Path, gaps: list[str]) -> tuple[Tape
         about = facts.get(name, {"name": name})
         sizes = read_sizes(folder, Fields(about, f"results.json: tape {name}").text("sizes_csv"), gaps)
         own = tuple(r for r in rows[name] if not r.is_floor)
-        tapes.append(Tape(name, about, sizes, own, latencies.get(name, ())))
+        lifetimes = read_lifetimes(folder, Fields(about, f"results.json: tape {name}").text("lifetimes_csv"), gaps)
+        tapes.append(Tape(name, about, sizes, own, latencies.get(name, ()), lifetimes))
     return tuple(t for t in tapes if t.rows)
 
 

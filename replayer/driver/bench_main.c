@@ -10,6 +10,7 @@
 #include "replayer/driver/changes.h"
 #include "replayer/driver/changes_print.h"
 #include "replayer/driver/interrupt.h"
+#include "replayer/driver/lifetimes.h"
 #include "replayer/driver/noise.h"
 #include "replayer/driver/options.h"
 #include "replayer/driver/results.h"
@@ -390,6 +391,7 @@ int main(int argc, char **argv)
     choose_allocators(&results, &options.allocators);
     results_open_folder(options.schedule.folder);
     results_write_sizes(&results, options.schedule.folder);
+    lifetimes_write(&results, options.schedule.folder);
     warn_environment(&results);
     noise_sample(&noise, 10);
     results.noise_before_percent = noise_percent(&noise);

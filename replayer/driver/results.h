@@ -34,7 +34,7 @@ struct results_tape {
     char *program, *arguments, *recorded_allocator; /* "" where the tape does not tell */
     struct tape_summary summary;
     uint64_t file_bytes;
-    bool complete;
+    bool complete, lifetimes_known;
     unsigned time_rounds, memory_rounds; /* planned so far */
     uint64_t timeout_ns;
 };

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, ROOT
 
 
 @pytest.fixture
@@ -191,3 +191,14 @@ def test_a_torn_tape_never_crashes(heaptape, tape, keep):
     path = tape(*EVENTS)
     path.write_bytes(path.read_bytes()[:keep])
     assert heaptape("analyze", path).returncode in (0, 3)
+
+
+def test_sizes_and_lifetimes_together(heaptape):
+    """The joint density adds up to the lifetimes by themselves, and a bench leaves the same."""
+    tape = ROOT / "traces/corpus/jq.tape"
+    found = json.loads(heaptape("analyze", tape, "--format=json").stdout)
+    by_life: dict = {}
+    for cell in found["size_lifetimes"]:
+        assert cell["size_low_bytes"] <= cell["size_high_bytes"] and cell["blocks"] > 0
+        by_life[cell["lifetime_low_bytes"]] = by_life.get(cell["lifetime_low_bytes"], 0) + cell["blocks"]
+    assert by_life == {b["lifetime_low"]: b["blocks_by_bytes"] for b in found["lifetimes"] if b["blocks_by_bytes"]}

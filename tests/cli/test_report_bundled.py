@@ -15,7 +15,7 @@ from browser import Browser  # noqa: E402
 TAPES = sorted((ROOT / "traces" / "corpus").glob("*.tape"))
 CHARTS = (
     "relative_time", "peak_resident", "time", "time_memory", "waste", "growth", "fragmentation", "latency", "latency_time",
-    "system_calls", "faults", "sizes", "classes", "class_waste", "heap_map", "page_occupancy",
+    "system_calls", "faults", "sizes", "lifetimes", "classes", "class_waste", "heap_map", "page_occupancy",
 )  # fmt: skip
 
 

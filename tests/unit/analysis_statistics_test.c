@@ -84,6 +84,8 @@ static void test_lifetimes_on_both_clocks(void)
     CHECK_EQ_U64(s.lifetimes.by_bytes.blocks[lifetime_bin(70)], 1);
     CHECK_EQ_U64(s.lifetimes.by_bytes.bytes[lifetime_bin(70)], 10);
     CHECK_EQ_U64(s.lifetimes.by_bytes.bytes[lifetime_bin(60)], 60);
+    CHECK_EQ_U64(s.lifetimes.by_size[lifetime_bin(10)][lifetime_bin(70)], 1);
+    CHECK_EQ_U64(s.lifetimes.by_size[lifetime_bin(60)][lifetime_bin(60)], 1);
     CHECK_EQ_U64(lifetime_quantile(&s.lifetimes.by_events, 0.5), 1);
     CHECK_EQ_U64(lifetime_quantile(&s.lifetimes.by_events, 0.9), 3);
     statistics_end(&s);
