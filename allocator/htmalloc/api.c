@@ -156,7 +156,10 @@ static struct run *block_head(const char *operation, const void *address)
     }
     if (kind_of(head) == SLICE_FREE && slice_base(head) == address)
         ht_die_pointer(operation, address, "double free");
-    ht_die_pointer(operation, address, "not the start of a block");
+    bool in_block = kind_of(head) == SLICE_RUN || kind_of(head) == SLICE_LARGE;
+    ht_die_pointer(operation, address,
+                   in_block ? "not the start of a block"
+                            : "freed before, or not the start of a block");
 }
 
 static void free_huge(void *address)

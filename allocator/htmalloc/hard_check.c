@@ -10,6 +10,7 @@
 
 #define FOREIGN  "not a block of this allocator, or freed before"
 #define NO_START "freed before, or not the start of a block"
+#define INSIDE   "not the start of a block"
 #define TWICE    "double free: the block has been freed before"
 #define WRITTEN  "the free block was written to after it was freed"
 
@@ -69,7 +70,7 @@ static void check_run_block(const char *operation, const struct run *run, const 
 {
     uint32_t offset = (uint32_t)(block - slice_base(run)), bytes = hard_classes[run->class].bytes;
     if (ht_unlikely(offset == 0 || offset % bytes != 0))
-        ht_die_pointer(operation, block, "not the start of a block");
+        ht_die_pointer(operation, block, INSIDE);
     if (ht_unlikely(is_uncarved(run, offset)))
         ht_die_pointer(operation, block, NO_START);
     if (ht_unlikely(is_free(block, bytes)))
@@ -97,10 +98,12 @@ static size_t check_start(const char *operation, const void *address)
     }
     if (slice_number(head) > 0 && kind_of(head) == SLICE_PRIVATE)
         ht_die_pointer(operation, address, PRIVATE_MISUSE);
-    if (slice_number(head) == 0 || slice_base(head) != address || kind_of(head) != SLICE_LARGE)
-        ht_die_pointer(operation, address,
-                       kind_of(head) == SLICE_CACHED && slice_base(head) == address ? TWICE
-                                                                                    : NO_START);
+    bool start = slice_number(head) > 0 && slice_base(head) == address;
+    if (ht_unlikely(!start || kind_of(head) != SLICE_LARGE)) {
+        if (start && kind_of(head) == SLICE_CACHED)
+            ht_die_pointer(operation, address, TWICE);
+        ht_die_pointer(operation, address, kind_of(head) == SLICE_LARGE ? INSIDE : NO_START);
+    }
     return head->large_bytes;
 }
 

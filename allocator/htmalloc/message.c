@@ -1,5 +1,7 @@
 #include "message.h"
 
+#include "where.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,7 @@ void ht_die_pointer(const char *operation, const void *address, const char *reas
     line_hex(&line, (uintptr_t)address);
     line_text(&line, "): ");
     line_text(&line, reason);
+    line_where(&line, address);
     line_write(&line);
     abort();
 }

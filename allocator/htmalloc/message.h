@@ -17,8 +17,8 @@ void line_number(struct ht_line *line, uint64_t number);
 void line_hex(struct ht_line *line, uintptr_t number);
 void line_write(struct ht_line *line); /* adds the newline, writes to stderr, empties the line */
 
-/* Ends the program because it misused `address` in `operation`: one line on stderr, then abort().
- */
+/* Ends the program because it misused `address` in `operation`: one line on stderr, with what the
+ * address lies in where that is known (where.h), then abort(). */
 _Noreturn void ht_die_pointer(const char *operation, const void *address, const char *reason);
 
 /* Ends the program because invariant `number` of DESIGN.md does not hold. */

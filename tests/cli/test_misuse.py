@@ -32,6 +32,31 @@ NOTICED = {
 }
 # What the ordinary build sees of them, whatever the timing: pointers that no segment holds, and what realloc is given.
 ORDINARY = ["free_stack", "free_static", "free_wild", "realloc_interior"]
+# What it sees where a slow path walks the lists of free blocks, here malloc_trim(); the operation is then "free list".
+WALKED = {
+    "double_free_at_once": "double free: the list of free blocks is a circle",
+    "double_free_later": "double free: the list of free blocks is a circle",
+    "double_free_in_threads": "double free: the list of free blocks is a circle",
+    "realloc_freed": "double free: the list of free blocks is a circle",
+    "write_after_free": "a free block was written to",
+    "modify_after_free": "a free block was written to",
+    "free_interior": "what is no block was freed (16 inside 0x",
+    "free_misaligned": "what is no block was freed (1 inside 0x",
+}
+# And at once of blocks that are not in runs: 100 kB, 3 MB.
+UNSHARED = ["double_free_at_once", "double_free_later", "double_free_in_threads", "realloc_freed", "usable_size_freed", "free_interior",
+            "free_misaligned"]
+# What the messages say about where the address lies: in the hardened build sizes are exact while the seal stands.
+WHERE = {
+    "double_free_at_once": "(a block of up to 40 bytes, free)",
+    "write_after_free": "(a block of up to 40 bytes, free)",
+    "overflow_after_realloc": "(a block of 43 bytes, in use)",
+    "underflow_by_1": "(a block of 40 bytes, in use)",
+    "overflow_by_1": "(a block of up to 40 bytes, its end overwritten)",
+    "free_interior": "(16 inside {start:#x}, a block of 40 bytes, in use)",
+    "free_stack": "(on the stack)",
+    "free_static": "/misuse)",
+}
 
 
 def misuse(build, library, *words):
@@ -67,6 +92,33 @@ def test_ordinary(build, act):
     result = misuse(build, "libhtmalloc.so", act)
     assert result.returncode == -signal.SIGABRT, result.stderr
     assert NOTICED[act].split(":")[0].format(result.stdout.split()[0]) in result.stderr
+
+
+@pytest.mark.parametrize("act", WALKED)
+def test_ordinary_where_a_list_is_walked(build, act):
+    result = misuse(build, "libhtmalloc.so", act, 40, "trim")
+    assert result.returncode == -signal.SIGABRT, result.stderr
+    assert result.stderr.startswith("htmalloc: free list(0x") and WALKED[act] in result.stderr
+    assert misuse(build, "libhtmalloc.so", "none", 40, "trim").returncode == 0
+
+
+@pytest.mark.parametrize("size", [100000, 3000000])
+@pytest.mark.parametrize("act", UNSHARED)
+@pytest.mark.parametrize("library", ["libhtmalloc.so", "libhtmalloc-hard.so"])
+def test_outside_runs(build, library, act, size):
+    """Large and huge blocks are looked up by every call: both builds see these at once."""
+    result = misuse(build, library, act, size)
+    operation = {"realloc_freed": "realloc", "usable_size_freed": "malloc_usable_size"}.get(act, "free")
+    assert result.returncode == -signal.SIGABRT, result.stderr
+    assert f"htmalloc: {operation}({result.stdout.split()[0]}): " in result.stderr
+    assert any(words in result.stderr for words in ("double free", "freed before", "not the start"))
+
+
+@pytest.mark.parametrize("act", WHERE)
+def test_where(build, act):
+    result = misuse(build, "libhtmalloc-hard.so", act, 40)
+    address = int(result.stdout.split()[0], 16)
+    assert WHERE[act].format(start=address - 16) + "\n" in result.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--fork",), ("--churn",)])

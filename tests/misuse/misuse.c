@@ -1,8 +1,9 @@
 /*
- * One forbidden act a run, for an allocator that is to notice it: `misuse NAME [SIZE]`. It says on
- * stdout which address it misuses, acts, and goes on for a moment as a program would: it frees and
- * allocates blocks of the size. Exit status 0 means that nobody noticed. `misuse --list` prints the
- * names; `misuse none` does everything but the act.
+ * One forbidden act a run, for an allocator that is to notice it: `misuse NAME [SIZE [trim]]`. It
+ * says on stdout which address it misuses, acts, and goes on for a moment as a program would: it
+ * frees and allocates blocks of the size; with `trim` it calls malloc_trim() first, a slow path of
+ * any allocator. Exit status 0 means that nobody noticed. `misuse --list` prints the names; `misuse
+ * none` does everything but the act.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -270,6 +271,8 @@ int main(int argc, char **argv)
             puts(acts[i].name);
         } else if (argc > 1 && strcmp(argv[1], acts[i].name) == 0) {
             acts[i].act();
+            if (argc > 3)
+                malloc_trim(0);
             go_on();
             return 0;
         }
