@@ -170,7 +170,6 @@ help:
 	@echo 'make format        clang-format in place'
 	@echo 'make asan          C tests with the address and undefined behaviour sanitizers (also: ubsan, tsan)'
 	@echo 'make valgrind      the textbook allocators and htmalloc as memcheck can see into them'
-	@echo 'make htmalloc-valgrind   htmalloc as memcheck can see into it (needs Valgrind'"'"'s headers)'
 	@echo 'make install       to PREFIX ($(PREFIX)), honouring DESTDIR; make uninstall'
 	@echo 'make clean         remove the builds'
 	@echo 'Variables: CC CFLAGS LDFLAGS OPT PREFIX DESTDIR B=builddir V=1'

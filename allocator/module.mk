@@ -51,6 +51,7 @@ TEST_PROGRAMS += $(if $(wildcard /usr/include/valgrind/memcheck.h),$(LIB)/libhtm
 htmalloc-valgrind: $(LIB)/libhtmalloc-valgrind.so
 $(OBJ)/%.valgrind.o: %.c
 	@mkdir -p $(@D)
+	@[ -f /usr/include/valgrind/memcheck.h ] || { echo 'make htmalloc-valgrind: no valgrind/memcheck.h; apt-get install valgrind' >&2; exit 4; }
 	$(if $(V),,@echo "  CC      $< (for Valgrind)")
 	$(Q)$(CC) $(BASE_CFLAGS) -O1 -fno-optimize-sibling-calls -DHT_VALGRIND -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin-malloc \
 		-fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free $(CPPFLAGS) $(CFLAGS) -c $< -o $@
