@@ -66,10 +66,11 @@ HT_API bool ht_validate(void);
  * Taken by walking the runs, which allocates nothing; other threads may go on meanwhile, and what
  * their current runs hold free counts as live, and so does what they have freed of each other's and
  * not yet handed over. The sizes that were asked for are not kept, so that what rounding up to a
- * block wastes is part of `live`: heaptape replay tells it.
+ * block wastes is part of `live` (heaptape replay tells it); the hardened build keeps them, and
+ * there it is part of `internal`.
  *
- *     mapped = live + internal + free_in_runs + uncarved + cached + dirty + huge_kept + metadata +
- * clean
+ *     mapped = live + internal + free_in_runs + uncarved + cached
+ *            + dirty + huge_kept + metadata + clean
  *
  * and all but `clean`, and most of `uncarved`, may be resident.
  *
@@ -78,7 +79,7 @@ HT_API bool ht_validate(void);
 #define HT_STATS_FIELDS(X)                                                                         \
     X(live, bytes, "blocks in use, whole blocks counted")                                          \
     X(live_blocks, count, "how many blocks that is")                                               \
-    X(internal, bytes, "ends of runs and of large blocks that are too short for a block")          \
+    X(internal, bytes, "ends too short for a block, and what is known to be wasted inside blocks") \
     X(free_in_runs, bytes, "free blocks of runs in use, and what other threads freed of them")     \
     X(uncarved, bytes, "pages of runs not handed out since they were taken, most not resident")    \
     X(cached, bytes, "freed large blocks kept by their last thread")                               \

@@ -46,12 +46,44 @@ static struct ht_thread_stats *thread_of(struct stats *stats, const struct run *
     return &stats->threads[owner->number - 1];
 }
 
+/* Bytes of blocks in use that the program did not ask for: the hardened build has the exact sizes
+ * in the seals, the ordinary one does not know them. */
+#ifdef HT_HARD
+static size_t block_slack(const char *block, size_t bytes)
+{
+    uint64_t plain = seal_load(block + bytes);
+    size_t slack = (uint32_t)plain & SLACK_MASK;
+    return seal_holds(plain) && slack >= SEAL_BYTES && slack <= bytes ? slack : 0;
+}
+
+static size_t run_slack(const struct run *run)
+{
+    size_t bytes = class_bytes(run->class), slack = 0;
+    for (size_t at = bytes; at + bytes <= run_bytes(run); at += bytes) {
+        if ((run->carve >> (at >> HT_PAGE_SHIFT) & 1) == 0)
+            slack += block_slack(slice_base(run) + at, bytes);
+    }
+    return slack;
+}
+
+static void add_huge_slack(void *context, void *address, size_t bytes)
+{
+    struct ht_stats *all = context;
+    size_t slack = block_slack(address, bytes);
+    all->live -= slack;
+    all->internal += slack;
+}
+#else
+#define block_slack(block, bytes) ((void)(block), (size_t)0)
+#define run_slack(run)            ((void)(run), (size_t)0)
+#endif
+
 static void add_run(struct stats *stats, const struct run *run)
 {
     struct ht_class_stats *class = &stats->classes[run->class];
     size_t bytes = class_bytes(run->class), carved = run->circulating, free = free_blocks(run);
     size_t capacity = run->mixed ? carved : run_capacity(run);
-    size_t odd = run->mixed ? mixed_odd_bytes(run) : 0;
+    size_t odd = run->mixed ? mixed_odd_bytes(run) : 0, slack = run_slack(run);
     if (carved > capacity)
         carved = capacity; /* read while another thread was at it */
     if (free > carved)
@@ -62,11 +94,13 @@ static void add_run(struct stats *stats, const struct run *run)
     class->carved_blocks += carved;
     class->capacity_blocks += capacity;
     stats->all.runs++;
-    stats->all.live += (carved - free) * bytes;
+    if (slack > (carved - free) * bytes)
+        slack = (carved - free) * bytes;
+    stats->all.live += (carved - free) * bytes - slack;
     stats->all.live_blocks += carved - free;
     stats->all.free_in_runs += free * bytes;
     stats->all.uncarved += (capacity - carved) * bytes;
-    stats->all.internal += run_bytes(run) - capacity * bytes - odd;
+    stats->all.internal += run_bytes(run) - capacity * bytes - odd + slack;
     if (run->mixed) {
         stats->all.mixed_runs++;
         stats->all.live += odd;
@@ -75,7 +109,7 @@ static void add_run(struct stats *stats, const struct run *run)
     struct ht_thread_stats *thread = thread_of(stats, run);
     if (thread != NULL) {
         thread->runs++;
-        thread->live += (carved - free) * bytes;
+        thread->live += (carved - free) * bytes - slack;
         thread->free_in_runs += free * bytes;
     }
 }
@@ -83,9 +117,10 @@ static void add_run(struct stats *stats, const struct run *run)
 static void add_large(struct stats *stats, const struct run *head)
 {
     size_t whole = run_bytes(head), live = head->large_bytes < whole ? head->large_bytes : whole;
-    stats->all.live += live;
+    size_t slack = block_slack(slice_base(head), live);
+    stats->all.live += live - slack;
     stats->all.live_blocks++;
-    stats->all.internal += whole - live;
+    stats->all.internal += whole - live + slack;
 }
 
 /* Returns the slices that it was: 1 of those that somebody is taking or giving at this moment, for
@@ -142,6 +177,9 @@ static void add_huge(struct ht_stats *all)
     lock_take(&huge_lock);
     all->live += huge_counts.bytes;
     all->live_blocks += huge_counts.blocks;
+#ifdef HT_HARD
+    huge_each(add_huge_slack, all);
+#endif
     all->huge = huge_counts.bytes;
     all->huge_blocks = huge_counts.blocks;
     all->huge_kept = extent_counts.dirty;

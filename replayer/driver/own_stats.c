@@ -70,7 +70,7 @@ static const struct {
     const char *key, *words;
 } parts[] = {
     {"live_bytes", "blocks in use"},
-    {"internal_bytes", "ends too short for a block"},
+    {"internal_bytes", "known to be lost in blocks and ends"},
     {"free_in_runs_bytes", "free blocks between them"},
     {"uncarved_bytes", "not handed out yet, most not resident"},
     {"cached_bytes", "freed large blocks kept by threads"},

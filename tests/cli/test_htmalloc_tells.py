@@ -127,6 +127,9 @@ int main(int argc, char **argv)
     static void *blocks[1000];
     for (int i = 0; i < 1000; i++)
         blocks[i] = memset(malloc(100), 1, 100);
+    if (argc > 2)
+        for (int i = 0; i < 1000; i++)
+            blocks[i] = memset(malloc(101), 1, 101);
     void *huge = malloc(5 << 20);
     pthread_t thread;
     pthread_create(&thread, NULL, use, NULL);
@@ -249,6 +252,20 @@ def test_words_are_safe_in_json(library, tmp_path):
     run(library, f"stats_file={tmp_path}/stats", name)
     (one,) = statistics(tmp_path / "stats")
     assert one["program"] == "a?b?c?"
+
+
+def test_the_hardened_build_knows_what_is_lost_inside_blocks(library, tell, tmp_path):
+    """A thousand blocks of 101 bytes more: exactly so many bytes more live, the rest of each block internal."""
+    told = []
+    for more in ((), ("more",)):
+        path = tmp_path / f"stats{len(more)}"
+        run(library.with_name("libhtmalloc-hard.so"), f"stats_file={path}", tell, "return", *more)
+        told += statistics(path)
+    for one in told:
+        assert sum(one[part + "_bytes"] for part in PARTS) == one["mapped_bytes"]
+    assert told[1]["live_bytes"] - told[0]["live_bytes"] == 101_000
+    assert told[1]["live_blocks"] - told[0]["live_blocks"] == 1000
+    assert told[1]["internal_bytes"] - told[0]["internal_bytes"] >= 11_000  # blocks of 112 bytes
 
 
 # ---- huge pages ------------------------------------------------------------------------------------------------
