@@ -32,15 +32,17 @@ static void tick(struct heap *heap)
     lock_give(&heap->lock);
 }
 
-/* The count of a mixed run that the last free of its own thread belongs to. Whether that came
- * to 0. */
+/* The count of a mixed run that the last free of its own thread belongs to. Whether there is more
+ * to do: that came to 0, or the last odd block is gone. */
 static bool mixed_counted_out(struct run *run)
 {
     run->left = 1;
     struct block *block = run->free;
     struct block *next = block_next_in(run, block);
-    if (mixed_drop(run, block))
+    if (mixed_drop(run, block)) {
         run->free = next;
+        return true;
+    }
     if (run->state == RUN_CURRENT)
         return false;
     struct mixed *mixed = mixed_of(run);
@@ -48,6 +50,19 @@ static bool mixed_counted_out(struct run *run)
         return true;
     mixed->left--;
     return false;
+}
+
+/* Under the lock: a block of the run, not a current one, has been freed. */
+static void count_one(struct heap *heap, struct run *run)
+{
+    bool extended = run->mixed && mixed_of(run)->left > 1 && mixed_extend(run);
+    if (extended && run->state == RUN_FULL) {
+        heap_leave_list(heap, run);
+        heap_become_partial(heap, run, run_used(run));
+        return;
+    }
+    run->left = 1; /* of a mixed run, too */
+    heap_count_freed(heap, run, 1);
 }
 
 /* So many runs that are not current must have come and gone to make the current ones worth a look.
@@ -76,10 +91,11 @@ void heap_counted_out(struct heap *heap, struct run *run)
     bool shrunk = false;
     lock_take(&heap->lock);
     if (run->state == RUN_CURRENT) {
-        run->left = RUN_UNCOUNTED;
+        if (run->mixed)
+            mixed_extend(run);
+        run_set_left(run, RUN_UNCOUNTED);
     } else {
-        run->left = 1; /* of a mixed run, too */
-        heap_count_freed(heap, run, 1);
+        count_one(heap, run);
         shrunk = heap_shrink(heap);
     }
     lock_give(&heap->lock);
@@ -90,11 +106,11 @@ void heap_counted_out(struct heap *heap, struct run *run)
 
 static struct run *new_run(struct heap *heap, unsigned class)
 {
-    bool zero;
-    struct run *run = span_take(class_slices(class), HT_SLICE, &zero);
+    unsigned slices;
+    struct run *run = span_take_resident(class_slices(class), class_slices_least(class), &slices);
     if (run == NULL)
         return NULL;
-    run_init(run, heap, class);
+    run_init(run, heap, class, slices);
     heap->runs++;
     return run;
 }

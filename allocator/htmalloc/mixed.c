@@ -21,8 +21,12 @@ static void bit_set(uint64_t *bits, unsigned at)
 
 static void bits_set(uint64_t *bits, unsigned from, unsigned count)
 {
-    for (unsigned at = from; at < from + count; at++)
-        bit_set(bits, at);
+    while (count > 0) {
+        unsigned bit = from % 64, width = 64 - bit < count ? 64 - bit : count;
+        bits[from / 64] |= (~(uint64_t)0 >> (64 - width)) << bit;
+        from += width;
+        count -= width;
+    }
 }
 
 /* The first unit from `at` on that has the value, `end` when there is none before it. */
@@ -138,9 +142,10 @@ static void commit(struct run *run, const struct plan *plan, unsigned class)
     __atomic_store_n(&run->circulating, (uint16_t)plan->blocks, __ATOMIC_RELAXED);
 }
 
+/* Puts the blocks in front of the run's free list. */
 static void link_all(struct run *run, const uint64_t *starts)
 {
-    struct block *next = NULL;
+    struct block *next = run->free;
     for (unsigned word = MIXED_WORDS; word-- > 0;) {
         for (uint64_t bits = starts[word]; bits != 0;) {
             unsigned bit = 63 - (unsigned)__builtin_clzll(bits);
@@ -164,12 +169,32 @@ bool mixed_make(struct run *run, unsigned class)
     struct plan plan = {0};
     plan_used(&plan, run);
     plan_blocks(&plan, class_bytes(class));
-    if (plan.blocks * class_bytes(class) < HT_SLICE / 2 || !records_made(segment_of(run)))
+    if (plan.blocks * class_bytes(class) < HT_SLICE / MIXED_SHARE || !records_made(segment_of(run)))
         return false;
     commit(run, &plan, class);
+    run->free = NULL;
     link_all(run, plan.starts);
     return true;
 #endif
+}
+
+bool mixed_extend(struct run *run)
+{
+    struct plan plan = {0};
+    struct mixed *mixed = mixed_of(run);
+    uint32_t bytes = class_bytes(run->class);
+    memcpy(plan.covered, mixed->covered, sizeof plan.covered);
+    for (unsigned at = 0; (at = bits_find(mixed->starts, at, UNITS, true)) < UNITS; at++)
+        bits_set(plan.covered, at, bytes / HT_ALIGN);
+    plan_blocks(&plan, bytes);
+    if (plan.blocks == 0)
+        return false;
+    for (unsigned i = 0; i < MIXED_WORDS; i++)
+        __atomic_or_fetch(&mixed->starts[i], plan.starts[i], __ATOMIC_RELEASE);
+    __atomic_store_n(&run->circulating, (uint16_t)(run->circulating + plan.blocks),
+                     __ATOMIC_RELAXED);
+    link_all(run, plan.starts);
+    return true;
 }
 
 /* --- asking --- */

@@ -16,6 +16,7 @@
 
 #define MIXED_WORDS     (HT_SLICE / HT_ALIGN / 64)
 #define MIXED_BYTES_MAX 4096u /* the largest blocks that a run is carved anew into */
+#define MIXED_SHARE     3u    /* one part in so many of a run must serve */
 
 struct mixed {
     uint64_t odd[MIXED_WORDS];     /* an odd block starts here */
@@ -63,6 +64,10 @@ size_t mixed_block_bytes(const struct run *run, const void *address);
 
 /* An odd block has been freed: takes it out of the maps. False when it is not odd. */
 bool mixed_drop(struct run *run, const void *block);
+
+/* With the last odd block gone: blocks of the run's class where the odd ones were. They are added
+ * to its free list and count as circulating. */
+bool mixed_extend(struct run *run);
 
 /* Takes the odd blocks out of a chain; returns its new first block. */
 struct block *mixed_sift(struct run *run, struct block *first);

@@ -128,7 +128,7 @@ static struct run *new_run(struct ht_heap *heap, unsigned class)
     struct run *run = take_span(heap, class_slices(class), HT_SLICE, &zero);
     if (run == NULL)
         return NULL;
-    run_init(run, NULL, class);
+    run_init(run, NULL, class, class_slices(class));
     run->left = 0;
     run->state = RUN_PARTIAL;
     set_bytes(run, class_bytes(class));

@@ -41,7 +41,8 @@ static bool may_mix(const struct run *run, uint32_t bytes)
 {
     if (run->slices != 1 || run->free == NULL)
         return false;
-    return (size_t)run_left(run) * (class_bytes(run->class) + bytes / 2) * 2 <= HT_SLICE;
+    return (size_t)run_left(run) * (class_bytes(run->class) + bytes / 2) * MIXED_SHARE <=
+           (MIXED_SHARE - 1) * HT_SLICE;
 }
 
 struct run *reclaim_mix(struct heap *heap, unsigned class)

@@ -53,7 +53,7 @@ static void count_uncarved(const struct run *run, int bits)
     footprint_add(&footprint.used, -bits * pages_each(run));
 }
 
-void run_init(struct run *run, struct heap *owner, unsigned class)
+void run_init(struct run *run, struct heap *owner, unsigned class, unsigned slices)
 {
     run->free = NULL;
     run->left = RUN_UNCOUNTED;
@@ -61,7 +61,7 @@ void run_init(struct run *run, struct heap *owner, unsigned class)
     run->next = run->prev = run->pending_next = NULL;
     run->circulating = 0;
     run->class = (uint8_t) class;
-    run->slices = (uint8_t)class_slices(class);
+    run->slices = (uint8_t)slices;
     run->back = 0;
     run->mixed = false;
     run->state = RUN_CURRENT;

@@ -117,7 +117,7 @@ static inline uint32_t run_threshold(const struct run *run)
 }
 
 /* Makes the span at `run` a run of blocks of `class`, with no page carved yet. */
-void run_init(struct run *run, struct heap *owner, unsigned class);
+void run_init(struct run *run, struct heap *owner, unsigned class, unsigned slices);
 
 /* To be called before the run's span is given back, when no block is in use. Returns a bit for each
  * slice whose pages may have been touched. */

@@ -38,6 +38,14 @@ static inline unsigned class_slices(unsigned class)
     return bytes <= HT_FAST_MAX ? 1 : bytes <= 8192 ? 4 : 8;
 }
 
+/* The fewest slices that a run of the class makes do with where no more lie together: two blocks at
+ * least, a tenth lost at its end at most. */
+static inline unsigned class_slices_least(unsigned class)
+{
+    uint32_t bytes = class_bytes(class);
+    return bytes <= 2048 ? 1 : bytes <= 8192 ? 2 : 4;
+}
+
 /* The smallest class whose blocks hold `size` bytes and all start at multiples of `align`;
  * CLASS_COUNT when there is none. align is a power of two up to HT_SLICE. */
 unsigned class_of_aligned(size_t size, size_t align);

@@ -268,6 +268,31 @@ struct run *span_take(unsigned slices, size_t align, bool *ret_zero)
     return span;
 }
 
+/* The longest dirty span shorter than `slices`, 0 when there is none of `least` or more. */
+static unsigned longest_dirty(unsigned slices, unsigned least)
+{
+    while (--slices >= least) {
+        if (dirty_bins.spans[slices] != NULL)
+            return slices;
+    }
+    return 0;
+}
+
+struct run *span_take_resident(unsigned slices, unsigned least, unsigned *ret_slices)
+{
+    bool zero;
+    lock_take(&span_lock);
+    if (slices > least && bin_find(&dirty_bins, slices) == NULL) {
+        unsigned shorter = longest_dirty(slices, least);
+        if (shorter > 0)
+            slices = shorter;
+    }
+    struct run *span = take_locked(slices, HT_SLICE, &zero);
+    lock_give(&span_lock);
+    *ret_slices = slices;
+    return span;
+}
+
 bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices)
 {
     unsigned number = slice_number(span), more = new_slices - old_slices;

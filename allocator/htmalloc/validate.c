@@ -109,8 +109,9 @@ static bool check_run(struct tally *tally, const struct run *run)
 {
     if (run->mixed && !check_mixed(tally, run))
         return false;
-    unsigned slices = run->mixed ? 1 : class_slices(run->class);
-    if (run->class >= CLASS_COUNT || run->slices != slices || run->owner == NULL ||
+    unsigned least = run->mixed ? 1 : class_slices_least(run->class);
+    if (run->class >= CLASS_COUNT || run->slices < least ||
+        run->slices > class_slices(run->class) || run->owner == NULL ||
         run->circulating > run_capacity(run))
         return broken(tally, 5, "a run's class, size and owner", run);
     for (unsigned i = 1; i < run->slices; i++) {

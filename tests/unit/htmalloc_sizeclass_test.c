@@ -40,6 +40,8 @@ static void test_classes(void)
         CHECK_EQ_U64(bytes % HT_ALIGN, 0);
         CHECK_EQ_U64(class_of(bytes), class);
         CHECK_LE_U64(4 * bytes, class_slices(class) * HT_SLICE);
+        CHECK_LE_U64(2 * bytes, class_slices_least(class) * HT_SLICE);
+        CHECK_LE_U64(class_slices_least(class), class_slices(class));
         CHECK_LE_U64(class_slices(class), 8); /* pages of a run are bits of a word */
         if (class > 0)
             CHECK(class_bytes(class - 1) < bytes);
@@ -71,7 +73,7 @@ static void test_carving(void)
     static _Alignas(HT_SEGMENT) char segment[2 * HT_SEGMENT];
     struct run *run = (struct run *)segment + 1;
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-        run_init(run, &heap_none, class);
+        run_init(run, &heap_none, class, class_slices(class));
         uint32_t carved = 0;
         while (run_carve(run))
             ;
