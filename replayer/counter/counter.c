@@ -31,24 +31,21 @@ HOOK struct counts_thread *enter(void)
 static void leave(struct counts_thread *counts, const void *block, const struct heap_before *before,
                   size_t bytes)
 {
-    int saved = errno;
     heap_look_after(self.process, block, before, bytes);
     int64_t held = atomic_load_explicit(&self.process->held, memory_order_relaxed);
     uint64_t add = held > 0 ? (uint64_t)held : 0;
     uint64_t low = atomic_load_explicit(&counts->heap_sum_low, memory_order_relaxed);
-    count_add(&counts->heap_calls, 1);
     count_add(&counts->heap_sum_low, add);
     if (unlikely(low + add < low))
         count_add(&counts->heap_sum_high, 1);
     self.inside = 0;
-    errno = saved;
 }
 
 HOOK void *count_new(struct counts_thread *counts, void *block, size_t size)
 {
     size_t bytes = 0;
     if (likely(block)) {
-        bytes = next.malloc_usable_size(block);
+        bytes = heap_usable(block);
         count_add(&counts->allocations, 1);
         count_add(&counts->bytes_in, bytes);
     } else if (size) {
@@ -60,8 +57,7 @@ HOOK void *count_new(struct counts_thread *counts, void *block, size_t size)
 
 HOOK size_t count_taken(struct counts_thread *counts, void *block, struct heap_before *before)
 {
-    size_t bytes = next.malloc_usable_size(block);
-    heap_look_before(block, before);
+    size_t bytes = heap_look_before(block, before);
     count_add(&counts->frees, 1);
     count_add(&counts->bytes_out, bytes);
     return bytes;
@@ -102,14 +98,17 @@ HOOK void *change(void *old, size_t count, size_t size, bool array)
     if (unlikely(early_owns(old)))
         return move_early(old, count * size);
     struct counts_thread *counts = old ? enter() : NULL;
+    if (unlikely(!next.realloc)) { /* not a block of ours: a malloc in front of us made it */
+        errno = ENOMEM;
+        return NULL;
+    }
     if (!counts)
         return array ? next.reallocarray(old, count, size) : next.realloc(old, size);
     struct heap_before before;
-    size_t had = next.malloc_usable_size(old), has = 0;
-    heap_look_before(old, &before);
+    size_t had = heap_look_before(old, &before), has = 0;
     void *block = array ? next.reallocarray(old, count, size) : next.realloc(old, size);
     if (likely(block)) {
-        has = next.malloc_usable_size(block);
+        has = heap_usable(block);
         count_add(&counts->reallocs, 1);
         count_add(&counts->bytes_in, has);
         count_add(&counts->bytes_out, had);

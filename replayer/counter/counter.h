@@ -28,7 +28,7 @@ struct heaptape_heap {
     size_t splits, coalesces; /* blocks cut in two, and two made one, since the start */
 };
 
-#define SAMPLE_CALLS 256
+#define SAMPLE_CALLS 1024
 #define SAMPLE_BYTES (256 << 10)
 
 /* The allocator behind us. All NULL before the first call. */
@@ -69,8 +69,21 @@ extern _Thread_local struct self self;
 
 /* ---- process.c ---- */
 
+/* A page that a forked child finds zeroed, so that it begins a record of its own. */
+struct wiped {
+    struct counts_process *process;
+};
+extern struct wiped *wiped; /* NULL before the first call */
+
 /* The thread's counts, its process's record begun where that must be; NULL where there is none. */
-struct counts_thread *counter_thread(void);
+struct counts_thread *counter_begin(void);
+static inline struct counts_thread *counter_thread(void)
+{
+    struct counts_process *process = wiped ? wiped->process : NULL;
+    if (__builtin_expect(process && self.process == process, 1))
+        return self.counts;
+    return counter_begin();
+}
 /* Memory for calls before `next` is known; never given back. */
 void *early_allocate(size_t bytes, size_t alignment);
 bool early_owns(const void *block);
@@ -95,8 +108,11 @@ struct heap_before {
 
 /* Once for each record. `parent`: the one that it was forked from, or NULL. */
 void heap_begin(struct counts_process *process, const struct counts_process *parent);
-void heap_look_before(const void *block, struct heap_before *ret_before);
+/* Returns its usable bytes. */
+size_t heap_look_before(const void *block, struct heap_before *ret_before);
+size_t heap_usable(const void *block);
 /* After a call: `block` is what it gave or NULL, `before` of what it took or NULL. */
+/* Leaves errno as it is. */
 void heap_look_after(struct counts_process *process, const void *block,
                      const struct heap_before *before, size_t bytes);
 /* Memory that the program itself takes (> 0) or gives, which is not the allocator's. */

@@ -30,15 +30,14 @@ struct counts_thread {
     _Atomic uint64_t reallocs;    /* of a block there was, to a size above 0 */
     _Atomic uint64_t failed;      /* calls that gave NULL where a block was asked for */
     _Atomic uint64_t bytes_in, bytes_out;         /* usable bytes that blocks got and gave back */
-    _Atomic uint64_t heap_calls;                  /* calls after which the heap was added up */
-    _Atomic uint64_t heap_sum_low, heap_sum_high; /* bytes, 128 bits */
-    uint64_t pad[7];
+    _Atomic uint64_t heap_sum_low, heap_sum_high; /* of bytes after each of these calls, 128 bits */
+    uint64_t pad[8];
 };
 static_assert(sizeof(struct counts_thread) == 128, "two lines of the cache to each thread");
 
 /* How the heap's size is known. */
 enum counts_heap {
-    COUNTS_HEAP_UNKNOWN, /* nothing has been seen yet */
+    COUNTS_HEAP_UNKNOWN, /* the program has a malloc of its own, which nothing comes before */
     COUNTS_HEAP_LIBC,    /* exact: the break, arenas and mapped chunks of glibc */
     COUNTS_HEAP_TOLD,    /* exact: the allocator tells it (counter.h) */
     COUNTS_HEAP_SAMPLED, /* private writable memory of the process, looked at now and then */

@@ -7,7 +7,8 @@
 /* The C library's own word: what sbrk(0) returns. */
 extern void *__curbrk;
 
-#define ARENAS 64 /* a power of two */
+#define ARENAS      64  /* a power of two */
+#define STATM_LEAST 500 /* below what programs may have at least, 1024 */
 
 static void (*heap_tells)(struct heaptape_heap *);
 static enum counts_heap how;
@@ -103,6 +104,14 @@ static void look_at_chunk(const void *block, struct heap_before *ret)
         ret->arena = arena_of(block);
 }
 
+/* Of a used chunk: all but its size, and the next one's first word belongs to it but for mappings.
+ */
+static size_t chunk_usable(const void *block)
+{
+    size_t tag = ((const size_t *)block)[-1];
+    return (tag & ~(size_t)CHUNK_FLAGS) - (tag & CHUNK_MAPPED ? 2 : 1) * sizeof tag;
+}
+
 static void libc_after(struct counts_process *process, const void *block,
                        const struct heap_before *before)
 {
@@ -133,21 +142,55 @@ static void told_after(struct counts_process *process)
         held_set(process, (int64_t)heap.held);
 }
 
-/* "data" of statm: private writable memory, in pages. */
+/*
+ * Opening a file of /proc costs ten times what reading it does, so it stays open, out of the way of
+ * the program's own descriptors. Programs close what they do not know; then it is opened again.
+ */
+static _Atomic long statm = -1;
+
+static long open_statm(void)
+{
+    long file = raw_open("/proc/self/statm", O_RDONLY);
+    if (raw_failed(file))
+        return -1;
+    long high = raw_call(SYS_fcntl, file, F_DUPFD_CLOEXEC, STATM_LEAST, 0, 0, 0);
+    if (raw_failed(high))
+        return file;
+    raw_close(file);
+    return high;
+}
+
+/* Seven numbers in a line, of which the sixth is "data": private writable memory, in pages. -1
+ * where it is something else. */
+static long data_pages(const char *at, const char *end)
+{
+    long pages = 0;
+    unsigned spaces = 0;
+    if (at == end || end[-1] != '\n')
+        return -1;
+    for (; at < end - 1; at++) {
+        if (*at != ' ' && (*at < '0' || *at > '9'))
+            return -1;
+        if (*at == ' ')
+            spaces++;
+        else if (spaces == 5)
+            pages = pages * 10 + (*at - '0');
+    }
+    return spaces == 6 ? pages : -1;
+}
+
 long heap_writable_bytes(void)
 {
-    char text[128];
-    long file = raw_open("/proc/self/statm", O_RDONLY), pages = 0;
-    if (raw_failed(file))
-        return 0;
-    long got = raw_read(file, text, sizeof text - 1);
-    raw_close(file);
-    const char *at = text, *end = text + (got > 0 ? got : 0);
-    for (unsigned spaces = 0; spaces < 5 && at < end; at++)
-        spaces += *at == ' ';
-    for (; at < end && *at >= '0' && *at <= '9'; at++)
-        pages = pages * 10 + (*at - '0');
-    return pages * COUNTS_PAGE;
+    char text[128] = "";
+    long pages = -1;
+    for (unsigned tries = 0; tries < 2 && pages < 0; tries++) {
+        long file = atomic_load_explicit(&statm, memory_order_relaxed);
+        if (file < 0 || tries)
+            atomic_store(&statm, file = open_statm());
+        long got = raw_call(SYS_pread64, file, (long)text, sizeof text, 0, 0, 0);
+        pages = raw_failed(got) ? -1 : data_pages(text, text + got);
+    }
+    return pages > 0 ? pages * COUNTS_PAGE : 0;
 }
 
 static uintptr_t hex_number(const char **at)
@@ -185,7 +228,7 @@ static size_t heap_line(const char *line, uintptr_t *file_end)
 /* What the allocator has mapped before the first call. */
 static long mapped_at_start(void)
 {
-    char text[4096], line[512];
+    char text[4096] = "", line[512];
     size_t length = 0, sum = 0;
     uintptr_t file_end = 0;
     long file = raw_open("/proc/self/maps", O_RDONLY), got;
@@ -230,6 +273,10 @@ bool heap_is_sampled(void)
 void heap_begin(struct counts_process *process, const struct counts_process *parent)
 {
     if (parent) {
+        if (how == COUNTS_HEAP_SAMPLED) { /* it is the parent's */
+            raw_close(atomic_load(&statm));
+            atomic_store(&statm, -1);
+        }
         process->heap = parent->heap;
         process->held = atomic_load(&parent->held);
         process->held_most = atomic_load(&process->held);
@@ -248,11 +295,19 @@ void heap_begin(struct counts_process *process, const struct counts_process *par
         data_at_start = heap_writable_bytes() - mapped_at_start();
 }
 
-void heap_look_before(const void *block, struct heap_before *ret_before)
+size_t heap_look_before(const void *block, struct heap_before *ret_before)
 {
     *ret_before = (struct heap_before){0};
-    if (how == COUNTS_HEAP_LIBC)
-        look_at_chunk(block, ret_before);
+    if (how != COUNTS_HEAP_LIBC)
+        return next.malloc_usable_size((void *)(uintptr_t)block);
+    look_at_chunk(block, ret_before);
+    return chunk_usable(block);
+}
+
+size_t heap_usable(const void *block)
+{
+    return how == COUNTS_HEAP_LIBC ? chunk_usable(block)
+                                   : next.malloc_usable_size((void *)(uintptr_t)block);
 }
 
 void heap_look_after(struct counts_process *process, const void *block,

@@ -13,12 +13,10 @@ _Thread_local struct self self __attribute__((tls_model("initial-exec")));
 
 static uintptr_t provider_begin, provider_end; /* of malloc */
 static const char *provider_path;
+static bool in_front;
 static char path[64]; /* of the counts' file; empty: none */
 
-/* A page that a forked child finds zeroed, so that it begins a record of its own. */
-static struct wiped {
-    struct counts_process *process;
-} * wiped;
+struct wiped *wiped;
 static struct counts_process *latest;     /* the same, kept over fork() */
 static struct counts_process not_counted; /* the record of a process that has none */
 static _Atomic int beginning;             /* thread number of who is at it */
@@ -62,8 +60,8 @@ bool next_contains(const void *address)
 void *next_symbol(const char *name)
 {
     void *found = dlsym(RTLD_NEXT, name);
-    if (!found)
-        (void)dlerror(); /* else it would be the program's next one */
+    if (!found && in_front) /* dlerror() calls realloc, which might not fit that malloc */
+        (void)dlerror();    /* else it would be the program's next one */
     return found;
 }
 
@@ -84,6 +82,15 @@ static int measure(struct dl_phdr_info *info, size_t bytes, void *address)
     provider_end = end;
     provider_path = info->dlpi_name;
     return 1;
+}
+
+/* Whether calls of malloc come to us: a program's own definition comes before all that is loaded.
+ */
+static bool is_in_front(void)
+{
+    Dl_info ours, front;
+    void *used = dlsym(RTLD_DEFAULT, "malloc");
+    return !dladdr(early, &ours) || !dladdr(used, &front) || ours.dli_fbase == front.dli_fbase;
 }
 
 #define FIND(name) (*(void **)&found.name = next_symbol(#name))
@@ -160,6 +167,10 @@ static struct counts_process *begin_record(void)
     if (latest && latest != &not_counted)
         inherit(record, latest);
     heap_begin(record, latest == &not_counted ? NULL : latest);
+    if (!in_front) {
+        record->heap = COUNTS_HEAP_UNKNOWN;
+        return &not_counted; /* what does come to us is not all */
+    }
     return record;
 }
 
@@ -174,6 +185,7 @@ static struct counts_process *begin(void)
     int saved = errno;
     self.inside++;
     if (!next.malloc) {
+        in_front = is_in_front();
         find_next();
         find_file();
     }
@@ -206,11 +218,9 @@ static __attribute__((noinline, cold)) struct counts_thread *join(struct counts_
     return self.counts;
 }
 
-struct counts_thread *counter_thread(void)
+struct counts_thread *counter_begin(void)
 {
     struct counts_process *process = wiped ? wiped->process : NULL;
-    if (__builtin_expect(process && self.process == process, 1))
-        return self.counts;
     if (!process)
         process = begin();
     return process ? join(process) : NULL;

@@ -192,10 +192,14 @@ void counted_sum(const struct counts_process *process, struct counts_thread *ret
         ret_sum->failed += thread->failed;
         ret_sum->bytes_in += thread->bytes_in;
         ret_sum->bytes_out += thread->bytes_out;
-        ret_sum->heap_calls += thread->heap_calls;
         ret_sum->heap_sum_low += thread->heap_sum_low;
         ret_sum->heap_sum_high += thread->heap_sum_high + (ret_sum->heap_sum_low < low);
     }
+}
+
+double counted_calls(const struct counts_thread *sum)
+{
+    return (double)(sum->allocations + sum->frees + sum->reallocs + sum->failed);
 }
 
 double counted_heap_sum(const struct counts_thread *sum)
@@ -230,7 +234,7 @@ static void add_up(struct counted *counted, pid_t pid)
         if (process->held_most > 0 && (uint64_t)process->held_most > heap->largest_bytes)
             heap->largest_bytes = (uint64_t)process->held_most;
         total += counted_heap_sum(&sum);
-        calls += (double)sum.heap_calls;
+        calls += counted_calls(&sum);
         if (process->pid != pid)
             continue;
         heap->found = true;

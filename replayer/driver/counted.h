@@ -58,6 +58,7 @@ void counted_run(const struct counted_request *request, struct counted *ret_coun
 const struct counts_process *counted_record(unsigned index);
 /* Its threads' counts added up; `pad` is not. */
 void counted_sum(const struct counts_process *process, struct counts_thread *ret_sum);
+double counted_calls(const struct counts_thread *sum);
 /* Sum of heap bytes after each call. */
 double counted_heap_sum(const struct counts_thread *sum);
 /* The status that the tool is to give: PROGRAM's, 128 + signal, or that of a limit. */

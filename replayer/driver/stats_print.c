@@ -77,7 +77,7 @@ static void add_cost(struct figures *figures, const struct counted *counted)
 
 static void add_heap(struct figures *figures, const struct counted_heap *heap)
 {
-    bool any = heap->processes > 0, sized = any && heap->known != COUNTS_HEAP_UNKNOWN;
+    bool any = heap->processes > 0 && heap->known != COUNTS_HEAP_UNKNOWN, sized = any;
     bool told = any && heap->known == COUNTS_HEAP_TOLD;
     add_text(figures, "heap_size_is", "heap sizes are", counted_known_word(heap));
     add(figures, "largest_heap_bytes", "largest heap", BYTES, sized, (double)heap->largest_bytes);
@@ -89,9 +89,9 @@ static void add_heap(struct figures *figures, const struct counted_heap *heap)
     add(figures, "failed_allocations", "failed", COUNT, any, (double)heap->failed);
     add(figures, "splits", "splits", COUNT, told, (double)heap->splits);
     add(figures, "coalesces", "coalesces", COUNT, told, (double)heap->coalesces);
-    add(figures, "live_at_end_blocks", "not freed: blocks", SIGNED, heap->found,
+    add(figures, "live_at_end_blocks", "not freed: blocks", SIGNED, any && heap->found,
         (double)heap->live_blocks);
-    add(figures, "live_at_end_bytes", "not freed: bytes", BYTES, heap->found,
+    add(figures, "live_at_end_bytes", "not freed: bytes", BYTES, any && heap->found,
         (double)heap->live_bytes);
     add(figures, "break_moves", "break moved", COUNT, any, (double)heap->break_moves);
     add(figures, "block_mappings", "blocks by mmap", COUNT, any && heap->known == COUNTS_HEAP_LIBC,
@@ -193,7 +193,7 @@ static void emit_process(struct emit *emit, const struct counts_process *process
     emit_u64(emit, "threads", process->threads);
     emit_u64(emit, "largest_heap_bytes", (uint64_t)process->held_most);
     emit_fixed(emit, "mean_heap_bytes",
-               sum.heap_calls ? counted_heap_sum(&sum) / (double)sum.heap_calls : NAN, 1);
+               counted_calls(&sum) > 0 ? counted_heap_sum(&sum) / counted_calls(&sum) : NAN, 1);
     emit_u64(emit, "allocations", sum.allocations);
     emit_u64(emit, "frees", sum.frees);
     emit_u64(emit, "reallocs", sum.reallocs);

@@ -204,6 +204,40 @@ def test_what_cannot_be_preloaded_is_unknown_and_not_zero(heaptape, tmp_path):
     assert found["allocations"] is None and found["largest_heap_bytes"] is None and found["heap_size_is"] == "unknown"
 
 
+def test_a_program_with_a_malloc_of_its_own_is_unknown(heaptape, tmp_path):
+    source = """
+        #include <stddef.h>
+        static char pool[1 << 20];
+        static size_t used;
+        void *malloc(size_t size) { used += (size + 15) & ~(size_t)15; return pool + used - ((size + 15) & ~(size_t)15); }
+        void free(void *block) { (void)block; }
+        void *calloc(size_t count, size_t size) { return malloc(count * size); }
+        int main(void) { char *volatile p = malloc(100); free(p); return 0; }"""
+    subprocess.run(["cc", "-O1", "-fno-builtin", "-w", "-x", "c", "-", "-o", tmp_path / "p"], input=source, text=True, check=True)
+    found = stats(heaptape, "--", tmp_path / "p")
+    assert found["heap_size_is"] == "unknown" and found["allocations"] is None and found["largest_heap_bytes"] is None
+
+
+def test_a_program_that_closes_all_descriptors(heaptape, tmp_path):
+    source = """
+        #include <stdlib.h>
+        #include <string.h>
+        #include <fcntl.h>
+        #include <unistd.h>
+        int main(void)
+        {
+            char *volatile block = malloc(100);
+            for (int fd = 3; fd < 1024; fd++) close(fd);
+            for (int fd = 3; fd < 1000; fd++) if (open("/proc/cpuinfo", O_RDONLY) < 0) return 1;
+            for (int i = 0; i < 100; i++) { memset(block = malloc(1 << 20), 1, 1 << 20); }
+            return 0;
+        }"""
+    subprocess.run(["cc", "-O1", "-fno-builtin", "-w", "-x", "c", "-", "-o", tmp_path / "p"], input=source, text=True, check=True)
+    for allocator in ("jemalloc", "htmalloc"):
+        found = stats(heaptape, "-a", allocator, "--", tmp_path / "p")
+        assert 100 << 20 <= found["largest_heap_bytes"] < 300 << 20, allocator
+
+
 def test_the_table_and_without_counting(heaptape, program):
     result = heaptape("stats", "-a", "first-fit", "--", program, "f")
     for words in ("largest heap         100.", "mean heap per call", "splits", "not freed: blocks    1\n", " process program"):
