@@ -94,7 +94,7 @@ static bool check_mixed(struct tally *tally, const struct run *run)
         bool odd = mixed->odd[at / 64] >> (at % 64) & 1;
         bool covered = mixed->covered[at / 64] >> (at % 64) & 1;
         if ((at < free_from && (start || covered)) || (start && covered) || (odd && !covered))
-            return broken(tally, 13, "blocks of a mixed run overlap", run);
+            return broken(tally, 14, "blocks of a mixed run overlap", run);
         starts += start;
         odds += odd;
         if (start)
@@ -102,7 +102,7 @@ static bool check_mixed(struct tally *tally, const struct run *run)
     }
     return (starts == run->circulating && odds == mixed->odds && run->left == 1 &&
             run->slices == 1 && run->carve == 0) ||
-           broken(tally, 13, "a mixed run's counts", run);
+           broken(tally, 14, "a mixed run's counts", run);
 }
 
 static bool check_run(struct tally *tally, const struct run *run)
