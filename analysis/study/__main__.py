@@ -16,15 +16,20 @@ from report.canvas import set_style  # noqa: E402
 
 def summary(study: data.Study) -> list[dict]:
     names = sorted((name for name in study.allocators if study.of(name)), key=lambda name: study.mean(name, "net", "max_over_max"))
-    columns = [(base, measure) for base in ("gross", "net") for measure in MEASURES] + [("outside", "max_over_max")]
-    return [{"name": name, "tapes": len(study.of(name)), "cells": [charts.percent(study.mean(name, *column)) for column in columns]}
-            for name in names]
+    columns = [(base, measure) for base in ("gross", "net") for measure in MEASURES[:4]]
+
+    def cells(name: str) -> list[str]:
+        shares = [study.mean(name, *column) for column in columns]
+        shares += [study.median(name, "net", "max_over_max"), study.mean(name, "outside", "max_over_max"), study.resident(name)]
+        return [charts.percent(share) for share in shares]
+
+    return [{"name": name, "tapes": len(study.of(name)), "cells": cells(name)} for name in names]
 
 
 def table(rows: list[dict]) -> str:
     """The summary for a terminal and for Markdown."""
     lines = ["| allocator | tapes | gross over time | at max R | at max H | max/max | net over time | at max R | at max H | max/max | "
-             "outside |", "| --- |" + " ---: |" * 10]
+             "median | outside | resident |", "| --- |" + " ---: |" * 12]
     return "\n".join(lines + [f"| {row['name']} | {row['tapes']} | {' | '.join(row['cells'])} |" for row in rows])
 
 

@@ -51,6 +51,7 @@ def bars(study: Study) -> Chart:
     for i, (base, title) in enumerate((("gross", "headers counted"), ("net", "headers and rounding to 16 taken out"))):
         axes = canvas.axes(left + i * (width + 0.3), 0.45, width, ROW * len(names))
         most = max(row.shares[base]["max_over_max"] for name in names for row in study.of(name))
+        right = min(most * 1.25, 1.3)
         for y, name in enumerate(names):
             shares = [row.shares[base]["max_over_max"] for row in study.of(name)]
             mean = sum(shares) / len(shares)
@@ -58,8 +59,13 @@ def bars(study: Study) -> Chart:
             axes.plot(shares, [y] * len(shares), ls="", marker="o", ms=2.6, color=colour(name), zorder=3)
             lost = len(study.tapes) - len(shares)
             words = percent(mean) + (f"  ✕{lost}" if lost else "")
-            axes.text(min(max(*shares, mean), 1.45) + 0.02, y, words, va="center", size=SMALL, color=INK)
-        axes.set_xlim(min(0, *(row.shares[base]["max_over_max"] for name in names for row in study.of(name))), min(most * 1.25, 1.75))
+            at = max(*shares, mean)
+            if at < 0.8 * right:
+                axes.text(at + 0.015 * right, y, words, va="center", size=SMALL, color=INK)
+            else:
+                axes.text(0.99 * right, y, words, va="center", ha="right", size=SMALL, color=INK, zorder=4,
+                          bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 1.0, "alpha": 0.85})
+        axes.set_xlim(min(0, *(row.shares[base]["max_over_max"] for name in names for row in study.of(name))), right)
         axes.set_yticks(range(len(names)), names if i == 0 else [""] * len(names))
         axes.set_ylim(len(names) - 0.4, -0.6)
         axes.grid(axis="y", visible=False)
@@ -143,51 +149,59 @@ def over_time(study: Study) -> Chart:
                  "has gone down is memory kept, not lost.", canvas)
 
 
-def search_cost(study: Study) -> Chart:
-    """Time per operation against net fragmentation; means over the tapes that all got through."""
+def search_cost(study: Study) -> Chart | None:
+    """Processor time against net fragmentation; means over the tapes that all got through."""
     tapes = study.common()
+    names = [name for name in study.allocators if tapes and all((tape, name) in study.looks for tape in tapes)]
+    if not names:
+        return None
     canvas = Canvas(WIDTH, 3.9, "What a better fit costs",
                     f"Means over {len(tapes)} tapes that all but worst fit got through. Lower left is better.", footer(study))
     axes = canvas.axes(0.75, 0.55, WIDTH - 1.0, 3.2)
-    for name in study.allocators:
-        rows = [row for row in study.of(name) if row.tape in tapes]
-        if len(rows) < len(tapes) or not rows or name == "bump":
-            continue
+    for i, name in enumerate(names):
         time = 1.0
-        for row in rows:
-            time *= row.ns_per_operation ** (1 / len(rows))
+        for tape in tapes:
+            time *= study.looks[tape, name].cpu_ns_per_event ** (1 / len(tapes))
         share = study.mean(name, "net", "max_over_max", tapes)
         axes.plot([time], [share], marker="o", ms=6, color=colour(name), ls="")
-        axes.annotate(name, (time, share), xytext=(5, 3), textcoords="offset points", size=SMALL, color=INK)
+        axes.annotate(name, (time, share), xytext=(0, (7, -13, 17, -23)[i % 4]), textcoords="offset points", size=SMALL, color=INK,
+                      ha="center")
     axes.set_xscale("log")
+    axes.set_yscale("log")
+    shares = [study.mean(name, "net", "max_over_max", tapes) for name in names]
+    axes.set_ylim(max(min(shares), 0.005) / 1.5, max(shares) * 1.5)
+    axes.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5, 1.0])
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda v, _: ""))
+    axes.margins(x=0.12)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axes.set_xlabel("ns per operation, geometric mean (log scale; one round, so look at magnitudes only)")
-    axes.set_ylabel("net fragmentation, max over max")
+    axes.set_xlabel("ns of processor time per event, reading the tape included, geometric mean (log scale)")
+    axes.set_ylabel("net fragmentation, max over max (log scale)")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.0f} %"))
     return Chart("search_cost", "Time against memory", "The textbook policies search lists, so their time grows with the number of "
-                 "free blocks; the others keep their free blocks by size.", canvas)
+                 "free blocks; buddy and segregated lists hardly search.", canvas)
 
 
 def fifty_percent(study: Study) -> Chart | None:
     """Free blocks for each used one against half the share of requests that split."""
-    if not study.rules:
+    if not study.looks:
         return None
     canvas = Canvas(WIDTH, 3.9, "Knuth's fifty-percent rule",
                     "Free blocks for each used one over the second half of each tape. The rule says that points lie on the line.", footer(study))
     axes = canvas.axes(0.75, 0.55, WIDTH - 1.0, 3.2)
-    most = max([0.5, *(found.free_per_used for found in study.rules.values())])
+    most = max([0.5, *(found.free_per_used for (_, name), found in study.looks.items() if name != "best-fit-deferred")])
     axes.plot([0, 0.5], [0, 0.5], color=MUTED, lw=1.0, ls=(0, (3, 2)))
-    for name in sorted({name for _, name in study.rules}):
-        found = [rule for (_, of), rule in study.rules.items() if of == name]
+    for name in sorted({name for _, name in study.looks} - {"best-fit-deferred", "buddy"}):
+        found = [look for (_, of), look in study.looks.items() if of == name]
         marker = "s" if name.startswith("best") else "^" if name.startswith("next") else "D" if name == "buddy" else "o"
-        axes.plot([rule.predicted for rule in found], [rule.free_per_used for rule in found], ls="", marker=marker, ms=4.5,
+        axes.plot([look.predicted for look in found], [look.free_per_used for look in found], ls="", marker=marker, ms=4.5,
                   color=colour(name), alpha=0.75, label=name)
     axes.set_xlabel("p / 2: half the share of allocations that split a block")
     axes.set_ylabel("free blocks for each used block")
     axes.set_ylim(0, most * 1.08)
-    axes.legend(frameon=False, fontsize=SMALL)
+    axes.legend(frameon=False, fontsize=SMALL, loc="upper left")
     return Chart("fifty_percent", "The fifty-percent rule", "In balance, with merging at once, there are p/2 free blocks for each used "
-                 "one, p the share of requests that find no block that fits exactly. Below the line: free blocks lie together.", canvas)
+                 "one, p the share of requests that find no block that fits exactly. Points far below the line: nothing is in balance, for the program "
+                 "grows or has freed much at once; a synthetic tape in balance lies on the line within 2 %.", canvas)
 
 
 def all_charts(study: Study) -> list[Chart]:

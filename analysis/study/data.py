@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import pathlib
-from dataclasses import dataclass, field
+import statistics
+from dataclasses import asdict, dataclass, field
 
-from measures import BASES, MEASURES, Rule, header_of, measures, read_blocks, read_points, rule
+from measures import BASES, MEASURES, Looks, header_of, looks, measures, read_blocks, read_points
 
 TEXTBOOK = ("first-fit", "first-fit-fifo", "first-fit-address", "next-fit", "next-fit-address", "best-fit", "best-fit-address",
             "worst-fit", "segregated", "segregated-address", "buddy", "bump", "best-fit-deferred", "first-fit-address-as-shipped")
@@ -22,6 +23,7 @@ class Row:
     ns_per_operation: float | None = None
     peak_requested_bytes: int | None = None
     peak_held_bytes: int | None = None
+    peak_resident_bytes: float | None = None
     held_known: bool = True
     shares: dict[str, dict[str, float]] = field(default_factory=dict)  # by base and measure
 
@@ -36,7 +38,7 @@ class Study:
     tapes: list[dict]  # as in results.json
     allocators: list[str]
     rows: list[Row]
-    rules: dict[tuple[str, str], Rule]  # by tape and allocator
+    looks: dict[tuple[str, str], Looks]  # by tape and allocator
     machine: dict
 
     def row(self, tape: str, allocator: str) -> Row | None:
@@ -50,6 +52,14 @@ class Study:
         """Over the tapes that it got through, or over those of `tapes`."""
         shares = [row.shares[base][measure] for row in self.of(allocator) if tapes is None or row.tape in tapes]
         return sum(shares) / len(shares) if shares else None
+
+    def median(self, allocator: str, base: str, measure: str) -> float:
+        return statistics.median(row.shares[base][measure] for row in self.of(allocator))
+
+    def resident(self, allocator: str) -> float:
+        """Peak resident over peak R, - 1; mean over tapes."""
+        rows = self.of(allocator)
+        return sum(row.peak_resident_bytes / row.peak_requested_bytes - 1 for row in rows) / len(rows)
 
     def common(self) -> set[str]:
         """The tapes that every allocator but worst fit got through."""
@@ -66,8 +76,8 @@ def read_row(folder: pathlib.Path, summary: dict, operations: int, blocks: dict)
     known = summary["held_known"]
     points = read_points(series, blocks, header_of(name, name in TEXTBOOK), "held_bytes" if known else "resident_bytes")
     peak = summary["peak_held_bytes"] if known else max(point.held for point in points)
-    return Row(tape, name, "ok", "", summary["ns_per_operation"]["median"], summary["peak_requested_bytes"], peak, known,
-               measures(points, operations, peak))
+    return Row(tape, name, "ok", "", summary["ns_per_operation"]["median"], summary["peak_requested_bytes"], peak,
+               summary["peak_resident_bytes"]["median"], known, measures(points, operations, peak))
 
 
 def read(folder: pathlib.Path) -> Study:
@@ -87,9 +97,9 @@ def read(folder: pathlib.Path) -> Study:
         study.rows += rows
         study.allocators += [row.allocator for row in rows if row.allocator not in study.allocators]
         for csv_path in (place / "free").glob("*.csv"):
-            found = rule(csv_path)
+            found = looks(csv_path)
             if found:
-                study.rules[tape["name"], csv_path.stem] = found
+                study.looks[tape["name"], csv_path.stem] = found
     if not study.tapes:
         raise OSError(f"{folder}: no results here; run make study")
     order = {name: i for i, name in enumerate((*TEXTBOOK, "libc", "htmalloc"))}
@@ -100,7 +110,8 @@ def read(folder: pathlib.Path) -> Study:
 def flat(row: Row) -> dict:
     """A row as CSV and JSON have it."""
     known = {"tape": row.tape, "allocator": row.allocator, "status": row.status, "ns_per_operation": row.ns_per_operation,
-             "peak_requested_bytes": row.peak_requested_bytes, "peak_held_bytes": row.peak_held_bytes, "held_known": row.held_known}
+             "peak_requested_bytes": row.peak_requested_bytes, "peak_held_bytes": row.peak_held_bytes,
+             "peak_resident_bytes": row.peak_resident_bytes, "held_known": row.held_known}
     shares = {f"{base}_{measure}": round(row.shares[base][measure], 5) if row.ok else None for base in BASES for measure in MEASURES}
     return known | shares
 
@@ -113,8 +124,7 @@ def write(study: Study) -> None:
         writer.writeheader()
         writer.writerows(rows)
     means = {name: {base: {measure: study.mean(name, base, measure) for measure in MEASURES} for base in BASES} | {
-        "tapes": len(study.of(name))} for name in study.allocators}
-    rules = [{"tape": tape, "allocator": name, "free_per_used": found.free_per_used, "split_share": found.split_share}
-             for (tape, name), found in sorted(study.rules.items())]
-    text = {"schema_version": 1, "machine": study.machine, "tapes": study.tapes, "rows": rows, "means": means, "fifty_percent": rules}
+        "resident_max_over_max": study.resident(name), "tapes": len(study.of(name))} for name in study.allocators if study.of(name)}
+    seen = [{"tape": tape, "allocator": name, **asdict(found)} for (tape, name), found in sorted(study.looks.items())]
+    text = {"schema_version": 1, "machine": study.machine, "tapes": study.tapes, "rows": rows, "means": means, "free_blocks": seen}
     (study.folder / "study.json").write_text(json.dumps(text, indent=1) + "\n")

@@ -14,7 +14,7 @@ import pathlib
 from dataclasses import dataclass
 
 BASES = ("gross", "net", "outside")
-MEASURES = ("mean_over_time", "at_peak_requested", "at_peak_held", "max_over_max")
+MEASURES = ("mean_over_time", "at_peak_requested", "at_peak_held", "max_over_max", "area")
 # Bytes of header and footer; of an allocator that is not here none, or it is not known.
 HEADERS = {"libc": 8, "bump": 8}
 TEXTBOOK_HEADER = 16
@@ -65,29 +65,34 @@ def measures(points: list[Point], operations: int, peak_held: int) -> dict[str, 
             "at_peak_requested": at_requested.held / at_requested.bases[i] - 1,
             "at_peak_held": at_held.held / at_held.bases[i] - 1,
             "max_over_max": peak_held / max(point.bases[i] for point in points) - 1,
+            "area": sum(w * p.held for w, p in zip(weights, points)) / (sum(w * p.bases[i] for w, p in zip(weights, points)) or 1) - 1,
         }
     return result
 
 
 @dataclass(frozen=True)
-class Rule:
-    """Knuth's fifty-percent rule on one tape: means over time."""
+class Looks:
+    """What free_blocks saw of a policy on a tape. The first two for Knuth's fifty-percent rule, of the second half of the tape."""
 
     free_per_used: float
     split_share: float  # of the allocations, those that cut a block in two: no free block fitted exactly
+    releasable_share: float  # of the heap, mean over time: pages wholly inside free blocks
+    cpu_ns_per_event: float
 
     @property
     def predicted(self) -> float:
+        """What the rule expects of free_per_used."""
         return self.split_share / 2
 
 
-def rule(path: pathlib.Path) -> Rule | None:
-    """From free_blocks; None where little was freed, so that nothing is in balance. Of the second half of the tape."""
+def looks(path: pathlib.Path) -> Looks | None:
+    """None where nothing was allocated in the second half."""
     with open(path) as file:
         rows = [{name: int(value) for name, value in row.items()} for row in csv.DictReader(file)]
-    rows = rows[len(rows) // 2 :]
-    used, free = sum(row["used_blocks"] for row in rows), sum(row["free_blocks"] for row in rows)
-    allocations, splits = (sum(row[name] for row in rows) for name in ("allocations", "splits"))
+    late = rows[len(rows) // 2 :]
+    used, free = sum(row["used_blocks"] for row in late), sum(row["free_blocks"] for row in late)
+    allocations, splits = (sum(row[name] for row in late) for name in ("allocations", "splits"))
     if not used or not allocations:
         return None
-    return Rule(free / used, min(splits / allocations, 1.0))
+    pages = 4096 * sum(row["free_whole_pages"] for row in rows) / sum(row["held_bytes"] for row in rows)
+    return Looks(free / used, min(splits / allocations, 1.0), pages, rows[-1]["cpu_ns"] / (rows[-1]["event"] or 1))

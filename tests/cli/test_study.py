@@ -78,10 +78,25 @@ def test_free_blocks_hold_what_the_replay_holds(tmp_path, heaptape):
         assert row["free_whole_pages"] * 4096 <= row["free_bytes"] and row["splits"] <= row["allocations"] + row["used_blocks"]
 
 
-def test_the_rule_on_figures(tmp_path):
-    (tmp_path / "f.csv").write_text("event,used_blocks,free_blocks,allocations,splits\n0,9,9,9,9\n1,1,1,1,1\n2,100,30,10,6\n3,100,50,30,10\n")
-    found = measures.rule(tmp_path / "f.csv")
+def test_looks_by_hand(tmp_path):
+    (tmp_path / "f.csv").write_text("event,used_blocks,free_blocks,free_whole_pages,allocations,splits,held_bytes,cpu_ns\n"
+                                    "0,9,9,0,9,9,8192,5\n1,1,1,0,1,1,8192,6\n2,100,30,1,10,6,8192,7\n4,100,50,1,30,10,8192,400\n")
+    found = measures.looks(tmp_path / "f.csv")
     assert found.free_per_used == pytest.approx(0.4) and found.split_share == pytest.approx(0.4) and found.predicted == pytest.approx(0.2)
+    assert found.releasable_share == pytest.approx(0.25) and found.cpu_ns_per_event == 100
+
+
+@pytest.mark.parametrize("sizes", ["uniform", "classes"])
+def test_the_fifty_percent_rule(tmp_path, heaptape, sizes):
+    """In balance there are p / 2 free blocks for each used one, p the share of requests for which none fitted exactly: within
+    one in fifty, for every policy that merges at once."""
+    tape = tmp_path / "steady.tape"
+    assert heaptape("trace", "synth", "-o", tape, "--events=300k", "--live=3k", "--size=16..1024", f"--sizes={sizes}").returncode == 0
+    for policy in ("first-fit", "first-fit-address", "next-fit", "best-fit-address", "segregated"):
+        done = tool("free_blocks", tape, env={"TEXTBOOK_POLICY": policy, "TEXTBOOK_GROWTH": "4k"})
+        (tmp_path / "f.csv").write_text(done.stdout)
+        found = measures.looks(tmp_path / "f.csv")
+        assert 0.05 < found.free_per_used < 0.5 and found.free_per_used == pytest.approx(found.predicted, rel=0.02), policy
 
 
 def test_the_ways_to_find_the_best_fit_agree():
