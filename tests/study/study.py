@@ -96,11 +96,12 @@ class Study:
         """RESULTS/blocks.csv: the tape's own blocks at every operation at which some series has a point. That the bytes asked
         for are the series' own shows that both count operations alike."""
         asked: dict[int, int] = {}
-        for path in (results / "series").glob("*.csv"):
-            if path.name.endswith(".sizes.csv"):
+        for row in json.loads((results / "results.json").read_text())["summary"]:
+            path = results / (row["series_csv"] or "")
+            if not path.is_file():
                 continue
             with open(path) as file:
-                asked |= {int(row["operation"]): int(row["requested_bytes"]) for row in csv.DictReader(file)}
+                asked |= {int(point["operation"]): int(point["requested_bytes"]) for point in csv.DictReader(file)}
         text = self.helper("tape_blocks", tape, input="\n".join(map(str, sorted(asked)))).stdout
         for row in csv.DictReader(text.splitlines()):
             if int(row["requested_bytes"]) != asked[int(row["operation"])]:
