@@ -276,7 +276,9 @@ def pairs_of(values: dict) -> list[tuple[str, str]]:
             key, value = key[:-6], units.as_bytes(value) if value else "none"
         elif key.endswith("_seconds") and isinstance(value, (int, float)):
             key, value = key[:-8], units.as_seconds(value)
-        pairs.append((key.replace("_", " "), "unknown" if value in (None, "") else str(value)))
+        if isinstance(value, bool):
+            value = "yes" if value else "no"
+        pairs.append((key.replace("_", " "), "–" if value in (None, "") else str(value)))
     return pairs
 
 

@@ -141,7 +141,11 @@ def headline(tape: Tape) -> str:
         )
         if p
     ]
-    return "; ".join(parts) + "." if parts else "Too little was measured to compare."
+    said = "; ".join(parts)
+    if not said:
+        return "Too little was measured to compare."
+    named = any(said.startswith(r.allocator) for r in rows)  # names keep their letters
+    return (said if named else said[0].upper() + said[1:]) + "."
 
 
 def undecided(found: list[Line]) -> str:

@@ -147,6 +147,12 @@ def test_light_dark_and_print(page):
     page.call("Emulation.setEmulatedMedia", media="print")
     assert page.ask("getComputedStyle(document.querySelector('.legend')).display") == "none"
     page.call("Emulation.setEmulatedMedia", media="")
+    tables = "document.querySelectorAll('details:not(.how):not(.values):not([open])').length"
+    before = page.ask(tables)
+    page.ask("dispatchEvent(new Event('beforeprint'))")
+    assert before > 1 and page.ask(tables) == 0, "all tables are printed"
+    page.ask("dispatchEvent(new Event('afterprint'))")
+    assert page.ask(tables) == before
 
 
 def test_it_is_quick(page, pages):
