@@ -165,6 +165,7 @@ help:
 	@echo '                   number, run=list for the list of them; make bless renews golden pictures'
 	@echo 'make bench         the measured figures: $(BENCHES)'
 	@echo 'make bench-allocator  htmalloc and the others on real programs; BENCH_ONLY, BENCH_ROUNDS, BENCH_ALLOCATORS'
+	@echo 'make test-dockerfile  the steps of the Dockerfile in a clean Debian 12 (root, debootstrap)'
 	@echo 'make study         the textbook policies over real programs, into $(B)/study'
 	@echo 'make lint          clang-format, a clang build and clang-tidy'
 	@echo 'make format        clang-format in place'

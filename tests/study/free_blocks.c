@@ -135,7 +135,6 @@ static int play(const char *path, const struct policy *policy)
 
 int main(int count, char **arguments)
 {
-    extern char **environ;
     static char buffer[65536];
     if (count != 2)
         return fputs("TEXTBOOK_POLICY=NAME free_blocks TAPE\n", stderr), 2;
