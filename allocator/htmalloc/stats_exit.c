@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -215,10 +216,11 @@ static bool is_asked_for(void)
 
 void stats_exit_setup(void)
 {
-    own_pid = getpid();
     if (!is_asked_for())
         return;
+    own_pid = getpid();
     pthread_atfork(NULL, NULL, in_child);
+    at_quick_exit(stats_at_exit);
     kept_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
 }
 

@@ -4,10 +4,10 @@
  * the file's end, so that the lines of several processes follow each other in one file. `%p` in the
  * path is the number of the process.
  *
- * Both happen when the process returns from main, calls exit, or calls _exit or _Exit through
- * the dynamic linker; children of fork tell their own, and so does what they exec, since it finds
- * the same environment. Nothing is told when a signal ends the process, when it replaces itself
- * by exec, on quick_exit, or for a child of vfork, whose heap is its parent's.
+ * Both happen when the process returns from main, calls exit or quick_exit, or calls _exit or _Exit
+ * through the dynamic linker; children of fork tell their own, and so does what they exec, since it
+ * finds the same environment. Nothing is told when a signal ends the process, when it replaces
+ * itself by exec, or for a child of vfork, whose heap is its parent's.
  *
  *     {"schema_version":1, "library":"htmalloc 1.0", "pid":7, "parent_pid":1, "program":"ls",
  *      "live_bytes":..., ... each of HT_STATS_FIELDS, those in bytes with _bytes behind the name,

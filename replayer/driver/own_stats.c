@@ -13,6 +13,8 @@
 #define VARIABLE "HTMALLOC_OPTIONS"
 #define OPTION   "stats_file="
 
+#define ROWS_MAX 40 /* of a table for people */
+
 static int file = -1;
 
 /* ---- the file ---- */
@@ -109,6 +111,12 @@ static void print_classes(FILE *out, const cJSON *classes)
     }
 }
 
+static void print_more(FILE *out, int rows)
+{
+    if (rows > ROWS_MAX)
+        fprintf(out, "%12s and %d more; --format=json has them all\n", "", rows - ROWS_MAX);
+}
+
 static void print_threads(FILE *out, const cJSON *threads)
 {
     const cJSON *at;
@@ -116,13 +124,17 @@ static void print_threads(FILE *out, const cJSON *threads)
     if (cJSON_GetArraySize(threads) < 2)
         return;
     fprintf(out, "\n%12s %8s %10s %10s\n", "thread heap", "runs", "in use", "free");
+    int rows = 0;
     cJSON_ArrayForEach(at, threads)
     {
+        if (rows++ == ROWS_MAX)
+            break;
         fprintf(out, "%12" PRIu64 " %8" PRIu64 " %10s %10s%s\n", number_of(at, "number"),
                 number_of(at, "runs"), cli_format_bytes(number_of(at, "live_bytes"), live),
                 cli_format_bytes(number_of(at, "free_in_runs_bytes"), empty),
                 number_of(at, "running") ? "" : "  its thread has ended");
     }
+    print_more(out, cJSON_GetArraySize(threads));
 }
 
 static void print_one(FILE *out, const cJSON *one)
@@ -147,14 +159,18 @@ static void print_processes(FILE *out, const cJSON *lines)
     char live[16], empty[16], dirty[16], mapped[16];
     fprintf(out, "\n%8s %-16s %10s %12s %10s %10s  as they ended\n", "process", "program", "in use",
             "free in runs", "dirty", "mapped");
+    int rows = 0;
     cJSON_ArrayForEach(at, lines)
     {
+        if (rows++ == ROWS_MAX)
+            break;
         fprintf(out, "%8" PRIu64 " %-16.16s %10s %12s %10s %10s\n", number_of(at, "pid"),
                 word_of(at, "program"), cli_format_bytes(number_of(at, "live_bytes"), live),
                 cli_format_bytes(number_of(at, "free_in_runs_bytes"), empty),
                 cli_format_bytes(number_of(at, "dirty_bytes"), dirty),
                 cli_format_bytes(number_of(at, "mapped_bytes"), mapped));
     }
+    print_more(out, cJSON_GetArraySize(lines));
 }
 
 void own_stats_print(FILE *out)

@@ -144,6 +144,8 @@ int main(int argc, char **argv)
         printf("%zu %zu %zu %zu %zu\n", info.arena, info.uordblks, info.fordblks, info.hblks, info.hblkhd);
     } else if (strcmp(how, "_exit") == 0)
         _exit(7);
+    else if (strcmp(how, "quick_exit") == 0)
+        quick_exit(7);
     else if (strcmp(how, "fork") == 0) {
         if (fork() == 0) {
             for (int i = 0; i < 500; i++)
@@ -206,9 +208,10 @@ def test_a_line_of_json_at_exit(library, tell, tmp_path):
     assert [thread["running"] for thread in one["threads"]] == [1, 0]
 
 
-def test_also_when_the_program_ends_by__exit(library, tell, tmp_path):
+@pytest.mark.parametrize("how", ["_exit", "quick_exit"])
+def test_also_when_the_program_ends_by__exit(library, tell, tmp_path, how):
     path = tmp_path / "stats"
-    assert run(library, f"stats_file={path}", tell, "_exit").returncode == 7
+    assert run(library, f"stats_file={path}", tell, how).returncode == 7
     (one,) = statistics(path)
     assert one["huge_blocks"] == 1
 
