@@ -159,11 +159,14 @@ static uint64_t read_tape(struct tape_reader *reader, const struct options *opti
         }
         if (status != TAPE_OK)
             cli_die_error(&error);
-        for (size_t i = 0; i < count; i++)
+        for (size_t i = 0; i < count; i++) {
+            if (i + STATISTICS_AHEAD < count)
+                statistics_expect(statistics, &events[i + STATISTICS_AHEAD]);
             if (!statistics_event(statistics, &events[i]))
                 cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
                         "out of memory at event %llu: %s: free some, or raise ulimit -v",
                         (unsigned long long)statistics->events, options->tape);
+        }
         progress(options, statistics->events, all);
     }
     if (!options->quiet && isatty(STDERR_FILENO) && statistics->events >= PROGRESS_EVENTS)
