@@ -22,6 +22,7 @@ from . import (
     charts_overview,
     charts_pareto,
     charts_relative,
+    charts_scaling,
     charts_sizes,
     charts_time,
     charts_waste,
@@ -78,10 +79,11 @@ def part(task: tuple[int, int]) -> tuple[list[Figure], list]:
     return figures, writer.written
 
 
-def single(context: Context, writer, module, prefix: str) -> Figure | None:
-    """A chart that belongs to no tape."""
-    chart = module.draw(context)
-    return of_chart(context, chart, prefix, "", writer.chart(chart)) if chart is not None else None
+def single(context: Context, writer, module, prefix: str) -> list[Figure]:
+    """Charts that belong to no tape."""
+    found = module.draw(context)
+    charts = found if isinstance(found, list) else [found] if found else []
+    return [of_chart(context, chart, prefix, "", writer.chart(chart)) for chart in charts]
 
 
 def run(tasks: list[tuple[int, int]], progress) -> list[tuple[list[Figure], list]]:
@@ -102,11 +104,11 @@ def draw(context: Context, writer, progress) -> Drawn:
     global _shared
     _shared = (context, writer)
     tapes = context.results.tapes
-    overview = single(context, writer, charts_overview, "all")
+    overview = single(context, writer, charts_overview, "all") + single(context, writer, charts_scaling, "all")
     tasks = [(number, k) for number in range(len(tapes)) for k in range(len(CHARTS))]
     found: list[list[Figure]] = [[] for _ in tapes]
     for (number, _), (figures, written) in zip(tasks, run(tasks, progress)):
         found[number] += figures
         writer.written += written
     live = single(context, writer, charts_live, "live")
-    return Drawn([overview] if overview else [], found, live)
+    return Drawn(overview, found, live[0] if live else None)
