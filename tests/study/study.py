@@ -6,8 +6,8 @@
 Records each program of tapes.py once, replays its tape on each allocator once for time and once for memory (heaptape
 bench), counts what its blocks would take without any allocator's doing (tape_blocks) and the free blocks of each policy
 (free_blocks), and has the page made (analysis/study). What is in FOLDER (BUILD/study) already is kept: after an
-interruption the same command goes on; remove FOLDER, or FOLDER/TAPE, to measure anew. Exit status: 0 ok, 1 a run held less than it
-was asked for, 2 usage, 4 environment.
+interruption the same command goes on; remove FOLDER, or FOLDER/TAPE, to measure anew. Exit status: 0 ok, 1 a run held less
+than it was asked for, 2 usage, 4 environment, 130 interrupted.
 """
 
 import argparse
@@ -181,4 +181,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from here")
+        sys.exit(130)
