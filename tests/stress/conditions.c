@@ -374,14 +374,14 @@ static void signals(void)
     stop = 0;
     for (uintptr_t i = 0; i < 3; i++)
         EXPECT(pthread_create(&threads[i], NULL, interrupted_main, (void *)i) == 0);
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 200000 && (handled < 2000 || handled_outside < 200); i++) {
         pthread_kill(threads[i % 3], SIGUSR1);
         usleep(50);
     }
     __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
-    EXPECT(handled > 500 && handled_outside > 50);
+    EXPECT(handled >= 2000 && handled_outside >= 200);
     drop_shared();
 }
 
@@ -465,24 +465,41 @@ static void address_space(void)
     free(all);
 }
 
-/* The system refuses to take pages back that are locked: what is given out as zero must be. */
+/* `count` blocks of zeros, filled then. */
+static void take_zeros(void **blocks, int count, size_t size)
+{
+    for (int i = 0; i < count; i++) {
+        unsigned char *block = calloc(1, size);
+        EXPECT(block != NULL && block[0] == 0 && memcmp(block, block + 1, size - 1) == 0);
+        blocks[i] = memset(block, 0xa5, size);
+    }
+}
+
+static void free_some(void **blocks, int count, int first, int step)
+{
+    for (int i = first; i < count; i += step) {
+        free(blocks[i]);
+        blocks[i] = NULL;
+    }
+}
+
+/* The system refuses to take pages back that are locked: what is given out as zero must be. Most of
+ * every page is free, then all, and what follows gets the same pages. */
 static void locked(void)
 {
-    uint64_t random = 8;
+    static void *blocks[3000];
     if (mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0) {
         puts("locked: fine"); /* may not */
         exit(0);
     }
-    for (int round = 0; round < 30; round++) {
-        void *blocks[400];
-        for (int i = 0; i < 400; i++) {
-            size_t size = 1 + next_random(&random) % (i % 50 == 0 ? 700000 : 5000);
-            unsigned char *block = calloc(1, size);
-            EXPECT(block != NULL && block[0] == 0 && memcmp(block, block + 1, size - 1) == 0);
-            blocks[i] = memset(block, 0xa5, size);
-        }
-        for (int i = 0; i < 400; i++)
-            free(blocks[i]);
+    for (int round = 0; round < 6; round++) {
+        take_zeros(blocks, 3000, (size_t)(200 + 900 * round));
+        for (int i = 1; i < 100; i++)
+            free_some(blocks, 3000, i, 100);
+        malloc_trim(0);
+        free_some(blocks, 3000, 0, 100);
+        take_zeros(blocks, 600, 40000);
+        free_some(blocks, 600, 0, 1);
         malloc_trim(0);
     }
 }
