@@ -51,9 +51,7 @@ bool large_resize(struct run *head, size_t size)
     if (new_slices > old_slices) {
         if (!span_extend(head, old_slices, new_slices))
             return false;
-        head->slices = (uint8_t)new_slices;
     } else if (new_slices < old_slices) {
-        head->slices = (uint8_t)new_slices;
         span_shorten(head, old_slices, new_slices);
     }
     head->large_bytes = whole_pages(size);

@@ -59,8 +59,13 @@ uint64_t os_calls(void)
     return __atomic_load_n(&calls, __ATOMIC_RELAXED);
 }
 
+void (*os_hook)(enum os_call kind);
+
 static bool must_fail(enum os_call kind)
 {
+    void (*hook)(enum os_call) = __atomic_load_n(&os_hook, __ATOMIC_ACQUIRE);
+    if (hook != NULL)
+        hook(kind);
     if ((failure.kinds & kind) == 0)
         return false;
     uint64_t number = __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);

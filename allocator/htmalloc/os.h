@@ -60,6 +60,9 @@ struct os_failure {
 };
 void os_fail(struct os_failure wanted);
 uint64_t os_calls(void);
+
+/* Tests only: called before each such call, with the locks held that are held then. */
+extern void (*os_hook)(enum os_call kind);
 #endif
 
 #endif

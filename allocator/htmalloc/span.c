@@ -221,7 +221,10 @@ static struct run *span_cut(struct run *span, unsigned skip, unsigned slices, bo
     span->slices = (uint8_t)slices; /* statistics walk along spans as soon as the lock is free */
     kind_set(&span[slices - 1], SLICE_INSIDE);
     span[slices - 1].back = (uint8_t)(slices - 1);
-    kind_set(span, SLICE_UNUSED);
+    /* As soon as the lock is free a fork() may copy it: it must be something until its taker says
+     * what it is. */
+    span->large_bytes = (size_t)slices << HT_SLICE_SHIFT;
+    kind_set(span, SLICE_LARGE);
     return span;
 }
 
@@ -304,8 +307,10 @@ bool span_extend(struct run *span, unsigned old_slices, unsigned new_slices)
     if (fits) {
         bool zero;
         span_cut(behind, 0, more, &zero);
+        kind_set(behind, SLICE_UNUSED);
         kind_set(&span[new_slices - 1], SLICE_INSIDE);
         span[new_slices - 1].back = (uint8_t)(new_slices - 1);
+        span->slices = (uint8_t)new_slices;
     }
     lock_give(&span_lock);
     return fits;
@@ -358,6 +363,7 @@ void span_shorten(struct run *span, unsigned old_slices, unsigned new_slices)
     lock_take(&span_lock);
     kind_set(&span[new_slices - 1], new_slices == 1 ? SLICE_LARGE : SLICE_INSIDE);
     span[new_slices - 1].back = (uint8_t)(new_slices - 1);
+    span->slices = (uint8_t)new_slices;
     give_locked(span + new_slices, old_slices - new_slices, SPAN_TOUCHED);
     lock_give(&span_lock);
 }

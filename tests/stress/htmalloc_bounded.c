@@ -28,6 +28,7 @@ struct block {
 };
 
 static size_t live, live_peak, held_peak, resident_peak;
+static struct ht_stats at_peak;
 static int sampling;
 
 static uint64_t next_random(uint64_t *state)
@@ -79,7 +80,11 @@ static void sample(void)
 {
     struct ht_stats stats;
     ht_stats(&stats);
-    raise_peak(&held_peak, stats.mapped - stats.clean - stats.uncarved);
+    size_t held = stats.mapped - stats.clean - stats.uncarved;
+    if (held > held_peak) { /* the sampler's alone */
+        held_peak = held;
+        at_peak = stats;
+    }
     raise_peak(&resident_peak, resident());
 }
 
@@ -382,6 +387,16 @@ static const struct {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
+/* What is held consists of. */
+static void print_parts(void)
+{
+    printf("    at the peak, KiB:");
+#define PART(name, unit, meaning) printf(" %s %zu", #name, at_peak.name >> 10);
+    HT_STATS_FIELDS(PART)
+#undef PART
+    printf("\n");
+}
+
 static int run(size_t at)
 {
     pthread_t thread;
@@ -400,6 +415,8 @@ static int run(size_t at)
            cases[at].name, (double)live_peak / MIB, (double)held_peak / MIB, (double)allowed / MIB,
            (double)(resident_peak - before) / MIB, (double)held_peak / (double)live_peak,
            within ? "within" : "MORE");
+    if (!within)
+        print_parts();
     return within ? 0 : 1;
 }
 

@@ -12,6 +12,7 @@
 #include "allocator/htmalloc/validate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -33,6 +34,7 @@ struct item {
 static struct item items[BLOCKS];
 static struct os_failure failure;
 static unsigned refused, steps;
+static size_t spaces_before;
 
 static _Noreturn void fail(const char *what, size_t size)
 {
@@ -154,7 +156,10 @@ static void *helper(void *of)
 static void with_helper(struct item *own)
 {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, helper, own) != 0)
+    pthread_attr_t attributes; /* a small stack, for the sake of recover() */
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 128 << 10);
+    if (pthread_create(&thread, &attributes, helper, own) != 0)
         fail("no thread", 0);
     pthread_join(thread, NULL);
     validate();
@@ -190,6 +195,17 @@ static void work(void)
     validate();
 }
 
+/* Bytes of address space that the process has. */
+static size_t address_space(void)
+{
+    char text[64] = {0};
+    int file = open("/proc/self/statm", O_RDONLY);
+    if (file < 0 || read(file, text, sizeof text - 1) <= 0)
+        fail("/proc/self/statm", 0);
+    close(file);
+    return strtoul(text, NULL, 10) * 4096;
+}
+
 /* With memory again: all works as ever, and nothing has been lost. */
 static void recover(void)
 {
@@ -205,11 +221,16 @@ static void recover(void)
     ht_stats(&stats);
     if (stats.live != 0 || stats.dirty + stats.cached + stats.huge_kept != 0)
         fail("memory is lost", stats.live + stats.dirty + stats.cached + stats.huge_kept);
+    /* The map of segments, pages for heaps and the table of huge blocks, a thread's stack. */
+    size_t most = spaces_before + stats.mapped + ((size_t)32 << 20) + ((size_t)1 << 20);
+    if ((failure.kinds & OS_UNMAP) == 0 && address_space() > most)
+        fail("address space is lost", address_space() - most);
 }
 
 /* The result is how many calls of the kinds there are, or what was refused where one failed. */
 static unsigned run(void)
 {
+    spaces_before = address_space();
     os_fail(failure);
     work();
     unsigned result = failure.first == 0 ? (unsigned)os_calls() : refused;

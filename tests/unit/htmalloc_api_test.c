@@ -7,6 +7,7 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -200,6 +201,37 @@ static void test_refused_memory(void)
     }
 }
 
+/* Bytes of address space that the process has; asks the system, and allocates nothing. */
+static size_t address_space(void)
+{
+    char text[64] = {0};
+    int file = open("/proc/self/statm", O_RDONLY);
+    CHECK(file >= 0 && read(file, text, sizeof text - 1) > 0);
+    close(file);
+    return strtoul(text, NULL, 10) * 4096;
+}
+
+/* What is freed, cut off, or lost in aligning does not stay mapped. */
+static void test_nothing_stays_mapped(void)
+{
+    size_t before = 0;
+    for (size_t round = 0; round < 60; round++) {
+        void *huge = ht_malloc(20 << 20), *aligned = ht_memalign(8 << 20, 3 << 20), *large[40];
+        huge = ht_realloc(huge, (2 << 20) + round * 4096);
+        aligned = ht_realloc(aligned, 9 << 20);
+        for (size_t i = 0; i < 40; i++)
+            large[i] = ht_malloc(500000);
+        for (size_t i = 0; i < 40; i++)
+            ht_free(large[i]);
+        ht_free(huge);
+        ht_free(aligned);
+        ht_trim(0);
+        if (round == 1)
+            before = address_space();
+    }
+    CHECK_LE_U64(address_space(), before + (4 << 20));
+}
+
 /* Eats up all of the address space that a limit leaves, in a child, and recovers. */
 static int under_a_limit(void)
 {
@@ -308,6 +340,7 @@ int main(void)
     RUN_VALID(test_refusals);
     RUN_VALID(test_free_keeps_errno);
     RUN_VALID(test_refused_memory);
+    RUN_VALID(test_nothing_stays_mapped);
     RUN_VALID(test_address_space_limit);
     RUN_VALID(test_misuse);
     return CHECK_MAIN_END();
