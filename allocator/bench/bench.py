@@ -11,7 +11,7 @@ Examples:
 BENCH_FORMAT). Rounds are interleaved: each runs every program on every allocator once, in a random order,
 with a seed of the round's own for sizes and inputs. All figures go to BUILD/bench-allocator.json.
 
-Exit status: 0 measured (whatever the figures are), 2 usage, 4 environment; Ctrl-C keeps what is complete.
+Exit status: 0 measured (whatever the figures are), 2 usage, 4 environment; Ctrl-C and SIGTERM keep what is complete.
 """
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -147,6 +148,9 @@ def main() -> int:
     except (OSError, subprocess.CalledProcessError) as error:
         print(f"bench-allocator: {error}; build it with make", file=sys.stderr)
         return 4
+    # Also where it was started in the background, for which shells have SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     busy = busy_line()
     if busy and options.rounds > 1:
         print(busy, file=sys.stderr)

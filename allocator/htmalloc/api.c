@@ -219,13 +219,15 @@ void ht_free(void *address)
 
 /* --- sizes --- */
 
-static size_t usable(const char *operation, const void *address)
+/* Also gives the descriptor of the block's run or slices; NULL for a huge block. */
+static size_t usable(const char *operation, const void *address, struct run **ret_head)
 {
     bool possible = (uintptr_t)address >> HT_ADDRESS_BITS == 0; /* the map ends there */
     if (ht_likely(possible && segment_holds(address))) {
-        struct run *head = block_head(operation, address);
+        struct run *head = *ret_head = block_head(operation, address);
         return kind_of(head) == SLICE_RUN ? run_block_bytes(head, address) : head->large_bytes;
     }
+    *ret_head = NULL;
     size_t bytes = possible ? huge_usable(address) : 0;
     if (bytes == 0)
         ht_die_pointer(operation, address, FOREIGN);
@@ -234,17 +236,15 @@ static size_t usable(const char *operation, const void *address)
 
 size_t ht_usable_size(const void *address)
 {
-    return address == NULL ? 0 : usable("malloc_usable_size", address);
+    struct run *head;
+    return address == NULL ? 0 : usable("malloc_usable_size", address, &head);
 }
 
 /* --- changing --- */
 
 /* Whether the block can be left where it is and as it is, or made to fit there. */
-static bool fits_in_place(void *address, size_t old_bytes, size_t size)
+static bool fits_in_place(struct run *head, size_t old_bytes, size_t size)
 {
-    if (!segment_holds(address))
-        return false;
-    struct run *head = block_head("realloc", address);
     if (kind_of(head) == SLICE_RUN)
         return size <= old_bytes && size >= old_bytes / 2;
     return size > HT_SMALL_MAX && size <= HT_LARGE_MAX && large_resize(head, size);
@@ -272,10 +272,11 @@ void *ht_realloc(void *address, size_t size)
     }
     if (ht_unlikely(size > PTRDIFF_MAX))
         return out_of_memory();
-    size_t old_bytes = usable("realloc", address);
-    if (fits_in_place(address, old_bytes, size))
+    struct run *head;
+    size_t old_bytes = usable("realloc", address, &head);
+    if (head != NULL && fits_in_place(head, old_bytes, size))
         return address;
-    if (!segment_holds(address) && size > HT_LARGE_MAX) {
+    if (head == NULL && size > HT_LARGE_MAX) {
         void *moved = huge_resize(address, size);
         if (moved != NULL)
             return moved;

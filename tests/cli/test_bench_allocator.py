@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import BUILD, ROOT
@@ -144,3 +145,21 @@ def test_bounded_prints_live_held_and_resident():
     live, held, resident = map(int, done.stdout.split())
     assert 8 << 20 <= live < 13 << 20
     assert live < held < 4 * live and live < resident < 4 * live
+
+
+def test_what_is_complete_is_kept_when_it_is_ended(tmp_path):
+    copy = tmp_path / "build"
+    copy.mkdir()
+    for name in ("lib", "libexec"):
+        (copy / name).symlink_to(BUILD / name)
+    done = subprocess.Popen(
+        [sys.executable, "-B", FOLDER / "bench.py", "--build", copy, "--only", "true,covers", "--rounds", "1000",
+         "--allocators", "htmalloc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(8)
+    done.terminate()
+    stdout, stderr = done.communicate(timeout=60)
+    assert "interrupted; what is complete follows" in stderr
+    assert done.returncode == 0 and "geometric means" in stdout
+    rounds = json.loads((copy / "bench-allocator.json").read_text())["programs"][0]["results"]["libc"]["rounds"]
+    assert 0 <= len(rounds) < 1000
