@@ -155,8 +155,12 @@ def test_what_is_complete_is_kept_when_it_is_ended(tmp_path):
     done = subprocess.Popen(
         [sys.executable, "-B", FOLDER / "bench.py", "--build", copy, "--only", "covers,graph", "--rounds", "1000",
          "--allocators", "htmalloc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=dict(os.environ, TMPDIR=str(tmp_path)),
     )  # fmt: skip
-    time.sleep(8)
+    end = time.monotonic() + 60
+    while not list(tmp_path.glob("heaptape-bench-*/usage")) and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(2)  # the first run has left its figures; they are read at once
     done.terminate()
     stdout, stderr = done.communicate(timeout=60)
     assert "interrupted; what is complete follows" in stderr
