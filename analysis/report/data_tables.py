@@ -192,14 +192,15 @@ def overview(results: Results) -> Table:
 
 def live(results: Results) -> Table:
     columns = (
-        "allocator", "status", "median_seconds", "peak_resident_bytes", "predicted_peak_resident_bytes", "relative_time",
-        "relative_peak_resident",
+        "allocator", "status", "median_seconds", "peak_resident_bytes", "predicted_peak_resident_bytes", "cpu_seconds",
+        "predicted_cpu_seconds", "relative_time", "relative_peak_resident",
     )  # fmt: skip
     entries = results.live.entries if results.live else ()
     rows = (
-        (e.allocator, e.status, (e.seconds or {}).get("median"), e.peak_resident, e.predicted, e.relative_time, e.relative_peak_resident)
+        (e.allocator, e.status, (e.seconds or {}).get("median"), e.peak_resident, e.predicted, e.cpu, e.predicted_cpu,
+         e.relative_time, e.relative_peak_resident)
         for e in entries
-    )
+    )  # fmt: skip
     return made("live", columns, rows)
 
 

@@ -58,7 +58,7 @@ class Drawn:
 
     overview: list[Figure]
     tapes: list[list[Figure]]
-    live: Figure | None
+    live: list[Figure]
 
 
 _shared: tuple = ()  # (context, writer), inherited by the processes that draw
@@ -111,4 +111,4 @@ def draw(context: Context, writer, progress) -> Drawn:
         found[number] += figures
         writer.written += written
     live = single(context, writer, charts_live, "live")
-    return Drawn(overview, found, live[0] if live else None)
+    return Drawn(overview, found, live)

@@ -315,9 +315,9 @@ def script_data(context: Context, figures: list[Figure]) -> dict:
     }
 
 
-def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: Figure | None):
+def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]):
     """The same figures with the styles of their drawings as classes, and the rules of those."""
-    groups = [overview, *of_tapes, [live] if live else []]
+    groups = [overview, *of_tapes, live]
     every = [drawing for group in groups for figure in group for drawing in figure.drawings]
     changed, rules = styles_as_classes([str(d.svg) for d in every])
     svgs = iter(changed)
@@ -326,10 +326,10 @@ def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: Figure |
         return replace(figure, drawings=[replace(d, svg=Markup(next(svgs))) for d in figure.drawings])
 
     first, *middle, last = [[again(figure) for figure in group] for group in groups]
-    return first, middle, last[0] if last else None, rules
+    return first, middle, last, rules
 
 
-def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]], live: Figure | None) -> str:
+def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]) -> str:
     """The whole page."""
     results = context.results
     overview, of_tapes, live, rules = lighter(overview, of_tapes, live)
@@ -352,7 +352,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             overview=overview,
             rules=Markup(rules),
             live=live,
-            data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *([live] if live else [])]),
+            data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *live]),
             headline=verdict.overall_headline(totals, results) if compared else None,
             overall_reasons=why.overall(results, [o.allocator for o in totals]) if compared else [],
             overall_lines=verdict.overall_lines(totals, len(results.tapes)) if compared else [],

