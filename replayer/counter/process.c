@@ -57,11 +57,14 @@ bool next_contains(const void *address)
     return (uintptr_t)address - provider_begin < provider_end - provider_begin;
 }
 
+/* A message that it leaves would be the program's next one. dlerror() would take it away, but takes
+ * the locale's lock, which may be held by who calls malloc (newlocale); a lookup that succeeds does
+ * it, too. */
 void *next_symbol(const char *name)
 {
     void *found = dlsym(RTLD_NEXT, name);
-    if (!found && in_front) /* dlerror() calls realloc, which might not fit that malloc */
-        (void)dlerror();    /* else it would be the program's next one */
+    if (!found)
+        (void)dlsym(RTLD_DEFAULT, "malloc");
     return found;
 }
 

@@ -238,6 +238,21 @@ def test_a_program_that_closes_all_descriptors(heaptape, tmp_path):
         assert 100 << 20 <= found["largest_heap_bytes"] < 300 << 20, allocator
 
 
+def test_the_first_call_may_come_with_the_locales_lock_held(heaptape, tmp_path):
+    """Of a library's constructor, as libp11-kit's: looking up the allocator must not take that lock."""
+    (tmp_path / "l.c").write_text("""
+        #define _GNU_SOURCE
+        #include <locale.h>
+        static locale_t mine;
+        void touch(void) {}
+        __attribute__((constructor)) static void begin(void) { mine = newlocale(LC_ALL_MASK, "POSIX", 0); }
+        __attribute__((destructor)) static void end(void) { freelocale(mine); }""")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "libl.so", tmp_path / "l.c"], check=True)
+    subprocess.run(["cc", "-w", "-x", "c", "-", "-x", "none", tmp_path / "libl.so", "-o", tmp_path / "p"], text=True, check=True,
+                   input="int main(void) { touch(); return 0; }")
+    stats(heaptape, "--limit-time=20s", "--", tmp_path / "p")
+
+
 def test_the_table_and_without_counting(heaptape, program):
     result = heaptape("stats", "-a", "first-fit", "--", program, "f")
     for words in ("largest heap         100.", "mean heap per call", "splits", "not freed: blocks    1\n", " process program"):
