@@ -114,7 +114,7 @@ def busy_line() -> str | None:
 def document(options: argparse.Namespace, chosen: list[allocators.Allocator],
              results: res.Results, measured: list[gates.Gate]) -> dict:
     return {"schema_version": SCHEMA_VERSION, "rounds": options.rounds, "seed": options.seed,
-            "cores": os.cpu_count(),
+            "cores": os.cpu_count(), "load_average": os.getloadavg()[1],
             "allocators": [vars(one) for one in chosen], **res.as_json(results),
             "gates": gates.as_json(measured, results.allocators)}
 

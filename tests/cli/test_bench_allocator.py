@@ -35,7 +35,7 @@ def bench(*arguments, **more):
     )  # fmt: skip
 
 
-def test_table_csv_and_json_of_two_programs():
+def test_table_csv_and_json_of_two_programs(tmp_path):
     done = bench("--only", "tiny-two,covers,true", "--rounds", "1", "--allocators", "htmalloc")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""  # progress is for terminals
@@ -53,6 +53,14 @@ def test_table_csv_and_json_of_two_programs():
     # The kernel holds a few hundred small blocks: a Python parent's peak would show here.
     assert 500e3 < ours["rounds"][0]["peak_resident_bytes"] < 6e6
     assert set(whole["means"]) == {"kernel", "tiny", "all"}
+    # The section of DESIGN.md that is written from it is replaced, not added again.
+    document = tmp_path / "DESIGN.md"
+    document.write_text("# Design\n\ntext\n")
+    for _ in range(2):
+        command = [sys.executable, "-B", FOLDER / "design.py", BUILD / "bench-allocator.json", document]
+        subprocess.run(command, check=True)
+        text = document.read_text()
+        assert text.startswith("# Design\n\ntext\n\n## The yardstick\n") and text.count("| covers: ") == 1
 
 
 def test_another_htmalloc_beside_the_first(tmp_path):
