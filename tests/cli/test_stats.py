@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from conftest import ROOT
 from driver_help import one_line
 
 PROGRAM = r"""
@@ -172,6 +173,8 @@ def test_lines_for_scripts(heaptape, program, tmp_path):
     lines = dict(line.split("=", 1) for line in out.read_text().splitlines())
     found = stats(heaptape, "-a", "best-fit", "--", program, "e", status=3)
     assert list(lines) == [key for key in found if key not in ("schema_version", "processes")]
+    documented = (ROOT / "analysis/METRICS.md").read_text()
+    assert [key for key in lines if f"`{key}`" not in documented] == []
     assert lines["status"] == "failed" and lines["exit_status"] == "3" and lines["signal"] == ""
     assert lines["allocations"] == "101" and float(lines["mean_heap_bytes"]) > 40 << 20
 
