@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from . import page_series, palette, units, verdict, why
+from . import blamed, page_series, palette, units, verdict, why
 from .context import Context
 from .figure import Figure, anchor_of
 from .inline import styles_as_classes
@@ -53,6 +53,7 @@ class Section:
     more: list[tuple[Row, list[Cell]]]
     latencies: list[tuple[Measured, list[Cell]]]
     calls: list[tuple[Row, list[Cell]]]  # empty where no run told them
+    blamed: list[tuple[Measured, list[Cell]]]  # empty without snapshots
     facts: list[tuple[str, str]]
     figures: list[Figure]
 
@@ -91,6 +92,7 @@ LATENCY_COLUMNS = (
     "Mean",
     "Calls",
 )
+BLAME_COLUMNS = ("Allocator", "When", "Falls if gone", "Falls if moved", "Share of the pages", "Live on them", "Blocks", "Whose blocks")
 CALL_KINDS = ("mmap", "munmap", "mremap", "brk", "madvise", "mprotect")  # each with all of its variants
 CALL_COLUMNS = ("Allocator", "System calls", *CALL_KINDS, "Minor faults", "Major faults", "Huge pages at the peak")
 UNKNOWN = Cell("–", float("inf"))
@@ -248,7 +250,23 @@ def prefix_of(tape: Tape, number: int) -> str:
     return f"t{number}-{anchor_of(tape.name)}"
 
 
-def section(tape: Tape, figures: list[Figure], number: int) -> Section:
+def blame_table(folder: pathlib.Path, tape: Tape) -> list[tuple[Measured, list[Cell]]]:
+    """Who pins nearly empty pages, in the order of BLAME_COLUMNS without the name."""
+    return [
+        (
+            Measured(found.allocator),
+            [
+                Cell(found.when, found.when),
+                *(Cell(units.as_bytes(v), v) for v in (found.gone, found.moved, found.share, found.live)),
+                Cell(units.as_count(found.blocks), found.blocks),
+                Cell(found.name, found.name, found.callers, "site"),
+            ],
+        )
+        for found in blamed.of_tape(folder, tape)
+    ]
+
+
+def section(folder: pathlib.Path, tape: Tape, figures: list[Figure], number: int) -> Section:
     prefix = prefix_of(tape, number)
     found = verdict.lines(tape)
     return Section(
@@ -263,6 +281,7 @@ def section(tape: Tape, figures: list[Figure], number: int) -> Section:
         table(tape, more_cells),
         latency_table(tape),
         table(tape, call_cells) if any(r.calls is not None for r in tape.rows) else [],
+        blame_table(folder, tape),
         facts(tape),
         figures,
     )
@@ -336,7 +355,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
     several = len(results.tapes) > 1
     totals = overall(results)
     compared = several and any(o.time_mean for o in totals)
-    sections = [section(t, found, i) for i, (t, found) in enumerate(zip(results.tapes, of_tapes))]
+    sections = [section(results.folder, t, found, i) for i, (t, found) in enumerate(zip(results.tapes, of_tapes))]
     return (
         environment()
         .get_template("report.html.j2")
@@ -348,6 +367,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             more_columns=MORE_COLUMNS,
             latency_columns=LATENCY_COLUMNS,
             call_columns=CALL_COLUMNS,
+            blame_columns=BLAME_COLUMNS,
             colours=context.colour,
             overview=overview,
             rules=Markup(rules),

@@ -7,6 +7,7 @@
 #include "replayer/driver/allocator_file.h"
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/bench_table.h"
+#include "replayer/driver/blame_files.h"
 #include "replayer/driver/changes.h"
 #include "replayer/driver/changes_print.h"
 #include "replayer/driver/interrupt.h"
@@ -405,6 +406,7 @@ int main(int argc, char **argv)
     warn_late(&results);
     results_summarize(&results);
     results_write(&results, options.schedule.folder);
+    blame_files_write(&results, options.schedule.folder);
     if (results.complete)
         check_make(&check, &options);
     print(&results, &options, &check);

@@ -122,6 +122,7 @@ void results_open_folder(const char *folder)
                 "%s: exists and is not a results folder; choose another with -o", folder);
     output_path(folder, RESULTS_SNAPSHOTS, series);
     remove_files(series, "", ".heap");
+    remove_files(series, "", ".json");
     remove_files(series, "", ".tmp");
     rmdir(series);
     output_path(folder, RESULTS_SERIES, series);

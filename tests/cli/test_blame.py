@@ -163,6 +163,32 @@ def test_figures_counted_once_more(heaptape, tape, tmp_path, allocator, percent)
         assert sum(g["share_bytes"] for g in found["groups"]) == pytest.approx(found["sparse_bytes"], abs=3)
 
 
+# ---- in a bench and its report ------------------------------------------------------------------------------
+
+
+def test_the_report_tells_who_pins(heaptape, planted, tmp_path):
+    """bench --snapshots leaves what blame says; the page has it, names escaped; what is torn is left out."""
+    out = tmp_path / "results"
+    made = heaptape("bench", planted["kept"], "-a", "libc", "-n", 1, "--latency-rounds=0", "--snapshots", "-o", out)
+    assert made.returncode == 0, made.stderr
+    end = out / "snapshots" / "kept.libc.end.json"
+    found = json.loads(end.read_text())
+    assert found["groups"][0]["name"].startswith("pin blame_case.c:") and found["allocator"] == "libc"
+    assert json.loads((out / "snapshots" / "kept.libc.peak.json").read_text())["at"] == "peak"
+    found["groups"][0]["name"] = "<script>pin</script> x.c:1 < main"
+    end.write_text(json.dumps(found))
+    assert heaptape("report", out, "--format=html").returncode == 0
+    page = (out / "report.html").read_text()
+    assert "Whose blocks pin nearly empty pages" in page
+    assert "&lt;script&gt;pin&lt;/script&gt; x.c:1" in page and "<script>pin" not in page
+    end.write_text(end.read_text()[:200])
+    assert heaptape("report", out, "--format=html").returncode == 0
+    assert "script&gt;pin" not in (out / "report.html").read_text()
+    # The next bench there begins anew.
+    assert heaptape("bench", planted["kept"], "-a", "libc", "-n", 1, "--latency-rounds=0", "-o", out).returncode == 0
+    assert not (out / "snapshots").exists()
+
+
 # ---- moments, forms -----------------------------------------------------------------------------------------
 
 

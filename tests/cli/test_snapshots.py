@@ -215,7 +215,7 @@ def test_the_report_draws_heap_maps(heaptape, tapes, tmp_path):
     assert f'data-heaps="{anchor}"' in page and [m["name"] for m in heaps["maps"]] == ["libc"]
     assert "class HeapMap" in page
     assert (out / "charts/three-lanes.heap_map.png").stat().st_size > 5000
-    snapshot = next((out / "snapshots").iterdir())
+    snapshot = next((out / "snapshots").glob("*.heap"))
     for name in ("resident_parts", "page_occupancy", "free_runs"):
         assert (out / f"charts/three-lanes.{name}.svg").stat().st_size > 5000
     found = heap_story.read(snapshot)

@@ -1,0 +1,64 @@
+"""Who pins nearly empty pages, as `heaptape blame` told it beside the snapshots of a bench."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from dataclasses import dataclass
+from typing import Iterator
+
+from .results import Row, Tape
+
+MOMENTS = (("peak", "highest resident"), ("end", "end"))
+MOST = 3  # groups of a moment
+LEAST = 0.005  # of the resident bytes, that a group must have a share of
+CALLERS = 120  # characters of them
+
+
+@dataclass(frozen=True)
+class Blamed:
+    """A group of blocks at a moment. Bytes."""
+
+    allocator: str
+    when: str
+    name: str
+    callers: str
+    gone: float
+    moved: float
+    share: float
+    live: float
+    blocks: int
+
+
+def figure(value) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("no figure")
+    return float(value)
+
+
+def of_group(row: Row, when: str, group: dict) -> Blamed:
+    name, _, callers = str(group["name"]).partition(" < ")
+    if len(callers) > CALLERS:
+        callers = callers[: CALLERS - 1] + "…"
+    keys = ("gone_bytes", "moved_bytes", "share_bytes", "sparse_live_bytes")
+    return Blamed(
+        row.allocator, when, name, f"< {callers}" if callers else "", *(figure(group[k]) for k in keys), int(figure(group["sparse_blocks"]))
+    )
+
+
+def of_file(path: pathlib.Path, row: Row, when: str) -> list[Blamed]:
+    """The most blamed, by call site where the tape has them, else by size."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    groups = [g for g in found["groups"] if g["by"] == "site"] or [g for g in found["groups"] if g["by"] == "size"]
+    least = LEAST * figure(found["resident_pages_bytes"])
+    return [b for b in (of_group(row, when, g) for g in groups[:MOST]) if b.share >= least]
+
+
+def of_tape(folder: pathlib.Path, tape: Tape) -> Iterator[Blamed]:
+    """A file that is not there, or makes no sense, costs its rows and nothing else."""
+    for row in tape.rows:
+        for at, when in MOMENTS if row.ok and row.snapshots else ():
+            try:
+                yield from of_file((folder / row.snapshots).with_suffix(f".{at}.json"), row, when)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
