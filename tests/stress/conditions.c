@@ -363,6 +363,7 @@ static void *interrupted_main(void *seed)
         for (int i = 0; i < 2000; i++)
             work += (uint64_t)i;
     }
+    EXPECT(work > 0);
     return NULL;
 }
 

@@ -68,12 +68,12 @@ template <typename Call> static bool throws_bad_alloc(Call call)
 
 static void check_refusals()
 {
-    const std::align_val_t to{64};
+    static constexpr std::align_val_t to{64};
     expect("new throws", throws_bad_alloc([] { return ::operator new(too_much); }));
     expect("new[] throws", throws_bad_alloc([] { return ::operator new[](too_much); }));
-    expect("aligned new throws", throws_bad_alloc([to] { return ::operator new(too_much, to); }));
+    expect("aligned new throws", throws_bad_alloc([] { return ::operator new(too_much, to); }));
     expect("aligned new[] throws",
-           throws_bad_alloc([to] { return ::operator new[](too_much, to); }));
+           throws_bad_alloc([] { return ::operator new[](too_much, to); }));
     expect("an array that overflows throws",
            throws_bad_alloc([] { return new long double[overflowing * 2]; }));
     expect("nothrow new is NULL", ::operator new(too_much, std::nothrow) == nullptr);

@@ -5,6 +5,7 @@
 #include "tests/unit/check.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -165,113 +166,121 @@ static void test_heap_lock(void)
     fork_waits(trim_runs, OS_PURGE);
 }
 
-/* --- between two instructions --- */
+/* --- between any two instructions --- */
+
+#ifdef __x86_64__
 
 static sem_t stopped, resume, resumed;
-static bool done;
+static int skipped; /* steps not to stop at, behind one at which a lock was held */
 
-/* Holds the thread where it is, unless the one that forks waits for a lock of this thread's. */
+/* After each instruction of the thread that steps. Holds it there until the other has forked; where
+ * that takes long it waits for a lock of this thread's. */
 static void stop_here(int number)
 {
     (void)number;
     int saved = errno;
+    if (skipped > 0) {
+        skipped--;
+        return;
+    }
     sem_post(&stopped);
-    wait_up_to(&resume, 50);
+    if (!wait_up_to(&resume, 200))
+        skipped = 100;
     sem_post(&resumed);
     errno = saved;
 }
 
-/* Frees of full runs for the most part, which count differently from others; and now and then all,
- * so that runs become partial and empty. */
-static void *busy_main(void *unused)
-{
-    static void *blocks[3000];
-    uint64_t random = 1;
-    for (size_t round = 0; !__atomic_load_n(&done, __ATOMIC_RELAXED); round++) {
-        size_t size = 16 + round % 8 * 48;
-        for (int i = 0; i < 30000; i++) {
-            random = random * 6364136223846793005u + 1442695040888963407u;
-            size_t at = (random >> 33) % 3000;
-            ht_free(blocks[at]);
-            blocks[at] = ht_malloc(size);
-        }
-        for (int i = 0; i < 3000; i++) {
-            ht_free(blocks[i * 7 % 3000]);
-            blocks[i * 7 % 3000] = NULL;
-        }
-    }
-    return unused;
-}
+/* The processor's trap flag; below what the compiler keeps under the stack pointer. */
+#define STEPPING(on)                                                                               \
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; " on "; popfq; lea 128(%%rsp), %%rsp" ::     \
+                         : "memory", "cc")
+#define STEP_BEGIN() STEPPING("orq $0x100, (%%rsp)")
+#define STEP_END()   STEPPING("andq $~0x100, (%%rsp)")
 
-#define OTHERS 40000
+#define OWN    600
+#define OTHERS 8
 static void *others[OTHERS];
-static bool filled;
 
-static void free_others(void)
+static void free_stepping(void *address)
 {
-    for (size_t i = 0; i < OTHERS; i++) {
-        ht_free(others[i]);
-        others[i] = NULL;
-    }
+    STEP_BEGIN();
+    ht_free(address);
+    STEP_END();
 }
 
-static void *sending_main(void *unused)
+/* Frees to full and to partial runs of its own, of another thread's the first and the next of a
+ * run; takes some. */
+static void *stepping_main(void *finished)
 {
-    while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
-        if (!__atomic_load_n(&filled, __ATOMIC_ACQUIRE))
-            continue;
-        free_others();
-        __atomic_store_n(&filled, false, __ATOMIC_RELEASE);
+    static void *own[OWN];
+    void *volatile taken;
+    for (int i = 0; i < OWN; i++)
+        own[i] = ht_malloc(64);
+    for (int i = 0; i < 3; i++)
+        free_stepping(own[i]); /* the first run is full */
+    for (int i = 3; i < 100; i++)
+        ht_free(own[i]); /* now it is partial */
+    for (int i = 100; i < 103; i++)
+        free_stepping(own[i]);
+    for (int i = 0; i < OTHERS; i++)
+        free_stepping(others[i]);
+    for (int i = 0; i < 2; i++) {
+        STEP_BEGIN();
+        taken = ht_malloc(64);
+        STEP_END();
+        ht_free(taken);
     }
-    return unused;
+    for (int i = 103; i < OWN; i++)
+        ht_free(own[i]);
+    *(bool *)finished = true;
+    sem_post(&stopped);
+    return NULL;
 }
 
-static void fork_midway(void *(*work)(void *), int times)
+/* A child at each instruction; how many there were. */
+static unsigned fork_at_each(bool *finished)
 {
-    struct sigaction action = {.sa_handler = stop_here};
-    pthread_t thread;
-    sigaction(SIGUSR1, &action, NULL);
-    sem_init(&stopped, 0, 0);
-    sem_init(&resume, 0, 0);
-    sem_init(&resumed, 0, 0);
-    done = false;
-    CHECK_EQ_INT(pthread_create(&thread, NULL, work, NULL), 0);
-    for (int i = 0; i < times; i++) {
-        if (work == sending_main && !__atomic_load_n(&filled, __ATOMIC_ACQUIRE)) {
-            for (size_t j = 0; j < OTHERS; j++)
-                others[j] = ht_malloc(20 + j % 100);
-            __atomic_store_n(&filled, true, __ATOMIC_RELEASE);
-        }
-        pthread_kill(thread, SIGUSR1);
+    for (unsigned steps = 0;; steps++) {
         wait_for(&stopped);
-        if (!CHECK_EQ_INT(fork_and_use(), 0))
-            times = 0;
+        if (*finished)
+            return steps;
+        if (!CHECK_EQ_INT(fork_and_use(), 0)) {
+            printf("at step %u\n", steps);
+            skipped = INT_MAX; /* one is enough */
+        }
         sem_post(&resume);
         wait_for(&resumed);
         while (sem_trywait(&resume) == 0)
             continue; /* it had gone on by itself */
     }
-    __atomic_store_n(&done, true, __ATOMIC_RELAXED);
+}
+
+static void test_every_instruction(void)
+{
+    struct sigaction action = {.sa_handler = stop_here};
+    bool finished = false;
+    pthread_t thread;
+    sigaction(SIGTRAP, &action, NULL);
+    sem_init(&stopped, 0, 0);
+    sem_init(&resume, 0, 0);
+    sem_init(&resumed, 0, 0);
+    for (int i = 0; i < OTHERS; i++)
+        others[i] = ht_malloc(1000);
+    CHECK_EQ_INT(pthread_create(&thread, NULL, stepping_main, &finished), 0);
+    CHECK_LE_U64(300, fork_at_each(&finished));
     pthread_join(thread, NULL);
-    free_others();
     CHECK(ht_validate());
 }
 
-static void test_midway_in_own(void)
-{
-    fork_midway(busy_main, 400);
-}
-static void test_midway_in_others(void)
-{
-    fork_midway(sending_main, 300);
-}
+#else
+static void test_every_instruction(void) {}
+#endif
 
 int main(void)
 {
     RUN(test_huge_lock);
     RUN(test_span_lock);
     RUN(test_heap_lock);
-    RUN(test_midway_in_own);
-    RUN(test_midway_in_others);
+    RUN(test_every_instruction);
     return CHECK_MAIN_END();
 }
