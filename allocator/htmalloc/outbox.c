@@ -106,7 +106,7 @@ void heap_free_remote(struct heap *heap, struct run *run, void *address)
         compiler_barrier(); /* fork may copy this at any moment: see recover() */
         slot->run = run;
     } else {
-        block_link(block, slot->first);
+        block_link_in(run, block, slot->first);
         compiler_barrier();
         slot->first = block;
     }

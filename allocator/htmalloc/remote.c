@@ -8,7 +8,7 @@ bool remote_push(struct run *run, struct block *first, struct block *last, uint3
     uint64_t offset = (uint64_t)((char *)first - slice_base(run)) + 1;
     uint64_t old = __atomic_load_n(&run->remote, __ATOMIC_RELAXED), new;
     do {
-        block_link(last, remote_first(run, old));
+        block_link_in(run, last, remote_first(run, old));
         uint64_t total = remote_count(old) + count;
         new = offset | total << REMOTE_COUNT_SHIFT | REMOTE_PENDING;
     } while (!__atomic_compare_exchange_n(&run->remote, &old, new, true, __ATOMIC_ACQ_REL,
@@ -36,12 +36,12 @@ uint32_t remote_collect(struct run *run, bool clear_pending)
         struct block *last = first;
         for (uint32_t count = 1;; count++) {
             run_check_listed(run, last, count);
-            struct block *next = block_next(last);
+            struct block *next = block_next_in(run, last);
             if (next == NULL)
                 break;
             last = next;
         }
-        block_link(last, run->free);
+        block_link_in(run, last, run->free);
     }
     run->free = first;
     return remote_count(word);

@@ -136,7 +136,7 @@ bool run_carve(struct run *run)
 uint32_t run_used(const struct run *run)
 {
     uint32_t free = 0;
-    for (const struct block *block = run->free; block != NULL; block = block_next(block))
+    for (const struct block *block = run->free; block != NULL; block = block_next_in(run, block))
         run_check_listed(run, block, ++free);
     return run->circulating - free;
 }
@@ -225,7 +225,7 @@ static void drop_blocks(struct run *run, uint32_t pages)
     struct block *kept = NULL, *next;
     uint32_t dropped = 0;
     for (struct block *block = run->free; block != NULL; block = next) {
-        next = block_next(block);
+        next = block_next_in(run, block);
         uint32_t page = (uint32_t)((const char *)block - base) >> HT_PAGE_SHIFT;
         if (pages >> page & 1) {
             dropped++;
@@ -234,14 +234,14 @@ static void drop_blocks(struct run *run, uint32_t pages)
             if (kept == NULL)
                 run->free = block;
             else
-                block_link(kept, block);
+                block_link_in(run, kept, block);
             kept = block;
         }
     }
     if (kept == NULL)
         run->free = NULL;
     else
-        block_link(kept, NULL);
+        block_link_in(run, kept, NULL);
     __atomic_store_n(&run->circulating, (uint16_t)(run->circulating - dropped), __ATOMIC_RELAXED);
 }
 
@@ -267,7 +267,7 @@ uint32_t run_purge(struct run *run)
     const char *base = slice_base(run);
     uint32_t bytes = class_bytes(run->class), drop = 0;
     uint32_t count = 0;
-    for (const struct block *block = run->free; block != NULL; block = block_next(block)) {
+    for (const struct block *block = run->free; block != NULL; block = block_next_in(run, block)) {
         run_check_listed(run, block, ++count);
         uint32_t number = (uint32_t)((const char *)block - base) / bytes;
         free[number / 64] |= (uint64_t)1 << (number % 64);
