@@ -11,7 +11,7 @@
 
 /* Classes from here on share the blocks of the next few: blocks of more than 2 KiB, half as long
  * again. */
-#define SHARED_FROM (CLASS_LINEAR + 24)
+#define SHARED_FROM (CLASS_WIDE + 9)
 #define SHARED_NEXT 4
 
 /* Slow paths come by here, so that memory goes back in time while the program does anything at all.

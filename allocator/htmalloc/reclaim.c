@@ -3,9 +3,6 @@
 #include "heap_runs.h"
 #include "mixed.h"
 
-/* A borrowed block may be so many doublings larger than the one asked for: 8 classes each. */
-#define BORROW_CLASSES 16u
-
 /* Runs looked at when the footprint grows, and at the end of a window. */
 #define LOOKS_GROWTH 8
 #define LOOKS_WINDOW 4096
