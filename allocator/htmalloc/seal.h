@@ -41,7 +41,9 @@ static_assert(SEAL_LEAST == SEAL_BYTES + 8 + FILL_BYTES, "the fill lies in the b
 /* In the code of seals alone, so that no link is one. */
 #define SEAL_BIT ((uint64_t)1 << 55)
 
-/* A secret of the process; its highest byte is SEAL_TOP. */
+/* A secret of the process; its highest byte is SEAL_TOP. Its lowest digit is 5 so that the first
+ * byte of a seal right behind the program's bytes (a slack of 8) is never 0: a string's end one
+ * byte too far changes it for certain; of other single bytes one in 256 does not. */
 extern uintptr_t hard_key HT_HIDDEN;
 
 static inline uint64_t seal_code(const char *end)

@@ -127,3 +127,10 @@ def test_hardened_under_stress(build, options):
     command = [build / "tests" / "htmalloc_stress_hard", "--rounds=3", "--operations=8000", *options]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 0 and "valid" in result.stdout, result.stderr
+
+
+def test_a_string_that_ends_one_byte_too_far_is_always_seen(build):
+    """The zero falls on the first byte of the seal, whose value is another in each process: never 0."""
+    for _ in range(300):
+        result = misuse(build, "libhtmalloc-hard.so", "overflow_by_1", 40)
+        assert "written past the block's end" in result.stderr, result.stderr
