@@ -54,6 +54,7 @@ static const char usage[] =
 struct options {
     struct blame_take take;
     unsigned take_options;
+    char names[BLAME_TAKE_OPTIONS / 2][32]; /* of those options, with their dashes */
     const char *heap, *flame, *folded;
     enum blame_by first; /* the first that was asked for; BLAME_BY_LIMIT: none was */
     enum blame_order order;
@@ -93,10 +94,8 @@ static void hand_on(struct options *options, const char *name, const char *value
 {
     if (options->take_options + 3 > BLAME_TAKE_OPTIONS)
         cli_die_usage("--%s: too many options for the replay", name);
-    char *dashed = malloc(strlen(name) + 3);
-    if (!dashed)
-        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "no memory");
-    sprintf(dashed, "--%s", name);
+    char *dashed = options->names[options->take_options / 2];
+    snprintf(dashed, sizeof options->names[0], "--%s", name);
     options->take.options[options->take_options++] = dashed;
     options->take.options[options->take_options++] = value;
 }

@@ -36,7 +36,6 @@ static void make_folder(void)
 /* Its figures are not asked for here. */
 static pid_t start(const char *const *arguments)
 {
-    extern char **environ;
     posix_spawn_file_actions_t actions;
     pid_t pid;
     posix_spawn_file_actions_init(&actions);
