@@ -189,6 +189,15 @@ def test_the_report_tells_who_pins(heaptape, planted, tmp_path):
     assert not (out / "snapshots").exists()
 
 
+def test_compare_takes_it_along(heaptape, tmp_path):
+    """The main job with --snapshots and --sites: maps and names in one go."""
+    out = tmp_path / "out"
+    made = heaptape("compare", "--snapshots", "--sites", "-n", 1, "-a", "libc", "-o", out, "--", CASE)
+    assert made.returncode == 0, made.stderr
+    page = (out / "report.html").read_text()
+    assert "data-heaps=" in page and "pin blame_case.c:" in page
+
+
 # ---- moments, forms -----------------------------------------------------------------------------------------
 
 
