@@ -122,7 +122,7 @@ def program_gates(results: Results) -> list[Gate]:
         if not any(kind in ("all", one.kind) for one in results.programs):
             continue
         for (measure, title, _), at_most in zip(MEASURES, most):
-            gate = Gate(f"{title.split()[-1]}, mean of {'all' if kind == 'all' else 'applications'}",
+            gate = Gate(title.split()[-1] + (", mean of all" if kind == "all" else ", applications (aim)"),
                         at_most, "of libc")
             gate.figures = {name: results.mean(kind, name, measure) for name in results.allocators}
             gates.append(gate)
