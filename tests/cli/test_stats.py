@@ -16,6 +16,7 @@ PROGRAM = r"""
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 static void *work(void *unused)
 {
@@ -63,7 +64,8 @@ int main(int count, char **words)
     if (way == 'm')
         for (;;)
             memset(malloc(1 << 20), 1, 1 << 20);
-    sleep(way == 'f');
+    if (way == 'f')
+        wait(NULL);
     return 0;
 }
 """
@@ -192,7 +194,7 @@ def test_limits(heaptape, program):
 
 def test_a_limit_leaves_no_process(heaptape, tmp_path):
     script = f"(sleep 987 & echo $! > {tmp_path}/pid; wait) & wait"
-    heaptape("stats", "--limit-time=500ms", "--", "sh", "-c", script)
+    heaptape("stats", "--limit-time=3s", "--", "sh", "-c", script)
     pid = int((tmp_path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

@@ -15,7 +15,8 @@ static void *work(void *unused)
     for (int i = 0; i < 10000; i++) {
         char *block = mem_malloc_ts(100);
         memset(block, 1, 100);
-        mem_free_ts(mem_realloc_ts(block, 300));
+        mem_free_ts(
+            mem_realloc_ts(block, 300)); /* moves where another thread's block is behind it */
     }
     return unused;
 }
