@@ -119,7 +119,8 @@ def superlative(rows: list[Row], which: str, relative: str, adjective: str) -> s
     if len(pairs) < 2:
         return ""
     found = best(pairs)
-    if len(found) == len(pairs):
+    told_apart = chosen == which or any(value.shown for value, _ in pairs)
+    if len(found) == len(pairs) or not told_apart:
         return f"no allocator is shown to be {adjective}"
     if len(found) > 1:
         return f"{names(found)} are {adjective}, with no difference shown between them"

@@ -1,6 +1,7 @@
 """Formulas and words of the report, against numbers worked out by hand."""
 
 import math
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -103,6 +104,16 @@ def test_verdict_admits_that_nothing_is_shown():
     assert none.words == "no difference in time shown"
     assert plain(none.interval) == "2.0 % less to 2.0 % more"
     assert verdict.phrase(None, "time", verdict.TIME_WORDS) is None
+
+
+def test_headline_does_not_rank_what_is_not_shown():
+    """Intervals that miss 1 are not enough: the test of significance has looked at all of them together."""
+    none = "no difference shown"
+    rows = [
+        SimpleNamespace(allocator=name, ns=None, relative_time=Interval(ratio, ratio - 0.1, ratio + 0.1, said))
+        for name, ratio, said in (("libc", 1, "baseline"), ("htmalloc", 0.7, none), ("mimalloc", 0.75, none))
+    ]
+    assert verdict.superlative(rows, "ns", "relative_time", "fastest") == "no allocator is shown to be fastest"
 
 
 def test_headline_names_the_best_and_those_not_told_apart(tmp_path):
