@@ -29,9 +29,10 @@ static const char usage[] =
     "fall if each had died sooner or lay elsewhere.\n"
     "\n"
     "  -a ALLOCATOR      as for heaptape replay (default libc)\n"
-    "  --at=WHEN         peak (the highest resident of the snapshots, the default), live (where "
-    "live bytes\n"
-    "                    peak), end, an event of the tape, or a percentage of its events (50%)\n"
+    "  --at=WHEN         peak (the highest resident of the snapshots, to 1 %; the default), live\n"
+    "                    (where live bytes peak), end, an event of the tape, or a percentage of "
+    "its\n"
+    "                    events (50%)\n"
     "  --by=WHAT         site (of tapes recorded with --sites), size, lane or age; again for more\n"
     "                    (default: all)\n"
     "  --under=PERCENT   a page less full than this is nearly empty (default 25)\n"
@@ -212,15 +213,30 @@ static uint64_t distance(uint64_t a, uint64_t b)
     return a > b ? a - b : b - a;
 }
 
+/* The first whose resident memory is within 1 % of the highest: where nothing is given back the
+ * highest may be the end, long after. */
+static uint32_t choose_peak(const struct heap_file *file)
+{
+    uint64_t highest = 0;
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < file->count; i++) {
+        uint64_t resident = heap_file_head(file, i).resident_bytes;
+        highest = resident > highest ? resident : highest;
+    }
+    while ((double)heap_file_head(file, first).resident_bytes < 0.99 * (double)highest)
+        first++;
+    return first;
+}
+
 /* The snapshot of that kind, or the nearest to the event. */
 static uint32_t choose(const struct heap_file *file, const char *at, uint64_t event,
                        uint64_t events)
 {
-    unsigned kind = !strcmp(at, "live")  ? HEAP_PEAK_REQUESTED
-                    : !strcmp(at, "end") ? HEAP_END
-                                         : HEAP_PEAK_RESIDENT;
+    unsigned kind = !strcmp(at, "live") ? HEAP_PEAK_REQUESTED : HEAP_END;
     uint32_t best = 0;
     uint64_t least = UINT64_MAX;
+    if (!strcmp(at, "peak"))
+        return choose_peak(file);
     for (uint32_t i = 0; i < file->count; i++) {
         struct heap_head head = heap_file_head(file, i);
         if (event == HEAP_NO_EVENT && (head.kinds & kind))
