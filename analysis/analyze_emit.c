@@ -46,7 +46,8 @@ static void emit_counts(struct emit *emit, const struct analyze_output *output,
     emit_fixed(emit, "duration_seconds", (double)s->duration_ns / NS_PER_SECOND, 6);
 }
 
-static void emit_live(struct emit *emit, const struct statistics *s)
+static void emit_live(struct emit *emit, const struct analyze_output *output,
+                      const struct statistics *s)
 {
     emit_u64(emit, "peak_live_bytes", s->peak_live_bytes);
     emit_u64(emit, "peak_live_blocks", s->track.peak_live_objects);
@@ -56,6 +57,12 @@ static void emit_live(struct emit *emit, const struct statistics *s)
     emit_ratio(emit, "mean_live_bytes", s->live_bytes_sum, (double)s->events, 0);
     emit_u64(emit, "lower_bound_bytes", s->peak_live_bytes);
     emit_string(emit, "lower_bound_method", "peak_live");
+    if (output->packed) {
+        emit_u64(emit, "packing_bytes", output->packing_bytes);
+        emit_string(emit, "packing_method", "first_fit_by_address_16_byte_granules_no_headers");
+        emit_ratio(emit, "packing_over_lower_bound", (double)output->packing_bytes,
+                   (double)s->peak_live_bytes, 4);
+    }
     emit_u64(emit, "leaked_blocks", s->track.live_objects);
     emit_u64(emit, "leaked_bytes", s->track.live_bytes);
 }
@@ -199,7 +206,7 @@ int analyze_emit(const struct analyze_output *output, const struct statistics *s
         emit_u64(&emit, "schema_version", 1);
     if (output->parts & ANALYZE_SUMMARY) {
         emit_counts(&emit, output, s);
-        emit_live(&emit, s);
+        emit_live(&emit, output, s);
         emit_behaviour(&emit, s);
     }
     if (output->parts & ANALYZE_TOP) {

@@ -22,8 +22,10 @@ struct analyze_output {
     struct tape_reader_totals totals;
     const char *program; /* may be NULL */
     uint64_t damaged_blocks;
-    unsigned parts; /* set of enum analyze_part */
-    unsigned top;   /* entries in each list of top sizes, at most ANALYZE_TOP_MAX */
+    unsigned parts;         /* set of enum analyze_part */
+    bool packed;            /* whether the next is known */
+    uint64_t packing_bytes; /* see packing.h */
+    unsigned top;           /* entries in each list of top sizes, at most ANALYZE_TOP_MAX */
 };
 
 #define ANALYZE_TOP_MAX 1000u

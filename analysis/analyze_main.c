@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "analysis/analyze_emit.h"
+#include "analysis/packing.h"
 #include "traces/cli.h"
 
 #define TOP_DEFAULT     10
@@ -27,6 +28,7 @@ static const char usage[] =
     "                            more (default: json all; table summary, top, lifetimes, lanes;\n"
     "                            csv summary, and one part only)\n"
     "  --top=N                   sizes in each list of top sizes (default: 10)\n"
+    "  --packing                 how low a heap could have been, too: places every block (slower)\n"
     "  --series=FILE             write live bytes and blocks over the tape as CSV\n"
     "  -q, --quiet               no progress\n"
     "  --version                 the version\n"
@@ -39,7 +41,7 @@ struct options {
     const char *tape, *series;
     enum emit_format format;
     unsigned parts, top;
-    bool quiet;
+    bool packing, quiet;
 };
 
 static unsigned parts_default(enum emit_format format)
@@ -87,10 +89,15 @@ static void finish_options(struct options *options, int argc, char **argv)
 static struct options parse(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"format", required_argument, NULL, 'f'}, {"part", required_argument, NULL, 'p'},
-        {"top", required_argument, NULL, 't'},    {"series", required_argument, NULL, 's'},
-        {"quiet", no_argument, NULL, 'q'},        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"format", required_argument, NULL, 'f'},
+        {"part", required_argument, NULL, 'p'},
+        {"top", required_argument, NULL, 't'},
+        {"series", required_argument, NULL, 's'},
+        {"packing", no_argument, NULL, 'P'},
+        {"quiet", no_argument, NULL, 'q'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct options options = {.format = EMIT_TABLE, .top = TOP_DEFAULT};
     int option;
@@ -109,6 +116,9 @@ static struct options parse(int argc, char **argv)
             break;
         case 's':
             options.series = optarg;
+            break;
+        case 'P':
+            options.packing = true;
             break;
         case 'q':
             options.quiet = true;
@@ -141,7 +151,7 @@ static void progress(const struct options *options, uint64_t done, uint64_t all)
 
 /* Reads the whole tape; returns the number of damaged places. */
 static uint64_t read_tape(struct tape_reader *reader, const struct options *options,
-                          struct statistics *statistics)
+                          struct statistics *statistics, struct packing *packing)
 {
     const struct tape_event *events;
     struct tape_error error;
@@ -162,7 +172,8 @@ static uint64_t read_tape(struct tape_reader *reader, const struct options *opti
         for (size_t i = 0; i < count; i++) {
             if (i + STATISTICS_AHEAD < count)
                 statistics_expect(statistics, &events[i + STATISTICS_AHEAD]);
-            if (!statistics_event(statistics, &events[i]))
+            if (!statistics_event(statistics, &events[i]) ||
+                (options->packing && !packing_event(packing, &events[i])))
                 cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
                         "out of memory at event %llu: %s: free some, or raise ulimit -v",
                         (unsigned long long)statistics->events, options->tape);
@@ -194,6 +205,7 @@ int main(int argc, char **argv)
     struct tape_reader *reader;
     struct tape_error error;
     struct options options;
+    struct packing packing;
     int failed;
 
     cli_begin("analyze");
@@ -202,13 +214,17 @@ int main(int argc, char **argv)
         cli_die_error(&error);
     if (!statistics_init(&statistics))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory: free some, or raise ulimit -v");
-    output.damaged_blocks = read_tape(reader, &options, &statistics);
+    packing_init(&packing);
+    output.damaged_blocks = read_tape(reader, &options, &statistics, &packing);
     statistics_finish(&statistics);
     output.path = options.tape;
     output.totals = tape_reader_totals(reader);
     output.program = tape_reader_meta(reader, "program");
     output.parts = options.parts;
     output.top = options.top;
+    output.packed = options.packing;
+    output.packing_bytes = packing.peak;
+    packing_end(&packing);
     if (options.series)
         write_series(options.series, &statistics);
     failed = analyze_emit(&output, &statistics, options.format);

@@ -1,6 +1,6 @@
 # analysis: heaptape analyze and blame (C), report (Python), plot (gnuplot). The last two are started by small
 # scripts; what those run lies in share/heaptape.
-ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics \
+ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes live statistics packing \
 	heap_file heap_pages heap_free blame blame_keys births site_names flame)
 ANALYSIS_SCRIPTS := $(patsubst %,$(LIBEXEC)/heaptape-%,report plot animate)
 
@@ -18,7 +18,7 @@ $(SHARE)/report $(SHARE)/gnuplot: $(SHARE)/%:
 
 ANALYZE_LIB := $(OBJ)/libanalysis.a
 PROGRAMS += $(LIBEXEC)/heaptape-analyze
-ANALYSIS_TESTS := $(patsubst %,$(TESTS)/analysis_%_test,statistics blame)
+ANALYSIS_TESTS := $(patsubst %,$(TESTS)/analysis_%_test,statistics blame packing)
 TEST_PROGRAMS += $(ANALYSIS_TESTS)
 SANITIZE_PROGRAMS += $(ANALYSIS_TESTS)
 

@@ -202,3 +202,17 @@ def test_sizes_and_lifetimes_together(heaptape):
         assert cell["size_low_bytes"] <= cell["size_high_bytes"] and cell["blocks"] > 0
         by_life[cell["lifetime_low_bytes"]] = by_life.get(cell["lifetime_low_bytes"], 0) + cell["blocks"]
     assert by_life == {b["lifetime_low"]: b["blocks_by_bytes"] for b in found["lifetimes"] if b["blocks_by_bytes"]}
+
+
+def test_packing(heaptape, tape):
+    """100, 50 and 200 bytes end at 112, 176 and 384; 400 then go where the 200 were: 576 of at least 450."""
+    found = analyzed(heaptape, tape(*EVENTS), "--packing")
+    assert found["packing_bytes"] == 576 and found["packing_over_lower_bound"] == 1.28
+    assert found["packing_method"] == "first_fit_by_address_16_byte_granules_no_headers"
+    assert "packing_bytes" not in analyzed(heaptape, tape(*EVENTS))
+
+
+def test_no_allocator_of_the_corpus_beats_the_bounds(heaptape):
+    for path in sorted((ROOT / "traces/corpus").glob("*.tape")):
+        found = analyzed(heaptape, path, "--packing", "--part=summary")
+        assert found["lower_bound_bytes"] <= found["packing_bytes"] <= 1.25 * found["lower_bound_bytes"]
