@@ -1,7 +1,5 @@
 #include "sizeclass.h"
 
-static_assert(CLASS_WIDE == CLASS_LINEAR + 2 * 8, "two doublings from 256 bytes to 1 KiB");
-static_assert(CLASS_COUNT == CLASS_WIDE + 5 * 9, "five doublings from there to 32 KiB");
 static_assert(CLASS_LINEAR_MAX << 7 == HT_SMALL_MAX, "seven doublings from 256 bytes to 32 KiB");
 static_assert(8 * HT_SLICE / HT_PAGE <= 32, "a run's pages are bits of a 32-bit word");
 

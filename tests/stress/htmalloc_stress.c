@@ -233,7 +233,7 @@ static void change_phase(struct worker *worker)
 static void work(struct worker *worker)
 {
     for (long i = 0; i < operations; i++) {
-        if (with_phases && i % (operations / 16) == 0)
+        if (with_phases && i % (operations / 16 + 1) == 0)
             change_phase(worker);
         step(worker);
     }
