@@ -18,6 +18,9 @@ struct bins {
 };
 static struct bins clean_bins, dirty_bins;
 
+/* Dirty slices that are more than a small heap keeps. */
+#define MUCH_IDLE 8u
+
 /* The fewest dirty slices that there have been in this window. */
 static size_t dirty_least;
 
@@ -285,7 +288,9 @@ struct run *span_take_resident(unsigned slices, unsigned least, unsigned *ret_sl
 {
     bool zero;
     lock_take(&span_lock);
-    if (slices > least && bin_find(&dirty_bins, slices) == NULL) {
+    /* Short runs cost a small heap a few per cent, so that only much lying idle is worth one. */
+    bool idle = span_counts.slices_dirty > MUCH_IDLE;
+    if (slices > least && idle && bin_find(&dirty_bins, slices) == NULL) {
         unsigned shorter = longest_dirty(slices, least);
         if (shorter > 0)
             slices = shorter;

@@ -13,7 +13,7 @@
 struct run *span_take(unsigned slices, size_t align, bool *ret_zero);
 
 /* `slices` of them at any slice, or as many as there are, down to `least`, where only so many lie
- * together that may be resident, while for `slices` fresh pages would be needed. */
+ * together that may be resident, while for `slices` fresh pages would be needed, and much is. */
 struct run *span_take_resident(unsigned slices, unsigned least, unsigned *ret_slices);
 
 /* Takes a span back. `touched` has a bit for each of the first slices whose pages may have been

@@ -447,9 +447,19 @@ static void *eats_all(void *seed)
     return NULL;
 }
 
+/* They begin together: the stack of the last one must be mapped before the first has eaten. */
+static pthread_barrier_t all_there;
+
+static void *eats_with_others(void *seed)
+{
+    pthread_barrier_wait(&all_there);
+    return eats_all(seed);
+}
+
 static void address_space(void)
 {
     pthread_t threads[3];
+    pthread_barrier_init(&all_there, NULL, 3);
     free(malloc(1));
     struct rlimit limit = {mapped() + ((rlim_t)96 << 20), RLIM_INFINITY};
     EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
@@ -457,7 +467,7 @@ static void address_space(void)
     limit.rlim_cur = mapped() + ((rlim_t)96 << 20);
     EXPECT(setrlimit(RLIMIT_AS, &limit) == 0);
     for (uintptr_t i = 0; i < 3; i++)
-        EXPECT(pthread_create(&threads[i], NULL, eats_all, (void *)(i + 1)) == 0);
+        EXPECT(pthread_create(&threads[i], NULL, eats_with_others, (void *)(i + 1)) == 0);
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     eats_all(NULL);
