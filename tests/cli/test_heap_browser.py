@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -39,7 +40,8 @@ def page(results, tmp_path_factory):
         browser.open(results / "report.html")
         browser.ask("new Promise((done, fail) => { setTimeout(fail, 20000); const look = () => document.querySelector('figure.replaced canvas') ? done(1) : setTimeout(look, 20); look(); })")
         yield browser
-        assert browser.errors == []
+        # Chromium advises whoever reads a canvas again and again, as a test here does.
+        assert [error for error in browser.errors if "willReadFrequently" not in error] == []
 
 
 def press(page, *keys):
@@ -59,9 +61,12 @@ def told(page) -> str:
 def test_a_map_for_each_allocator(page):
     assert page.ask("[...document.querySelectorAll('.heap-head b')].map(b => b.textContent)") == ["libc", "htmalloc"]
     # Something is painted, and the drawing that stood there is gone.
-    colours = page.ask("(() => { const c = document.querySelector('.heap canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+    colour_count = ("(() => { const c = document.querySelector('.heap canvas'), d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
                        " const found = new Set(); for (let i = 0; i < d.length; i += 4) found.add(d[i] << 16 | d[i + 1] << 8 | d[i + 2]); return found.size; })()")  # fmt: skip
-    assert colours > 8
+    deadline = time.monotonic() + 20  # it is painted when the browser finds the time
+    while page.ask(colour_count) <= 8 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert page.ask(colour_count) > 8
     assert page.ask("getComputedStyle(document.querySelector('figure.replaced > .scroll')).display") == "none"
 
 

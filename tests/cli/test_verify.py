@@ -145,7 +145,9 @@ def test_threads_change_no_name(heaptape, tapes, name):
         # malloc_usable_size() may read what was written over before anything else notices.
         assert not kinds or kinds[0] in {kind, "crashed", "usable_small", *follows}
     else:
-        assert set(found) <= {kind, *follows}
+        # A block that two lanes have may be grown by one between the other's calls.
+        also = {"usable_overlap"} if kind == "overlap" else set()
+        assert set(found) <= {kind, *follows, *also}
     if name not in NOT_IN_FOUR and name != "race":
         assert found  # which of a bug's consequences comes first is up to the threads
     if name in ("on_stack", "aligned_to_8", "realloc_shifts", "link_in_live", "header_behind", "overlap_by_one"):
