@@ -11,25 +11,6 @@ struct run run_none;
 static_assert(TABLE_SIZE == 65, "the initial tables are written out");
 
 struct heap heap_none = {.table = {NONE_64, &run_none}};
-static void list_insert(struct run **list, struct run *run)
-{
-    run->prev = NULL;
-    run->next = *list;
-    if (run->next != NULL)
-        run->next->prev = run;
-    *list = run;
-}
-
-static void list_remove(struct run **list, struct run *run)
-{
-    if (run->next != NULL)
-        run->next->prev = run->prev;
-    if (run->prev != NULL)
-        run->prev->next = run->next;
-    else
-        *list = run->next;
-    run->next = run->prev = NULL;
-}
 
 /* --- the state of a run: see run.h --- */
 
@@ -86,14 +67,14 @@ void heap_become_partial(struct heap *heap, struct run *run, uint32_t used)
     struct run **list = &heap->partial[run->class];
     if (*list == NULL)
         heap->last[run->class] = run;
-    list_insert(list, run);
+    run_list_insert(list, run);
 }
 
 void heap_leave_list(struct heap *heap, struct run *run)
 {
     if (run->state == RUN_PARTIAL && heap->last[run->class] == run)
         heap->last[run->class] = run->prev;
-    list_remove(list_of(heap, run), run);
+    run_list_remove(list_of(heap, run), run);
 }
 
 void heap_defer(struct heap *heap, struct run *run)
@@ -113,7 +94,7 @@ void heap_become_full(struct heap *heap, struct run *run)
 {
     run->state = RUN_FULL;
     run_set_left(run, run_threshold(run));
-    list_insert(&heap->full, run);
+    run_list_insert(&heap->full, run);
 }
 
 void heap_become_current(struct heap *heap, struct run *run, unsigned class)
@@ -127,7 +108,7 @@ void heap_become_uncarved(struct heap *heap, struct run *run, uint32_t used)
 {
     run->state = RUN_UNCARVED;
     run->left = used;
-    list_insert(&heap->uncarved[run->class], run);
+    run_list_insert(&heap->uncarved[run->class], run);
 }
 
 void heap_retire(struct heap *heap, struct run *run)
@@ -188,7 +169,7 @@ static struct run *pick_partial(struct heap *heap, unsigned class)
         best = emptier == other ? best : other;
         if (emptier != heap->partial[class]) {
             heap_leave_list(heap, emptier);
-            list_insert(&heap->partial[class], emptier);
+            run_list_insert(&heap->partial[class], emptier);
         }
     }
     heap_leave_list(heap, best);

@@ -54,7 +54,7 @@ static inline void run_set_left(struct run *run, uint32_t left)
 }
 
 /* Carves a run, PARTIAL and in no list, anew for the class; all its new blocks are free. False, and
- * nothing has changed, when less than half of the run would serve. */
+ * nothing has changed, when less than one part in MIXED_SHARE of the run would serve. */
 bool mixed_make(struct run *run, unsigned class);
 
 /* Of a mixed run: whether a block starts at the address, and how long it is. For live blocks any

@@ -7,28 +7,6 @@
 
 static_assert(16u << (SHELVES_SMALL - 1) == HT_SMALL_MAX, "the last small shelf has the longest");
 
-/* --- lists --- */
-
-static void list_insert(struct run **list, struct run *run)
-{
-    run->prev = NULL;
-    run->next = *list;
-    if (run->next != NULL)
-        run->next->prev = run;
-    *list = run;
-}
-
-static void list_remove(struct run **list, struct run *run)
-{
-    if (run->next != NULL)
-        run->next->prev = run->prev;
-    if (run->prev != NULL)
-        run->prev->next = run->next;
-    else
-        *list = run->next;
-    run->next = run->prev = NULL;
-}
-
 /* --- spans --- */
 
 static struct run *take_span(struct ht_heap *heap, unsigned slices, size_t align, bool *ret_zero)
@@ -133,7 +111,7 @@ static struct run *new_run(struct ht_heap *heap, unsigned class)
     run->state = RUN_PARTIAL;
     set_bytes(run, class_bytes(class));
     claim(heap, run);
-    list_insert(private_shelf(heap, private_bytes(run)), run);
+    run_list_insert(private_shelf(heap, private_bytes(run)), run);
     heap->runs++;
     return run;
 }
@@ -145,9 +123,9 @@ static struct run *refill(struct ht_heap *heap, size_t size)
     for (struct run *run; (run = *shelf) != NULL;) {
         if (run->free != NULL || run_carve(run))
             return run;
-        list_remove(shelf, run);
+        run_list_remove(shelf, run);
         run->state = RUN_FULL;
-        list_insert(&heap->others, run);
+        run_list_insert(&heap->others, run);
     }
     struct run *run = new_run(heap, class_of(size));
     return run != NULL && run_carve(run) ? run : NULL;
@@ -166,7 +144,7 @@ void private_give_empty(struct ht_heap *heap, struct run *run)
 {
     if (run->next == NULL && run->prev == NULL)
         return;
-    list_remove(private_shelf(heap, private_bytes(run)), run);
+    run_list_remove(private_shelf(heap, private_bytes(run)), run);
     give_span(heap, run);
 }
 
@@ -175,9 +153,9 @@ void private_free_small(struct ht_heap *heap, struct run *run, void *address)
     if (run->left == 0)
         ht_die_pointer("ht_heap_free", address, "double free");
     if (run->state == RUN_FULL) {
-        list_remove(&heap->others, run);
+        run_list_remove(&heap->others, run);
         run->state = RUN_PARTIAL;
-        list_insert(private_shelf(heap, private_bytes(run)), run);
+        run_list_insert(private_shelf(heap, private_bytes(run)), run);
     }
     private_push(heap, run, address);
 }
@@ -195,7 +173,7 @@ void *private_take_large(struct ht_heap *heap, size_t size, size_t align, bool *
     head->large_bytes = (size + HT_PAGE - 1) & ~(HT_PAGE - 1);
     head->state = 0;
     claim(heap, head);
-    list_insert(&heap->others, head);
+    run_list_insert(&heap->others, head);
     heap->live += head->large_bytes;
     return slice_base(head);
 }
@@ -214,7 +192,7 @@ bool private_resize_large(struct ht_heap *heap, struct run *head, size_t size)
 void private_free_large(struct ht_heap *heap, struct run *head)
 {
     heap->live -= head->large_bytes;
-    list_remove(&heap->others, head);
+    run_list_remove(&heap->others, head);
     give_span(heap, head);
     footprint_tick();
 }

@@ -33,7 +33,8 @@ static uint32_t purge_partial(struct heap *heap, struct run *run)
 }
 
 /* Whether a run may be worth carving anew: of one slice, and the blocks that it has, with half a
- * block of `bytes` lost at the end of each hole, would leave half of it. */
+ * block of `bytes` lost at the end of each hole, would leave as much of it as mixed_make() asks
+ * for. */
 static bool may_mix(const struct run *run, uint32_t bytes)
 {
     if (run->slices != 1 || run->free == NULL)

@@ -160,4 +160,25 @@ static inline void run_push(struct run *run, struct block *block)
     run->free = block;
 }
 
+/* Lists by `next` and `prev`, the newest first. */
+static inline void run_list_insert(struct run **list, struct run *run)
+{
+    run->prev = NULL;
+    run->next = *list;
+    if (run->next != NULL)
+        run->next->prev = run;
+    *list = run;
+}
+
+static inline void run_list_remove(struct run **list, struct run *run)
+{
+    if (run->next != NULL)
+        run->next->prev = run->prev;
+    if (run->prev != NULL)
+        run->prev->next = run->next;
+    else
+        *list = run->next;
+    run->next = run->prev = NULL;
+}
+
 #endif
