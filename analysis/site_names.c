@@ -114,12 +114,6 @@ void site_names_end(struct site_names *names)
 /* ---- words -------------------------------------------------------------------------------------
  */
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 size_t site_names_frames(const struct site_names *names, uint32_t site)
 {
     const uint32_t *frames;
@@ -132,15 +126,7 @@ void site_names_frame(const struct site_names *names, uint32_t site, size_t at, 
     const uint32_t *frames = NULL;
     size_t count = frames_of(names, site, &frames);
     const struct tape_frame *frame = at < count ? tape_sites_frame(names->sites, frames[at]) : NULL;
-    if (!frame)
-        snprintf(text, bytes, "?");
-    else if (frame->function[0] && frame->line)
-        snprintf(text, bytes, "%s %s:%" PRIu32, frame->function, base_name(frame->file),
-                 frame->line);
-    else if (frame->function[0])
-        snprintf(text, bytes, "%s %s", frame->function, base_name(frame->object));
-    else
-        snprintf(text, bytes, "%s+0x%" PRIx64, base_name(frame->object), frame->offset);
+    tape_frame_describe(frame, text, bytes);
 }
 
 void site_names_stack(const struct site_names *names, uint32_t site, char *text, size_t bytes)

@@ -177,3 +177,22 @@ const struct tape_frame *tape_sites_frame(const struct tape_sites *sites, uint32
     bool known = frame < sites->frame_capacity && sites->frames[frame].function;
     return known ? &sites->frames[frame] : NULL;
 }
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+void tape_frame_describe(const struct tape_frame *frame, char *text, size_t bytes)
+{
+    if (!frame)
+        snprintf(text, bytes, "?");
+    else if (frame->function[0] && frame->line)
+        snprintf(text, bytes, "%s %s:%" PRIu32, frame->function, base_name(frame->file),
+                 frame->line);
+    else if (frame->function[0])
+        snprintf(text, bytes, "%s %s", frame->function, base_name(frame->object));
+    else
+        snprintf(text, bytes, "%s+0x%" PRIx64, base_name(frame->object), frame->offset);
+}

@@ -33,5 +33,7 @@ size_t tape_sites_frames(const struct tape_sites *sites, uint32_t site,
                          const uint32_t **ret_frames);
 /* NULL: no such frame. */
 const struct tape_frame *tape_sites_frame(const struct tape_sites *sites, uint32_t frame);
+/* "function file.c:12", or "library+0x1234" where names are missing; "?" for NULL. */
+void tape_frame_describe(const struct tape_frame *frame, char *text, size_t bytes);
 
 #endif

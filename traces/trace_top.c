@@ -225,27 +225,6 @@ static void merge_and_sort(struct top *top)
 /* ---- showing -----------------------------------------------------------------------------------
  */
 
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* "function file.c:12", or "library+0x1234" where names are missing. */
-static void describe_frame(const struct top *top, uint32_t number, char *text, size_t bytes)
-{
-    const struct tape_frame *frame = tape_sites_frame(top->sites, number);
-    if (!frame)
-        snprintf(text, bytes, "?");
-    else if (frame->function[0] && frame->line)
-        snprintf(text, bytes, "%s %s:%" PRIu32, frame->function, base_name(frame->file),
-                 frame->line);
-    else if (frame->function[0])
-        snprintf(text, bytes, "%s %s", frame->function, base_name(frame->object));
-    else
-        snprintf(text, bytes, "%s+0x%" PRIx64, base_name(frame->object), frame->offset);
-}
-
 static double share_of(const struct top *top, const struct use *use)
 {
     uint64_t peak = top->summary.peak_live_bytes;
@@ -259,7 +238,7 @@ static void emit_use(struct emit *emit, const struct top *top, const struct use 
     char text[8192] = "(not known)";
     for (size_t i = 0; i < count && used < sizeof text - 1100; i++) {
         char frame[1088];
-        describe_frame(top, frames[i], frame, sizeof frame);
+        tape_frame_describe(tape_sites_frame(top->sites, frames[i]), frame, sizeof frame);
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", i ? " < " : "", frame);
     }
     emit_object(emit, NULL);
@@ -289,7 +268,7 @@ static void print_use(const struct top *top, const struct use *use)
         puts("         (not known)");
     for (size_t i = 0; i < count; i++) {
         char frame[1088];
-        describe_frame(top, frames[i], frame, sizeof frame);
+        tape_frame_describe(tape_sites_frame(top->sites, frames[i]), frame, sizeof frame);
         printf("         %s%s\n", i ? "< " : "", frame);
     }
 }
