@@ -102,7 +102,8 @@ static struct options parse(int argc, char **argv)
     struct options options = {.format = EMIT_TABLE, .top = TOP_DEFAULT};
     int option;
 
-    while ((option = getopt_long(argc, argv, "qh", longs, NULL)) != -1) {
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":qh", longs, NULL)) != -1) {
         switch (option) {
         case 'f':
             if (!emit_parse_format(optarg, &options.format))
@@ -127,8 +128,10 @@ static struct options parse(int argc, char **argv)
             cli_version();
         case 'h':
             cli_help(usage);
+        case ':':
+            cli_die_usage("%s needs a value", argv[optind - 1]);
         default:
-            cli_die_usage("unknown option or missing value");
+            cli_die_usage("no option %s", argv[optind - 1]);
         }
     }
     finish_options(&options, argc, argv);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define CLI_SPEED_LEAST 0.5
@@ -262,4 +263,18 @@ const char *cli_format_bytes(uint64_t bytes, char buffer[16])
     }
     snprintf(buffer, 16, "%.1f %s", value, units[unit]);
     return buffer;
+}
+
+bool cli_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
+void cli_remove_output(const char *path)
+{
+    struct stat info;
+    if (lstat(path, &info) == 0 && S_ISREG(info.st_mode))
+        unlink(path);
 }

@@ -65,6 +65,13 @@ const char *cli_lib_path(const char *name, char *buffer, size_t bytes);
 const char *cli_libexec_path(const char *name, char *buffer, size_t bytes);
 const char *cli_share_path(const char *name, char *buffer, size_t bytes);
 
+/* Whether two names are one file: what is read must not be written over. False where one is not
+ * there. */
+bool cli_same_file(const char *a, const char *b);
+/* Removes what was half written, where it is an ordinary file: not a device that was named as
+ * output. */
+void cli_remove_output(const char *path);
+
 /* "1.5 MiB", "999 B" for people; buffer of at least 16 bytes. Returns buffer. */
 const char *cli_format_bytes(uint64_t bytes, char buffer[16]);
 

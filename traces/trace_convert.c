@@ -63,7 +63,7 @@ static void to_rep(const char *input, const char *output)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: cannot create: %s", output, strerror(errno));
     if (convert_to_rep(input, out, &error) != TAPE_OK) {
         fclose(out);
-        unlink(output);
+        cli_remove_output(output);
         cli_die_error(&error);
     }
     bool bad = ferror(out) != 0;
@@ -105,6 +105,8 @@ int trace_convert(int argc, char **argv)
     }
     if (argc - optind != 1 || !output)
         cli_die_usage("one file and -o OUTPUT are needed");
+    if (cli_same_file(argv[optind], output))
+        cli_die_usage("%s: cannot be converted onto itself", output);
     if (rep)
         to_rep(argv[optind], output);
     else

@@ -245,11 +245,9 @@ int trace_slice(int argc, char **argv)
 {
     struct slice slice = {.to = UINT64_MAX};
     struct tape_error error;
-    struct stat in, out;
     cli_begin("trace slice");
     take_options(argc, argv, &slice);
-    if (stat(slice.input, &in) == 0 && stat(slice.output, &out) == 0 && in.st_dev == out.st_dev &&
-        in.st_ino == out.st_ino)
+    if (cli_same_file(slice.input, slice.output))
         cli_die_usage("%s: cannot be sliced onto itself", slice.input);
     if (tape_reader_open(slice.input, &slice.reader, &error) != TAPE_OK)
         cli_die_error(&error);

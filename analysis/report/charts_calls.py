@@ -19,10 +19,9 @@ WHAT = counts.Counted(
     note="Memory run of the median round; what an allocator did before the first operation is not in it",
     column="calls",
     symlog=True,
+    of=lambda row: row.calls_over_time,
 )
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
-    """None where no run counted them."""
-    rows = [r for r in tape.rows if r.ok and r.calls_over_time is not None]
-    return counts.draw(context, tape, WHAT, [(r, r.calls_over_time.operation, r.calls_over_time.count) for r in rows])
+    return counts.draw(context, tape, WHAT)

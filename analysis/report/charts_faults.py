@@ -19,10 +19,9 @@ WHAT = counts.Counted(
     note="Memory run of the median round, all threads",
     column="faults",
     symlog=False,
+    of=lambda row: row.faults_over_time,
 )
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
-    """None where the series does not have them, as those of earlier versions."""
-    rows = [r for r in tape.rows if r.ok and r.faults_over_time is not None]
-    return counts.draw(context, tape, WHAT, [(r, r.faults_over_time.operation, r.faults_over_time.count) for r in rows])
+    return counts.draw(context, tape, WHAT)

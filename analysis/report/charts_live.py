@@ -13,7 +13,7 @@ from .context import Chart, Context
 from .curves import tick_plainly, time_unit
 from .hover import own, owned
 from .palette import MUTED
-from .results import Live, LiveEntry
+from .live import Live, LiveEntry
 from .units import MINUS, as_bytes, as_percent, as_seconds, byte_unit
 
 READING = (

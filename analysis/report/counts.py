@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Callable
 
-import numpy
 from matplotlib.ticker import FuncFormatter
 
 from . import labels
@@ -13,7 +13,7 @@ from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
 from .hover import Track, owned
 from .palette import letters
-from .results import Row, Tape
+from .results import CountOverTime, Row, Tape
 from .units import as_count
 
 
@@ -29,10 +29,13 @@ class Counted:
     note: str
     column: str  # of the page's series
     symlog: bool
+    of: Callable[[Row], CountOverTime | None]  # None where it was not counted
 
 
-def draw(context: Context, tape: Tape, what: Counted, curves: list[tuple[Row, numpy.ndarray, numpy.ndarray]]) -> Chart | None:
-    """`curves`: row, operations, counts so far. None for none."""
+def draw(context: Context, tape: Tape, what: Counted) -> Chart | None:
+    """None where no run counted it."""
+    found = [(row, what.of(row)) for row in tape.rows if row.ok]
+    curves = [(row, over.operation, over.count) for row, over in found if over is not None]
     if not curves:
         return None
     largest = max(float(operation[-1]) for _, operation, _ in curves)

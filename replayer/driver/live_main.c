@@ -117,8 +117,9 @@ static void parse(int argc, char **argv, struct live_options *options)
     }
     if (split >= argc - 1)
         cli_die_usage("no program given; put it after --");
-    if (options->program.runs < 2)
-        cli_die_usage("-n %u: hyperfine needs 2 runs or more", options->program.runs);
+    if (options->program.runs < 2 && !options->no_hyperfine)
+        cli_die_usage("-n %u: hyperfine needs 2 runs or more; use more, or --no-hyperfine",
+                      options->program.runs);
     options->program.arguments = argv + split + 1;
     options->tapes = argv + optind;
     options->tape_count = (unsigned)(split - optind);

@@ -170,6 +170,11 @@ static void open_tape(struct replay_options *options)
     if (tape_reader_open(options->tape.path, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
     options->tape.events = tape_reader_totals(reader).events;
+    uint64_t asked;
+    if (options->engine.snapshot_at && options->tape.events &&
+        cli_parse_count(options->engine.snapshot_at, &asked) && asked >= options->tape.events)
+        cli_die_usage("--snapshot-at=%s: the tape has %" PRIu64 " events",
+                      options->engine.snapshot_at, options->tape.events);
     options->engine.timeout_ns =
         engine_timeout_ns(&options->engine, options->tape.events, recorded_ns(options, reader));
     if (!options->engine.memory_bytes)

@@ -1,8 +1,10 @@
 #include "replayer/driver/saved.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "replayer/driver/json_file.h"
 #include "replayer/driver/output.h"
 #include "replayer/driver/results.h"
@@ -60,6 +62,10 @@ void saved_read(struct saved *saved, const char *folder)
         snprintf(path, sizeof path, "%s", folder);
     else
         output_path(folder, RESULTS_FILE, path);
+    if (access(path, R_OK) < 0)
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
+                "cannot read %s: %s; name a folder that heaptape bench -o wrote", path,
+                strerror(errno));
     saved->json = json_file_read(path);
     double version = json_number(saved->json, "schema_version");
     if (version != RESULTS_SCHEMA_VERSION)

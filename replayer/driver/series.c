@@ -112,6 +112,8 @@ void results_open_folder(const char *folder)
 {
     char series[PATH_MAX], file[PATH_MAX];
     struct stat info;
+    if (!*folder)
+        cli_die_usage("-o: the name of the folder is empty");
     if (stat(folder, &info) == 0 && !S_ISDIR(info.st_mode))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "%s: is not a folder; choose another with -o", folder);
     bool ours = access(output_path(folder, RESULTS_FILE, file), F_OK) == 0 ||

@@ -264,15 +264,18 @@ unsigned snapshots_write(int fd, const char *path)
             die(path, strerror(errno));
         peaks = find_peaks(bytes, size);
     }
-    snprintf(draft, sizeof draft, "%s.tmp", path);
+    /* What is not an ordinary file, /dev/full say, is written to and not replaced. */
+    bool replace = stat(path, &info) < 0 || S_ISREG(info.st_mode);
+    snprintf(draft, sizeof draft, "%s%s", path, replace ? ".tmp" : "");
     FILE *file = fopen(draft, "we");
     if (!file)
         die(draft, strerror(errno));
     bool done = write_all(file, bytes, size, &peaks);
     done &= !fclose(file);
-    if (!done || rename(draft, path) < 0) {
+    if (!done || (replace && rename(draft, path) < 0)) {
         int error = errno;
-        unlink(draft);
+        if (replace)
+            unlink(draft);
         die(path, strerror(error));
     }
     if (bytes)
