@@ -5,7 +5,7 @@
 
 struct blaming {
     const struct heap_snapshot *snapshot;
-    uint64_t limit_bytes;
+    const struct blame_rule *rule;
     struct blame_pages sum;
     struct blame_list *list;
     uint64_t *seen_on; /* by group: the page that it was seen on last, plus 1 */
@@ -14,37 +14,60 @@ struct blaming {
 
 static bool is_sparse(const struct blaming *blaming, const struct heap_page *page)
 {
-    return page->first < page->end && page->live_bytes < blaming->limit_bytes;
+    double limit = blaming->rule->sparse * (double)page->resident_bytes + 0.5;
+    return page->held_bytes && page->live_bytes < (uint64_t)limit;
+}
+
+/* Usable bytes of the block on the page's resident part; 0: it does not lie on it. */
+static uint64_t block_part(const struct blaming *blaming, const struct heap_page *page, size_t at)
+{
+    const struct heap_block *block = &blaming->snapshot->blocks[at];
+    return heap_page_part(page, block->address, heap_block_extent(block));
 }
 
 /* ---- the pages ---------------------------------------------------------------------------------
  */
 
+/* Pages come lowest first, so a block's first sparse one counts it. */
+static uint64_t new_blocks(struct blaming *blaming, const struct heap_page *page)
+{
+    uint64_t count = 0;
+    size_t at = page->first > blaming->next_block ? page->first : blaming->next_block;
+    for (; at < page->end; at++)
+        if (block_part(blaming, page, at)) {
+            count++;
+            blaming->next_block = at + 1;
+        }
+    return count;
+}
+
 static void sum_page(const struct heap_page *page, void *context)
 {
     struct blaming *blaming = context;
     struct blame_pages *sum = &blaming->sum;
-    sum->pages++;
+    uint64_t bytes = page->resident_bytes;
+    sum->bytes += bytes;
+    sum->huge_bytes += page->huge_bytes;
     sum->live_bytes += page->live_bytes;
-    sum->empty_pages += page->first == page->end;
-    sum->under_tenth_pages += page->live_bytes * 10 < HEAP_PAGE;
-    sum->under_quarter_pages += page->live_bytes * 4 < HEAP_PAGE;
+    sum->empty_bytes += page->held_bytes ? 0 : bytes;
+    sum->under_tenth_bytes += page->live_bytes * 10 < bytes ? bytes : 0;
+    sum->under_quarter_bytes += page->live_bytes * 4 < bytes ? bytes : 0;
     if (!is_sparse(blaming, page))
         return;
-    sum->sparse_pages++;
+    sum->sparse_bytes += bytes;
+    sum->sparse_huge_bytes += page->huge_bytes;
     sum->sparse_live_bytes += page->live_bytes;
-    size_t first = page->first > blaming->next_block ? page->first : blaming->next_block;
-    if (page->end > first) {
-        sum->sparse_blocks += page->end - first;
-        blaming->next_block = page->end;
-    }
+    sum->sparse_blocks += new_blocks(blaming, page);
 }
 
-struct blame_pages blame_pages(const struct heap_snapshot *snapshot, uint64_t limit_bytes)
+bool blame_pages(const struct heap_snapshot *snapshot, const struct blame_rule *rule,
+                 struct blame_pages *ret)
 {
-    struct blaming blaming = {.snapshot = snapshot, .limit_bytes = limit_bytes};
-    heap_pages_each(snapshot, sum_page, &blaming);
-    return blaming.sum;
+    struct blaming blaming = {.snapshot = snapshot, .rule = rule};
+    if (!heap_pages_each(snapshot, rule->page_bytes, sum_page, &blaming))
+        return false;
+    *ret = blaming.sum;
+    return true;
 }
 
 /* ---- who is on them ----------------------------------------------------------------------------
@@ -55,23 +78,22 @@ static struct blame_group *group_of(const struct blaming *blaming, size_t block)
     return &blaming->list->groups[blaming->list->group_of[block]];
 }
 
-/* The block is on a sparse page. Pages come lowest first, so a block's first one counts it. */
+/* The block is on a sparse page, with so many usable bytes. */
 static void count_sparse(struct blaming *blaming, const struct heap_page *page, size_t at,
-                         bool new_here)
+                         uint64_t held, bool new_here)
 {
     const struct heap_block *block = &blaming->snapshot->blocks[at];
     struct blame_group *group = group_of(blaming, at);
-    uint64_t live = heap_page_part(page->address, block->address, block->requested);
-    uint64_t held = heap_page_part(page->address, block->address, heap_block_extent(block));
+    uint64_t live = heap_page_part(page, block->address, block->requested);
     group->sparse_live_bytes += live;
-    group->sparse_pages += new_here;
+    group->touched_bytes += new_here ? page->resident_bytes : 0;
     if (at >= blaming->next_block) {
         group->sparse_blocks++;
         blaming->next_block = at + 1;
     }
     double share = page->live_bytes ? (double)live / (double)page->live_bytes
                                     : (double)held / (double)page->held_bytes;
-    group->share_bytes += share * (double)HEAP_PAGE;
+    group->share_bytes += share * (double)page->resident_bytes;
 }
 
 static void blame_page(const struct heap_page *page, void *context)
@@ -79,20 +101,24 @@ static void blame_page(const struct heap_page *page, void *context)
     struct blaming *blaming = context;
     bool sparse = is_sparse(blaming, page);
     uint32_t groups = 0;
+    struct blame_group *group = NULL;
     for (size_t at = page->first; at < page->end; at++) {
+        uint64_t held = block_part(blaming, page, at);
+        if (!held)
+            continue;
         uint64_t *seen = &blaming->seen_on[blaming->list->group_of[at]];
         bool new_here = *seen != page->address + 1;
         *seen = page->address + 1;
         groups += new_here;
+        group = group_of(blaming, at);
         if (sparse)
-            count_sparse(blaming, page, at, new_here);
+            count_sparse(blaming, page, at, held, new_here);
     }
     if (groups != 1)
         return;
-    struct blame_group *group = group_of(blaming, page->first);
-    group->alone_any_pages++;
+    group->alone_any_bytes += page->resident_bytes;
     if (sparse) {
-        group->alone_pages++;
+        group->alone_bytes += page->resident_bytes;
         group->alone_held_bytes += page->held_bytes;
     }
 }
@@ -105,9 +131,9 @@ static void count_together(const struct heap_page *page, void *context)
     if (!is_sparse(blaming, page))
         return;
     for (size_t at = page->first; at < page->end; at++)
-        if (blaming->list->group_of[at] > last)
+        if (blaming->list->group_of[at] > last && block_part(blaming, page, at))
             last = blaming->list->group_of[at];
-    blaming->list->groups[last].together_pages++;
+    blaming->list->groups[last].together_bytes += page->resident_bytes;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------
@@ -161,8 +187,8 @@ static void count_blocks(struct blaming *blaming)
 static int compare_by_alone(const void *first, const void *second)
 {
     const struct blame_group *a = first, *b = second;
-    if (a->alone_pages != b->alone_pages)
-        return a->alone_pages < b->alone_pages ? 1 : -1;
+    if (a->alone_bytes != b->alone_bytes)
+        return a->alone_bytes < b->alone_bytes ? 1 : -1;
     if (a->share_bytes < b->share_bytes || a->share_bytes > b->share_bytes)
         return a->share_bytes < b->share_bytes ? 1 : -1;
     return compare_keys(&a->key, &b->key);
@@ -182,14 +208,14 @@ static bool rank(struct blame_list *list, size_t blocks, enum blame_order order)
     uint32_t *place = malloc((list->count + (size_t)1) * sizeof *place);
     if (!place)
         return false;
-    /* While they are sorted, together_pages remembers where each was. */
+    /* While they are sorted, together_bytes remembers where each was. */
     for (uint32_t i = 0; i < list->count; i++)
-        list->groups[i].together_pages = i;
+        list->groups[i].together_bytes = i;
     qsort(list->groups, list->count, sizeof *list->groups,
           order == BLAME_BY_ALONE ? compare_by_alone : compare_by_share);
     for (uint32_t i = 0; i < list->count; i++) {
-        place[list->groups[i].together_pages] = i;
-        list->groups[i].together_pages = 0;
+        place[list->groups[i].together_bytes] = i;
+        list->groups[i].together_bytes = 0;
     }
     for (size_t i = 0; i < blocks; i++)
         list->group_of[i] = place[list->group_of[i]];
@@ -197,11 +223,11 @@ static bool rank(struct blame_list *list, size_t blocks, enum blame_order order)
     return true;
 }
 
-bool blame_groups(const struct heap_snapshot *snapshot, uint64_t limit_bytes, const uint64_t *keys,
-                  enum blame_order order, struct blame_list *ret)
+bool blame_groups(const struct heap_snapshot *snapshot, const struct blame_rule *rule,
+                  const uint64_t *keys, struct blame_list *ret)
 {
     size_t blocks = (size_t)snapshot->head.blocks;
-    struct blaming blaming = {.snapshot = snapshot, .limit_bytes = limit_bytes, .list = ret};
+    struct blaming blaming = {.snapshot = snapshot, .rule = rule, .list = ret};
     *ret = (struct blame_list){0};
     bool done = make_groups(ret, keys, blocks);
     if (done) {
@@ -210,17 +236,17 @@ bool blame_groups(const struct heap_snapshot *snapshot, uint64_t limit_bytes, co
     }
     if (done) {
         count_blocks(&blaming);
-        heap_pages_each(snapshot, blame_page, &blaming);
-        done = rank(ret, blocks, order);
+        done = heap_pages_each(snapshot, rule->page_bytes, blame_page, &blaming) &&
+               rank(ret, blocks, rule->order) &&
+               heap_pages_each(snapshot, rule->page_bytes, count_together, &blaming);
     }
     free(blaming.seen_on);
     if (!done) {
         blame_list_free(ret);
         return false;
     }
-    heap_pages_each(snapshot, count_together, &blaming);
     for (uint32_t i = 1; i < ret->count; i++)
-        ret->groups[i].together_pages += ret->groups[i - 1].together_pages;
+        ret->groups[i].together_bytes += ret->groups[i - 1].together_bytes;
     return true;
 }
 

@@ -12,27 +12,24 @@ static double share(uint64_t part, uint64_t whole)
     return whole ? (double)part / (double)whole : 0;
 }
 
-static uint64_t bytes_of(uint64_t pages)
-{
-    return pages * HEAP_PAGE;
-}
-
 /* ---- for programs ------------------------------------------------------------------------------
  */
 
 static void emit_pages(struct emit *emit, const struct blame_output *output)
 {
     const struct blame_pages *pages = &output->pages;
-    emit_u64(emit, "page_bytes", HEAP_PAGE);
-    emit_u64(emit, "resident_pages_bytes", bytes_of(pages->pages));
+    emit_u64(emit, "page_bytes", output->page_bytes);
+    emit_u64(emit, "resident_pages_bytes", pages->bytes);
+    emit_u64(emit, "huge_pages_bytes", pages->huge_bytes);
     emit_u64(emit, "live_on_resident_bytes", pages->live_bytes);
-    emit_u64(emit, "empty_bytes", bytes_of(pages->empty_pages));
+    emit_u64(emit, "empty_bytes", pages->empty_bytes);
     emit_fixed(emit, "sparse_below_percent", output->percent, 2);
-    emit_u64(emit, "sparse_bytes", bytes_of(pages->sparse_pages));
+    emit_u64(emit, "sparse_bytes", pages->sparse_bytes);
+    emit_u64(emit, "sparse_huge_bytes", pages->sparse_huge_bytes);
     emit_u64(emit, "sparse_live_bytes", pages->sparse_live_bytes);
     emit_u64(emit, "sparse_blocks", pages->sparse_blocks);
-    emit_fixed(emit, "under_10_percent_share", share(pages->under_tenth_pages, pages->pages), 6);
-    emit_fixed(emit, "under_25_percent_share", share(pages->under_quarter_pages, pages->pages), 6);
+    emit_fixed(emit, "under_10_percent_share", share(pages->under_tenth_bytes, pages->bytes), 6);
+    emit_fixed(emit, "under_25_percent_share", share(pages->under_quarter_bytes, pages->bytes), 6);
     emit_u64(emit, "free_bytes", output->free.bytes);
     emit_u64(emit, "free_runs", output->free.runs);
     emit_u64(emit, "largest_free_run_bytes", output->free.largest);
@@ -52,14 +49,14 @@ static void emit_group(struct emit *emit, const struct blame_output *output, enu
     emit_u64(emit, "rank", rank + UINT64_C(1));
     emit_u64(emit, "gone_bytes", blame_gone_bytes(group));
     emit_u64(emit, "moved_bytes", blame_moved_bytes(group));
-    emit_u64(emit, "together_bytes", bytes_of(group->together_pages));
+    emit_u64(emit, "together_bytes", group->together_bytes);
     emit_fixed(emit, "share_bytes", group->share_bytes, 0);
-    emit_u64(emit, "touched_bytes", bytes_of(group->sparse_pages));
+    emit_u64(emit, "touched_bytes", group->touched_bytes);
     emit_u64(emit, "sparse_live_bytes", group->sparse_live_bytes);
     emit_u64(emit, "sparse_blocks", group->sparse_blocks);
     emit_u64(emit, "live_bytes", group->live_bytes);
     emit_u64(emit, "blocks", group->blocks);
-    emit_u64(emit, "gone_any_page_bytes", bytes_of(group->alone_any_pages));
+    emit_u64(emit, "gone_any_page_bytes", group->alone_any_bytes);
     emit_u64(emit, "size_min_bytes", group->size_min);
     emit_u64(emit, "size_max_bytes", group->size_max);
     emit_string(emit, "name", name);
@@ -71,7 +68,7 @@ static uint32_t shown_of(const struct blame_output *output, enum blame_by by)
 {
     uint32_t shown = 0;
     while (shown < output->lists[by].count && shown < output->count &&
-           output->lists[by].groups[shown].sparse_pages)
+           output->lists[by].groups[shown].touched_bytes)
         shown++;
     return shown;
 }
@@ -130,25 +127,45 @@ static void print_part(FILE *out, const char *words, uint64_t bytes, uint64_t wh
                        const char *about)
 {
     char text[16];
-    fprintf(out, "  %-22s %10s  %5.1f %%  %s\n", words, cli_format_bytes(bytes, text),
+    fprintf(out, "  %-30s %10s  %5.1f %%  %s\n", words, cli_format_bytes(bytes, text),
             100 * share(bytes, whole), about);
+}
+
+/* "pages", or "2 MiB pages" where they are not the kernel's. */
+static const char *page_words(const struct blame_output *output, char *text, size_t bytes)
+{
+    static const char *const units[] = {"KiB", "MiB", "GiB"};
+    uint64_t size = output->page_bytes >> 10;
+    unsigned unit = 0;
+    for (; size >= 1024; size >>= 10)
+        unit++;
+    if (output->page_bytes == HEAP_PAGE)
+        snprintf(text, bytes, "pages");
+    else
+        snprintf(text, bytes, "%" PRIu64 " %s pages", size, units[unit]);
+    return text;
 }
 
 static void print_pages(const struct blame_output *output, FILE *out)
 {
     const struct blame_pages *pages = &output->pages;
-    uint64_t whole = bytes_of(pages->pages);
-    char words[40], about[160], live[16];
+    uint64_t whole = pages->bytes;
+    char words[64], about[160], live[16], kind[32];
+    page_words(output, kind, sizeof kind);
     print_part(out, "resident", whole, whole, "pages of the allocator's writable memory");
+    if (pages->huge_bytes)
+        print_part(out, "in huge pages", pages->huge_bytes, whole,
+                   "each is given back as a whole, or split");
     print_part(out, "live on them", pages->live_bytes, whole, "bytes asked for and not yet freed");
-    print_part(out, "pages without a block", bytes_of(pages->empty_pages), whole,
+    snprintf(words, sizeof words, "%s without a block", kind);
+    print_part(out, words, pages->empty_bytes, whole,
                "could be given back at once, but for the allocator's own tables");
-    snprintf(words, sizeof words, "pages under %g %%", output->percent);
+    snprintf(words, sizeof words, "%s under %g %%", kind, output->percent);
     snprintf(about, sizeof about, "pinned by %s in %" PRIu64 " blocks",
              cli_format_bytes(pages->sparse_live_bytes, live), pages->sparse_blocks);
-    print_part(out, words, bytes_of(pages->sparse_pages), whole, about);
-    print_part(out, "fuller pages",
-               bytes_of(pages->pages - pages->empty_pages - pages->sparse_pages), whole, "");
+    print_part(out, words, pages->sparse_bytes, whole, about);
+    snprintf(words, sizeof words, "fuller %s", kind);
+    print_part(out, words, pages->bytes - pages->empty_bytes - pages->sparse_bytes, whole, "");
 }
 
 static void print_group(const struct blame_output *output, FILE *out, enum blame_by by,
@@ -164,7 +181,7 @@ static void print_group(const struct blame_output *output, FILE *out, enum blame
     fprintf(out, "%10s %10s %10s %10s %10s %9" PRIu64 "  %s\n",
             cli_format_bytes(blame_gone_bytes(group), gone),
             cli_format_bytes(blame_moved_bytes(group), moved),
-            cli_format_bytes(bytes_of(group->together_pages), together),
+            cli_format_bytes(group->together_bytes, together),
             cli_format_bytes((uint64_t)(group->share_bytes + 0.5), part),
             cli_format_bytes(group->sparse_live_bytes, live), group->sparse_blocks, name);
     for (size_t i = 1; i < frames && i < FRAMES_SHOWN; i++) {
@@ -187,29 +204,31 @@ static void print_list(const struct blame_output *output, FILE *out, enum blame_
     for (uint32_t i = 0; i < shown; i++)
         print_group(output, out, by, &list->groups[i]);
     for (uint32_t i = shown; i < list->count; i++)
-        more += list->groups[i].sparse_pages > 0;
+        more += list->groups[i].touched_bytes > 0;
     if (more)
         fprintf(out, "%66s%" PRIu64 " more\n", "", more);
 }
 
 void blame_print(const struct blame_output *output, FILE *out)
 {
+    char kind[32];
     print_head(output, out);
     print_pages(output, out);
-    if (!output->pages.sparse_pages) {
-        fprintf(out, "\nNo page with a block on it is less than %g %% full: nobody to blame.\n",
-                output->percent);
+    if (!output->pages.sparse_bytes) {
+        fprintf(out,
+                "\nNone of the %s with a block on it is less than %g %% full: nobody to blame.\n",
+                page_words(output, kind, sizeof kind), output->percent);
         return;
     }
     for (unsigned by = 0; by < BLAME_BY_LIMIT; by++)
         if (output->wanted[by])
             print_list(output, out, by);
     fprintf(out,
-            "\nif gone: resident memory that would fall if these blocks had died sooner (pages "
+            "\nif gone: resident memory that would fall if these blocks had died sooner (%s "
             "under %g %% that\nonly they pin); if moved: likewise if they lay elsewhere, packed; "
             "with above: if those above had gone,\ntoo; share, live, blocks: their part of those "
             "pages.\n",
-            output->percent);
+            page_words(output, kind, sizeof kind), output->percent);
 }
 
 /* ---- stacks ------------------------------------------------------------------------------------
@@ -235,7 +254,7 @@ bool blame_flame(const struct blame_output *output, enum blame_by by, struct fla
     for (uint32_t i = 0; i < list->count && !flame->failed; i++) {
         const struct blame_group *group = &list->groups[i];
         uint32_t node = 0;
-        if (!group->sparse_pages)
+        if (!group->touched_bytes)
             continue;
         if (by == BLAME_SITE)
             node = descend_site(output, flame, (uint32_t)group->key);
@@ -251,14 +270,14 @@ bool blame_flame(const struct blame_output *output, enum blame_by by, struct fla
 void blame_flame_title(const struct blame_output *output, enum blame_by by, char *title,
                        char *subtitle, size_t bytes)
 {
-    char sparse[16], whole[16], live[16];
+    char sparse[16], whole[16], live[16], kind[32];
     snprintf(title, bytes, "Who pins nearly empty pages: %s%s%s, by %s", output->tape,
              output->allocator ? " on " : "", output->allocator ? output->allocator : "",
              blame_by_word(by));
     snprintf(subtitle, bytes,
-             "%s of %s resident are on pages less than %g %% full, pinned by %s of live blocks. "
+             "%s of %s resident are on %s less than %g %% full, pinned by %s of live blocks. "
              "Each page is split among its blocks by their live bytes.",
-             cli_format_bytes(bytes_of(output->pages.sparse_pages), sparse),
-             cli_format_bytes(bytes_of(output->pages.pages), whole), output->percent,
-             cli_format_bytes(output->pages.sparse_live_bytes, live));
+             cli_format_bytes(output->pages.sparse_bytes, sparse),
+             cli_format_bytes(output->pages.bytes, whole), page_words(output, kind, sizeof kind),
+             output->percent, cli_format_bytes(output->pages.sparse_live_bytes, live));
 }

@@ -14,8 +14,9 @@ struct blame_output {
     const char *at;               /* "peak", "live", "end", or as it was asked for */
     uint64_t event, events;       /* of the snapshot: after how many of the tape's */
     double percent;               /* a page less full than this is sparse */
-    uint64_t request;             /* bytes, for the unusable index */
-    uint64_t count;               /* groups of a list that are shown */
+    uint64_t page_bytes;
+    uint64_t request; /* bytes, for the unusable index */
+    uint64_t count;   /* groups of a list that are shown */
     const struct heap_snapshot *snapshot;
     struct blame_pages pages;
     struct heap_free free;

@@ -7,6 +7,7 @@
 
 #include "analysis/births.h"
 #include "analysis/blame_emit.h"
+#include "analysis/blame_moment.h"
 #include "analysis/blame_take.h"
 #include "traces/cli.h"
 
@@ -29,12 +30,20 @@ static const char usage[] =
     "fall if each had died sooner or lay elsewhere.\n"
     "\n"
     "  -a ALLOCATOR      as for heaptape replay (default libc)\n"
-    "  --at=WHEN         peak (the highest resident of the snapshots, to 1 %; the default), live\n"
-    "                    (where live bytes peak), end, an event of the tape, or a percentage of "
-    "its\n"
-    "                    events (50%)\n"
+    "  --at=WHEN         the moment to look at:\n"
+    "                    peak      where resident memory is highest (of the snapshots, to 1 %; the\n"
+    "                              default)\n"
+    "                    live      where live bytes are highest\n"
+    "                    end       after the last event\n"
+    "                    1200000   after that event of the tape, from 0 (also 1.2M), as heaptape\n"
+    "                              trace dump numbers them\n"
+    "                    50%       after that share of its events\n"
+    "                    2.5s      after what was recorded by then (also 10ms, 3m, 1h)\n"
     "  --by=WHAT         site (of tapes recorded with --sites), size, lane or age; again for more\n"
     "                    (default: all)\n"
+    "  --page=SIZE       4k (default), 2M for huge pages, or what an allocator gives back at "
+    "once:\n"
+    "                    any power of two to 1G; of a page counts what is resident\n"
     "  --under=PERCENT   a page less full than this is nearly empty (default 25)\n"
     "  --sort=WORD       gone (what would fall without the group, the default) or share (of the "
     "pages)\n"
@@ -67,27 +76,17 @@ struct options {
  */
 
 static const struct option longs[] = {
-    {"allocator", required_argument, NULL, 'a'},
-    {"at", required_argument, NULL, 'A'},
-    {"by", required_argument, NULL, 'b'},
-    {"under", required_argument, NULL, 'u'},
-    {"sort", required_argument, NULL, 's'},
-    {"depth", required_argument, NULL, 'd'},
-    {"count", required_argument, NULL, 'c'},
-    {"request", required_argument, NULL, 'r'},
-    {"heap", required_argument, NULL, 'H'},
-    {"flame", required_argument, NULL, 'F'},
-    {"folded", required_argument, NULL, 'f'},
-    {"format", required_argument, NULL, 'o'},
-    {"touch", required_argument, NULL, 'T'},
-    {"order", required_argument, NULL, 'T'},
-    {"pace", required_argument, NULL, 'T'},
-    {"timeout", required_argument, NULL, 'T'},
-    {"memory-limit", required_argument, NULL, 'T'},
-    {"allocators", required_argument, NULL, 'T'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {0},
+    {"allocator", required_argument, NULL, 'a'},  {"at", required_argument, NULL, 'A'},
+    {"by", required_argument, NULL, 'b'},         {"page", required_argument, NULL, 'p'},
+    {"under", required_argument, NULL, 'u'},      {"sort", required_argument, NULL, 's'},
+    {"depth", required_argument, NULL, 'd'},      {"count", required_argument, NULL, 'c'},
+    {"request", required_argument, NULL, 'r'},    {"heap", required_argument, NULL, 'H'},
+    {"flame", required_argument, NULL, 'F'},      {"folded", required_argument, NULL, 'f'},
+    {"format", required_argument, NULL, 'o'},     {"touch", required_argument, NULL, 'T'},
+    {"order", required_argument, NULL, 'T'},      {"pace", required_argument, NULL, 'T'},
+    {"timeout", required_argument, NULL, 'T'},    {"memory-limit", required_argument, NULL, 'T'},
+    {"allocators", required_argument, NULL, 'T'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},          {0},
 };
 
 /* An option of replay's, handed on with its value as it is. */
@@ -124,6 +123,14 @@ static double percent_of(const char *option, const char *text)
     return value;
 }
 
+static uint64_t page_of(const char *text)
+{
+    uint64_t bytes = cli_size("--page", text);
+    if (bytes < HEAP_PAGE || bytes > HEAP_PAGE_MAX || (bytes & (bytes - 1)))
+        cli_die_usage("--page=%s: a power of two from 4k to 1G", text);
+    return bytes;
+}
+
 static void take_option(struct options *options, struct blame_output *output, int option,
                         const char *name, const char *text)
 {
@@ -133,6 +140,8 @@ static void take_option(struct options *options, struct blame_output *output, in
         output->at = text;
     else if (option == 'b')
         take_by(options, output, text);
+    else if (option == 'p')
+        output->page_bytes = page_of(text);
     else if (option == 'u')
         output->percent = percent_of("--under", text);
     else if (option == 's' && (!strcmp(text, "gone") || !strcmp(text, "share")))
@@ -183,79 +192,8 @@ static void parse(int argc, char **argv, struct options *options, struct blame_o
         hand_on(options, "allocator", output->allocator);
 }
 
-/* ---- the moment --------------------------------------------------------------------------------
+/* ---- the snapshot ------------------------------------------------------------------------------
  */
-
-/* The event that --at names, HEAP_NO_EVENT for a word; checks it. */
-static uint64_t event_asked(const char *at, uint64_t events)
-{
-    uint64_t event;
-    if (!strcmp(at, "peak") || !strcmp(at, "live") || !strcmp(at, "end"))
-        return HEAP_NO_EVENT;
-    if (!events)
-        cli_die(HEAPTAPE_EXIT_BAD_INPUT,
-                "--at=%s: the tape does not tell how many events it has; use peak, live or end",
-                at);
-    if (*at && at[strlen(at) - 1] == '%') {
-        double percent = percent_of("--at", at);
-        event = (uint64_t)(percent / 100 * (double)events);
-        return event < events ? event : events - 1;
-    }
-    if (!cli_parse_count(at, &event))
-        cli_die_usage("--at=%s: peak, live, end, an event or a percentage such as 50%%", at);
-    if (event >= events)
-        cli_die_usage("--at=%s: the tape has %llu events", at, (unsigned long long)events);
-    return event;
-}
-
-static uint64_t distance(uint64_t a, uint64_t b)
-{
-    return a > b ? a - b : b - a;
-}
-
-/* The first whose resident memory is within 1 % of the highest: where nothing is given back the
- * highest may be the end, long after. */
-static uint32_t choose_peak(const struct heap_file *file)
-{
-    uint64_t highest = 0;
-    uint32_t first = 0;
-    for (uint32_t i = 0; i < file->count; i++) {
-        uint64_t resident = heap_file_head(file, i).resident_bytes;
-        highest = resident > highest ? resident : highest;
-    }
-    while ((double)heap_file_head(file, first).resident_bytes < 0.99 * (double)highest)
-        first++;
-    return first;
-}
-
-/* The snapshot of that kind, or the nearest to the event. */
-static uint32_t choose(const struct heap_file *file, const char *at, uint64_t event,
-                       uint64_t events)
-{
-    unsigned kind = !strcmp(at, "live") ? HEAP_PEAK_REQUESTED : HEAP_END;
-    uint32_t best = 0;
-    uint64_t least = UINT64_MAX;
-    if (!strcmp(at, "peak"))
-        return choose_peak(file);
-    for (uint32_t i = 0; i < file->count; i++) {
-        struct heap_head head = heap_file_head(file, i);
-        if (event == HEAP_NO_EVENT && (head.kinds & kind))
-            return i;
-        uint64_t there = head.event == HEAP_NO_EVENT ? events : head.event;
-        if (distance(there, event) < least) {
-            least = distance(there, event);
-            best = i;
-        }
-    }
-    if (event == HEAP_NO_EVENT)
-        cli_die(HEAPTAPE_EXIT_BAD_INPUT, "no snapshot of --at=%s was taken; try another moment",
-                at);
-    if (least > events / 100)
-        cli_warn("the nearest snapshot is %llu events away from --at=%s; without --heap one is "
-                 "taken there",
-                 (unsigned long long)least, at);
-    return best;
-}
 
 static void read_snapshot(const struct options *options, struct blame_output *output,
                           struct heap_snapshot *snapshot)
@@ -268,7 +206,7 @@ static void read_snapshot(const struct options *options, struct blame_output *ou
         cli_die_error(&error);
     if (!file.count)
         cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: no snapshots in it; take them again", path);
-    if (!heap_file_read(&file, choose(&file, output->at, event, output->events), snapshot, &error))
+    if (!heap_file_read(&file, blame_moment_choose(&file, output->at, event, output->events), snapshot, &error))
         cli_die_error(&error);
     heap_file_close(&file);
     if (snapshot->head.kinds & HEAP_NO_PAGES)
@@ -285,14 +223,15 @@ static void read_snapshot(const struct options *options, struct blame_output *ou
 static void blame_by(const struct options *options, struct blame_output *output, enum blame_by by)
 {
     size_t blocks = (size_t)output->snapshot->head.blocks;
-    uint64_t limit = (uint64_t)(output->percent / 100 * (double)HEAP_PAGE + 0.5);
+    struct blame_rule rule = {
+        .page_bytes = output->page_bytes, .sparse = output->percent / 100, .order = options->order};
     uint64_t *keys = malloc((blocks + 1) * sizeof *keys);
     for (size_t i = 0; keys && i < blocks; i++)
         keys[i] = blame_key(&output->keys, by, &output->snapshot->blocks[i], i);
-    if (!keys || !blame_groups(output->snapshot, limit, keys, options->order, &output->lists[by]))
+    if (!keys || !blame_groups(output->snapshot, &rule, keys, &output->lists[by]) ||
+        !blame_pages(output->snapshot, &rule, &output->pages))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "no memory for %zu blocks", blocks);
     free(keys);
-    output->pages = blame_pages(output->snapshot, limit);
 }
 
 /* The sites of the snapshot's blocks; sites are left out where the tape has none. */
@@ -370,6 +309,7 @@ int main(int argc, char **argv)
     struct options options = {.first = BLAME_BY_LIMIT, .depth = UINT64_MAX};
     struct blame_output output = {.at = "peak",
                                   .percent = PERCENT_DEFAULT,
+                                  .page_bytes = HEAP_PAGE,
                                   .request = REQUEST_DEFAULT,
                                   .count = COUNT_DEFAULT};
     struct site_names names = {0};
@@ -383,7 +323,7 @@ int main(int argc, char **argv)
     if (tape_reader_open(output.tape, &reader, &error) != TAPE_OK)
         cli_die_error(&error);
     output.events = tape_reader_totals(reader).events;
-    options.take.event = event_asked(output.at, output.events);
+    options.take.event = blame_moment_event(output.at, reader);
     read_snapshot(&options, &output, &snapshot);
     output.keys.event = output.event;
     uint32_t *sites = find_sites(&options, &output, &names, reader);

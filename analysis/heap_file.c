@@ -144,12 +144,14 @@ static void get_ranges(struct cursor *cursor, struct heap_range *ranges, uint64_
 {
     uint64_t page = 0;
     for (uint64_t i = 0; i < count; i++) {
-        page += get(cursor);
+        uint64_t before = page;
+        uint64_t start = page += get(cursor);
         ranges[i].start = page * HEAP_PAGE;
         page += get(cursor);
         ranges[i].end = page * HEAP_PAGE;
         ranges[i].flags = get(cursor);
-        if (page > UINT64_MAX / HEAP_PAGE || ranges[i].end < ranges[i].start)
+        /* Lowest first, apart from each other, and nothing that wraps. */
+        if (page > UINT64_MAX / HEAP_PAGE || page < start || start < before)
             cursor->failed = true;
     }
 }

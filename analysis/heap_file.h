@@ -23,8 +23,9 @@ enum heap_kind {
     HEAP_ASKED = 32,
 };
 
-/* Of a mapping; a run of resident pages has flags of its own, not looked at here. */
 enum heap_mapping { HEAP_READ = 1, HEAP_WRITE = 2, HEAP_SHARED = 8, HEAP_FILE = 16 };
+/* Of a run of resident pages. */
+enum heap_run { HEAP_RUN_HUGE = 1, HEAP_RUN_SWAPPED = 2 };
 
 /* Pages in a row, lowest first; addresses in bytes. */
 struct heap_range {

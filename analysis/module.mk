@@ -33,7 +33,7 @@ $(LIBEXEC)/heaptape-analyze: $(OBJ)/analysis/analyze_main.o $(OBJ)/analysis/anal
 
 PROGRAMS += $(LIBEXEC)/heaptape-blame
 
-$(LIBEXEC)/heaptape-blame: $(patsubst %,$(OBJ)/analysis/%.o,blame_main blame_take blame_emit) $(ANALYZE_LIB) $(TAPE_LIB)
+$(LIBEXEC)/heaptape-blame: $(patsubst %,$(OBJ)/analysis/%.o,blame_main blame_moment blame_take blame_emit) $(ANALYZE_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "analysis"))
 
 from report import snapshots  # noqa: E402
 
-PAGE = 4096
+PAGE, HUGE = 4096, 2 << 20
 CASE = BUILD / "tests/blame_case"
 MAKE_TAPE = BUILD / "tests/engine_tape"
 WRITE, FILE = 2, 16
@@ -36,11 +36,11 @@ def planted(tmp_path_factory):
     """The program's tape with its own count of pinned pages, and its tape when pin()'s blocks die, too."""
     folder = tmp_path_factory.mktemp("planted")
     tapes = {}
-    for name, arguments in (("kept", []), ("died", ["die"])):
+    for name, arguments in (("kept", []), ("died", ["die"]), ("huge", ["huge"])):
         tapes[name] = folder / f"{name}.tape"
         done = record(tapes[name], [CASE, *arguments], "--sites=4", "-q")
         assert done.returncode == 0, done.stderr
-        tapes.setdefault("counts", json.loads(done.stdout))
+        tapes[f"{name} counts"] = json.loads(done.stdout)
     return tapes
 
 
@@ -60,7 +60,7 @@ def test_the_one_who_pins_is_named_first(heaptape, planted):
     first, second = found["groups"][:2]
     assert first["name"].startswith("pin blame_case.c:") and " < grow blame_case.c:" in first["name"]
     assert second["name"].startswith("linger blame_case.c:")
-    pinned, lingered = planted["counts"]["pinned"], planted["counts"]["lingered"]
+    pinned, lingered = planted["kept counts"]["pinned"], planted["kept counts"]["lingered"]
     assert pinned > 1500 and lingered > 150
     assert first["gone_bytes"] == pytest.approx(pinned * PAGE, rel=0.1)
     assert second["gone_bytes"] == pytest.approx(lingered * PAGE, rel=0.1)
@@ -90,6 +90,24 @@ def test_packed_elsewhere_is_what_size_classes_do(heaptape, planted):
     assert moved["gone_bytes"] - 40 * PAGE <= moved["moved_bytes"] < moved["gone_bytes"]
 
 
+def test_the_one_who_pins_huge_pages_is_named_first(heaptape, planted):
+    """Blocks a MiB apart: next to nothing on pages of 4 KiB, nearly all of the heap on pages of 2 MiB."""
+    small = blame(heaptape, planted["huge"], "--at=end", "--by=site")
+    assert small["page_bytes"] == PAGE and small["sparse_bytes"] < 200 * PAGE
+    found = blame(heaptape, planted["huge"], "--at=end", "--by=site", "--page=2M")
+    assert found["page_bytes"] == HUGE and found["resident_pages_bytes"] == small["resident_pages_bytes"]
+    first, second = found["groups"][:2]
+    assert first["name"].startswith("pin blame_case.c:") and second["name"].startswith("linger blame_case.c:")
+    pinned, lingered = planted["huge counts"]["pinned"], planted["huge counts"]["lingered"]
+    assert pinned >= 30 and lingered >= 6
+    # The replay's heap begins elsewhere within 2 MiB: a page more or less at each end of a stretch.
+    assert first["gone_bytes"] == pytest.approx(pinned * HUGE, rel=0.1)
+    assert second["gone_bytes"] == pytest.approx(lingered * HUGE, abs=2 * HUGE)
+    assert first["gone_bytes"] - first["moved_bytes"] == PAGE
+    table = heaptape("blame", planted["huge"], "--at=end", "--by=site", "--page=2M").stdout
+    assert "2 MiB pages under 25 %" in table
+
+
 # ---- counted once more --------------------------------------------------------------------------------------
 
 
@@ -113,28 +131,69 @@ def pages_by_hand(one) -> dict:
     return pages
 
 
-def groups_by_hand(pages, key_of, limit) -> dict:
-    """Key: [gone pages, touched pages, live bytes, blocks, share]."""
+def put_together(pages, size) -> dict:
+    """Page of that size: (resident bytes of it, blocks as above)."""
+    large = collections.defaultdict(lambda: [0, collections.defaultdict(lambda: [0, 0])])
+    for page, blocks in pages.items():
+        found = large[page // size]
+        found[0] += PAGE
+        for index, part in blocks.items():
+            found[1][index] = [a + b for a, b in zip(found[1][index], part)]
+    return dict(large)
+
+
+def live_on(blocks) -> int:
+    return sum(part[0] for part in blocks.values())
+
+
+def groups_by_hand(pages, key_of, share_limit) -> dict:
+    """Key: [gone bytes, touched bytes, live bytes, blocks, share]."""
     found = collections.defaultdict(lambda: [0, 0, 0, set(), 0.0])
-    for blocks in pages.values():
-        live = sum(part[0] for part in blocks.values())
-        if not blocks or live >= limit:
+    for resident, blocks in pages.values():
+        live, held = live_on(blocks), sum(part[1] for part in blocks.values())
+        if not blocks or live >= int(share_limit * resident + 0.5):
             continue
         groups = {key_of(index) for index in blocks}
         for key in groups:
-            found[key][0] += len(groups) == 1
-            found[key][1] += 1
+            found[key][0] += resident if len(groups) == 1 else 0
+            found[key][1] += resident
         for index, (requested, extent) in blocks.items():
             found[key_of(index)][2] += requested
             found[key_of(index)][3].add(index)
-            held = sum(part[1] for part in blocks.values())
-            found[key_of(index)][4] += PAGE * (requested / live if live else extent / held)
+            found[key_of(index)][4] += resident * (requested / live if live else extent / held)
     return found
 
 
+def check_pages(found, pages, share_limit) -> None:
+    """What blame tells of the pages is what was counted by hand."""
+    whole = sum(resident for resident, _ in pages.values())
+
+    def under(limit) -> float:
+        return sum(resident for resident, blocks in pages.values() if live_on(blocks) < limit * resident) / whole
+
+    assert found["resident_pages_bytes"] == whole
+    assert found["empty_bytes"] == sum(resident for resident, blocks in pages.values() if not blocks)
+    assert found["sparse_bytes"] == sum(
+        resident for resident, blocks in pages.values() if blocks and live_on(blocks) < int(share_limit * resident + 0.5))
+    assert found["under_10_percent_share"] == pytest.approx(under(0.1), abs=1e-6)
+    assert found["under_25_percent_share"] == pytest.approx(under(0.25), abs=1e-6)
+
+
+def check_groups(found, pages, one, share_limit) -> None:
+    wanted = groups_by_hand(pages, lambda index: int(one.lane[index]), share_limit)
+    assert len(found["groups"]) == len(wanted)
+    for group in found["groups"]:
+        gone, touched, bytes_, blocks, share = wanted[int(group["name"].split()[1])]
+        assert group["gone_bytes"] == gone and group["touched_bytes"] == touched
+        assert group["sparse_live_bytes"] == bytes_ and group["sparse_blocks"] == len(blocks)
+        assert group["share_bytes"] == pytest.approx(share, abs=1)
+    ranked = [group["gone_bytes"] for group in found["groups"]]
+    assert ranked == sorted(ranked, reverse=True)
+    assert sum(g["share_bytes"] for g in found["groups"]) == pytest.approx(found["sparse_bytes"], abs=3)
+
+
 @pytest.mark.parametrize("allocator", ["libc", "htmalloc", "mimalloc"])
-@pytest.mark.parametrize("percent", [10, 60])
-def test_figures_counted_once_more(heaptape, tape, tmp_path, allocator, percent):
+def test_figures_counted_once_more(heaptape, tape, tmp_path, allocator):
     heap = tmp_path / "x.heap"
     assert heaptape("replay", tape, "--memory", f"--snapshots={heap}", "-a", allocator).returncode == 0
     taken = {1: "end", 2: "live"}
@@ -142,25 +201,12 @@ def test_figures_counted_once_more(heaptape, tape, tmp_path, allocator, percent)
         at = taken[1] if one.kinds & snapshots.END else taken[2] if one.kinds & snapshots.PEAK_REQUESTED else None
         if not at:
             continue
-        found = blame(heaptape, tape, f"--heap={heap}", f"--at={at}", "--by=lane", f"--under={percent}")
-        pages = pages_by_hand(one)
-        limit = int(percent / 100 * PAGE + 0.5)
-        live = {page: sum(part[0] for part in blocks.values()) for page, blocks in pages.items()}
-        assert found["resident_pages_bytes"] == len(pages) * PAGE
-        assert found["empty_bytes"] == sum(not blocks for blocks in pages.values()) * PAGE
-        assert found["sparse_bytes"] == sum(bool(b) and live[p] < limit for p, b in pages.items()) * PAGE
-        assert found["under_10_percent_share"] == pytest.approx(
-            sum(bytes_ * 10 < PAGE for bytes_ in live.values()) / len(pages), abs=1e-6)
-        wanted = groups_by_hand(pages, lambda index: int(one.lane[index]), limit)
-        assert len(found["groups"]) == len(wanted)
-        for group in found["groups"]:
-            gone, touched, bytes_, blocks, share = wanted[int(group["name"].split()[1])]
-            assert group["gone_bytes"] == gone * PAGE and group["touched_bytes"] == touched * PAGE
-            assert group["sparse_live_bytes"] == bytes_ and group["sparse_blocks"] == len(blocks)
-            assert group["share_bytes"] == pytest.approx(share, abs=1)
-        ranked = [group["gone_bytes"] for group in found["groups"]]
-        assert ranked == sorted(ranked, reverse=True)
-        assert sum(g["share_bytes"] for g in found["groups"]) == pytest.approx(found["sparse_bytes"], abs=3)
+        small = pages_by_hand(one)
+        for percent, page in ((10, PAGE), (60, PAGE), (25, HUGE), (60, 1 << 16)):
+            found = blame(heaptape, tape, f"--heap={heap}", f"--at={at}", "--by=lane", f"--under={percent}", f"--page={page}")
+            pages = put_together(small, page)
+            check_pages(found, pages, percent / 100)
+            check_groups(found, pages, one, percent / 100)
 
 
 # ---- in a bench and its report ------------------------------------------------------------------------------
@@ -203,7 +249,7 @@ def test_compare_takes_it_along(heaptape, tmp_path):
 
 def test_moments(heaptape, tape, tmp_path):
     events = blame(heaptape, tape, "--by=size")["events"]
-    for at, event in (("30000", 30000), ("25%", events // 4), ("end", events - 1), ("100%", events - 1)):
+    for at, event in (("30000", 30000), ("30k", 30000), ("25%", events // 4), ("0%", 0), ("end", events - 1), ("100%", events - 1)):
         found = blame(heaptape, tape, f"--at={at}", "--by=size")
         assert found["event"] == event and found["at"] == at
     # Of mimalloc, which gives nothing back, the peak is where it got there and not the end.
@@ -214,6 +260,18 @@ def test_moments(heaptape, tape, tmp_path):
     assert blame(heaptape, tape, f"--heap={heap}", "--by=size")["event"] == min(first, events - 1)
     live = blame(heaptape, tape, "--at=live", "--by=size")
     assert live["requested_bytes"] >= blame(heaptape, tape, "--at=peak", "--by=size")["requested_bytes"]
+
+
+def test_a_time_is_the_last_event_by_then(heaptape, planted):
+    """As the dump has the times; what is beyond the tape is told with its length."""
+    dumped = heaptape("trace", "dump", planted["kept"], "--format=csv")
+    times = [int(row["time_ns"]) for row in csv.DictReader(io.StringIO(dumped.stdout))]
+    middle = times[len(times) // 2]
+    for at in (middle, 0, times[-1]):
+        wanted = max((i for i, time in enumerate(times) if time <= at), default=0)
+        assert blame(heaptape, planted["kept"], f"--at={at}ns", "--by=size")["event"] == wanted
+    fails(heaptape, 2, "recorded for", planted["kept"], "--at=3m")
+    fails(heaptape, 2, "recorded for", planted["kept"], "--at=1h")
 
 
 def test_forms_have_the_same_figures(heaptape, planted):
@@ -278,7 +336,11 @@ def test_mistakes_are_one_line(heaptape, planted, tape, tmp_path):
     fails(heaptape, 2, "--by=colour", tape, "--by=colour")
     fails(heaptape, 2, "--at=noon", tape, "--at=noon")
     fails(heaptape, 2, "--at=1G", tape, "--at=1G")
+    for at in ("", "-1", "150%", "%", "-3%", "s", "1.5x", "0x10"):
+        fails(heaptape, 2, "--at=", tape, f"--at={at}")
     fails(heaptape, 2, "--under", tape, "--under=120")
+    for page in ("3k", "2k", "2G", "0", "large"):
+        fails(heaptape, 2, "--page", tape, f"--page={page}")
     fails(heaptape, 2, "--touch", tape, f"--heap={heap}", "--touch=none")
     fails(heaptape, 3, "--sites", tape, "--by=site")
     fails(heaptape, 3, "not of this tape", planted["kept"], f"--heap={heap}", "--by=site")

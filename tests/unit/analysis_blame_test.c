@@ -18,7 +18,7 @@
 static struct heap_range mappings[] = {{P(0), P(6), HEAP_READ | HEAP_WRITE},
                                        {P(8), P(9), HEAP_READ | HEAP_WRITE | HEAP_FILE},
                                        {P(9), P(10), HEAP_READ}};
-static struct heap_range runs[] = {{P(0), P(2), 0}, {P(2), P(5), 0}, {P(8), P(10), 0}};
+static struct heap_range runs[] = {{P(0), P(2), 0}, {P(2), P(5), HEAP_RUN_HUGE}, {P(8), P(10), 0}};
 static struct heap_block blocks[] = {
     {.address = P(0), .requested = 100, .usable = 104, .birth = 9, .lane = 0},
     {.address = P(0) + 2048, .requested = 100, .usable = 104, .birth = 8, .lane = 1},
@@ -34,27 +34,81 @@ static const struct heap_snapshot heap = {
     .blocks = blocks,
 };
 
+#define RULE(page, share)                                                                          \
+    &(struct blame_rule)                                                                           \
+    {                                                                                              \
+        .page_bytes = (page), .sparse = (share)                                                    \
+    }
+
+static struct blame_pages pages_of(const struct heap_snapshot *snapshot, uint64_t page_bytes,
+                                   double sparse)
+{
+    struct blame_pages pages = {0};
+    CHECK(blame_pages(snapshot, RULE(page_bytes, sparse), &pages));
+    return pages;
+}
+
 static void test_pages(void)
 {
-    struct blame_pages pages = blame_pages(&heap, 1024);
-    CHECK_EQ_U64(pages.pages, 5);
-    CHECK_EQ_U64(pages.empty_pages, 1);
-    CHECK_EQ_U64(pages.sparse_pages, 3);
+    struct blame_pages pages = pages_of(&heap, 4096, 0.25);
+    CHECK_EQ_U64(pages.bytes, 5 * 4096);
+    CHECK_EQ_U64(pages.huge_bytes, 3 * 4096);
+    CHECK_EQ_U64(pages.empty_bytes, 4096);
+    CHECK_EQ_U64(pages.sparse_bytes, 3 * 4096);
+    CHECK_EQ_U64(pages.sparse_huge_bytes, 2 * 4096);
     CHECK_EQ_U64(pages.sparse_live_bytes, 200 + 16 + 200);
     CHECK_EQ_U64(pages.sparse_blocks, 4);
     CHECK_EQ_U64(pages.live_bytes, 200 + 3000 + 16 + 200);
-    CHECK_EQ_U64(pages.under_tenth_pages, 4); /* 200 of 4096 is 4.9 %, and the empty one */
-    CHECK_EQ_U64(pages.under_quarter_pages, 4);
-    pages = blame_pages(&heap, 4096);
-    CHECK_EQ_U64(pages.sparse_pages, 4);
-    pages = blame_pages(&heap, 0);
-    CHECK_EQ_U64(pages.sparse_pages, 0);
+    CHECK_EQ_U64(pages.under_tenth_bytes, 4 * 4096); /* 200 of 4096 is 4.9 %, and the empty one */
+    CHECK_EQ_U64(pages.under_quarter_bytes, 4 * 4096);
+    CHECK_EQ_U64(pages_of(&heap, 4096, 1).sparse_bytes, 4 * 4096);
+    CHECK_EQ_U64(pages_of(&heap, 4096, 0).sparse_bytes, 0);
+}
+
+/* Of a page of 8 KiB what is resident counts: P0 and P1, P2 and P3, P4 without P5. */
+static void test_large_pages(void)
+{
+    struct blame_pages pages = pages_of(&heap, 8192, 0.25);
+    CHECK_EQ_U64(pages.bytes, 5 * 4096);
+    CHECK_EQ_U64(pages.empty_bytes, 0);
+    CHECK_EQ_U64(pages.sparse_bytes, 3 * 4096);
+    CHECK_EQ_U64(pages.sparse_live_bytes, 16 + 200);
+    CHECK_EQ_U64(pages.sparse_blocks, 2);
+    CHECK_EQ_U64(pages.live_bytes, 200 + 3000 + 16 + 200);
+    CHECK_EQ_U64(pages.under_tenth_bytes, 3 * 4096);
+    struct blame_list list;
+    CHECK(blame_groups(&heap, RULE(8192, 0.25), keys, &list));
+    CHECK_EQ_U64(list.groups[0].key, 1);
+    CHECK_EQ_U64(list.groups[0].alone_bytes, 8192);
+    CHECK_EQ_U64(blame_moved_bytes(&list.groups[0]), 4096);
+    CHECK_EQ_U64(list.groups[1].key, 2);
+    CHECK_EQ_U64(list.groups[1].alone_bytes, 4096);
+    CHECK_EQ_U64(list.groups[1].together_bytes, 3 * 4096);
+    blame_list_free(&list);
+    /* All in one page of 2 MiB, two stretches of it resident: the block that lies wholly between
+     * them keeps nothing. */
+    struct heap_range two[] = {{P(0), P(1), 0}, {P(2), P(3), 0}};
+    struct heap_snapshot apart = heap;
+    apart.runs = two;
+    apart.head.runs = 2;
+    pages = pages_of(&apart, UINT64_C(2) << 20, 0.25);
+    CHECK_EQ_U64(pages.bytes, 2 * 4096);
+    CHECK_EQ_U64(pages.sparse_live_bytes, 200 + 16);
+    CHECK_EQ_U64(pages.sparse_blocks, 3);
+    CHECK(blame_groups(&apart, RULE(UINT64_C(2) << 20, 0.25), keys, &list));
+    CHECK_EQ_U64(list.groups[0].key, 1);
+    CHECK_EQ_U64(list.groups[0].alone_bytes, 0);
+    CHECK_EQ_U64(list.groups[0].touched_bytes, 8192);
+    CHECK_EQ_U64((uint64_t)(list.groups[0].share_bytes + 0.5), 8192 * 116 / 216);
+    CHECK_EQ_U64(list.groups[1].together_bytes, 8192);
+    CHECK_EQ_U64(list.groups[2].touched_bytes, 0);
+    blame_list_free(&list);
 }
 
 static void test_groups(void)
 {
     struct blame_list list;
-    CHECK(blame_groups(&heap, 1024, keys, BLAME_BY_ALONE, &list));
+    CHECK(blame_groups(&heap, RULE(4096, 0.25), keys, &list));
     CHECK_EQ_U64(list.count, 3);
     /* Keys 1 and 2 alone pin a page each; key 2 has the larger share: half of P0 and all of P4. */
     const struct blame_group *one = &list.groups[0], *two = &list.groups[1];
@@ -66,26 +120,26 @@ static void test_groups(void)
     CHECK_EQ_U64(one->key, 1);
     CHECK_EQ_U64(two->key, 2);
     CHECK_EQ_U64(list.groups[2].key, 3);
-    CHECK_EQ_U64(one->alone_pages, 1);
-    CHECK_EQ_U64(one->sparse_pages, 2);
+    CHECK_EQ_U64(one->alone_bytes, 1 * 4096);
+    CHECK_EQ_U64(one->touched_bytes, 2 * 4096);
     CHECK_EQ_U64(one->sparse_live_bytes, 116);
     CHECK_EQ_U64(one->sparse_blocks, 2);
     CHECK_EQ_U64(one->live_bytes, 116);
     CHECK_EQ_U64((uint64_t)one->share_bytes, 2048 + 4096);
     CHECK_EQ_U64(one->size_min, 16);
     CHECK_EQ_U64(one->size_max, 100);
-    CHECK_EQ_U64(two->alone_pages, 1);
+    CHECK_EQ_U64(two->alone_bytes, 1 * 4096);
     CHECK_EQ_U64(two->sparse_live_bytes, 300);
     CHECK_EQ_U64(two->live_bytes, 5100);
     CHECK_EQ_U64(blame_gone_bytes(two), 4096);
     CHECK_EQ_U64(blame_moved_bytes(two), 0); /* 200 bytes elsewhere are a page again */
-    CHECK_EQ_U64(list.groups[2].alone_pages, 0);
-    CHECK_EQ_U64(list.groups[2].alone_any_pages, 1);
+    CHECK_EQ_U64(list.groups[2].alone_bytes, 0 * 4096);
+    CHECK_EQ_U64(list.groups[2].alone_any_bytes, 1 * 4096);
     CHECK_EQ_U64(list.groups[2].sparse_blocks, 0);
     /* With the first gone its own page is free, with both all three. */
-    CHECK_EQ_U64(list.groups[0].together_pages, 1);
-    CHECK_EQ_U64(list.groups[1].together_pages, 3);
-    CHECK_EQ_U64(list.groups[2].together_pages, 3);
+    CHECK_EQ_U64(list.groups[0].together_bytes, 1 * 4096);
+    CHECK_EQ_U64(list.groups[1].together_bytes, 3 * 4096);
+    CHECK_EQ_U64(list.groups[2].together_bytes, 3 * 4096);
     for (int i = 0; i < 5; i++)
         CHECK_EQ_U64(list.groups[list.group_of[i]].key, keys[i]);
     blame_list_free(&list);
@@ -122,11 +176,11 @@ static void test_a_block_of_no_bytes(void)
     one.head.blocks = 1;
     uint64_t key[] = {5};
     struct blame_list list;
-    CHECK(blame_groups(&one, 1024, key, BLAME_BY_SHARE, &list));
+    CHECK(blame_groups(&one, RULE(4096, 0.25), key, &list));
     CHECK_EQ_U64(list.count, 1);
-    CHECK_EQ_U64(list.groups[0].alone_pages, 1);
+    CHECK_EQ_U64(list.groups[0].alone_bytes, 1 * 4096);
     CHECK_EQ_U64((uint64_t)list.groups[0].share_bytes, 4096);
-    CHECK_EQ_U64(blame_pages(&one, 1024).empty_pages, 4);
+    CHECK_EQ_U64(pages_of(&one, 4096, 0.25).empty_bytes, 4 * 4096);
     blame_list_free(&list);
 }
 
@@ -159,6 +213,7 @@ static void test_keys(void)
 int main(void)
 {
     RUN(test_pages);
+    RUN(test_large_pages);
     RUN(test_groups);
     RUN(test_free_runs);
     RUN(test_a_block_of_no_bytes);
