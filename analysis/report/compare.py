@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from . import changes, charts_changes, charts_growth_pair, page, palette, units
+from . import changes, charts_changes, charts_growth_pair, data_charts, page, palette, units
 from .changes import Change, Changes
 from .context import Context
 from .data_files import as_csv
@@ -65,9 +65,22 @@ def tidy(found: Changes) -> Table:
     """Every comparison, for changes.csv."""
     columns = ("tape", "allocator", "metric", "unit", "verdict", "old", "new", *three("change"), "detail")
     rows = (
-        (c.tape, c.allocator, c.metric, c.unit, c.verdict, c.old, c.new, *ends(c.change), c.detail) for c in found.changes
+        (c.tape, c.allocator, c.metric, c.unit, c.verdict, c.old, c.new, *ends(c.change), c.detail or None) for c in found.changes
     )
     return made("changes", columns, rows)
+
+
+def tidy_series(old: Results, new: Results) -> Table:
+    """The curves of both, for changes_series.csv."""
+    before = {t.name: t for t in old.tapes}
+    rows = (
+        (tape.name, row.allocator, word, *values)
+        for tape in new.tapes if tape.name in before
+        for pair in charts_growth_pair.pairs(before[tape.name], tape)
+        for word, row in zip(("before", "now"), pair)
+        for values in zip(*(v.tolist() for v in (row.series.operation, row.series.requested, row.series.resident)))
+    )  # fmt: skip
+    return made("changes_series", ("tape", "allocator", "bench", "operation", "requested_bytes", "resident_bytes"), rows)
 
 
 def facts(old: Results, new: Results) -> list[Fact]:
@@ -138,6 +151,9 @@ def write(old: Results, new: Results, said: str, writer) -> None:
     context = Context(new, palette.colours(names))
     figures = draw(context, old, found, writer)
     if "data" in writer.formats:
-        writer.data("changes.csv", as_csv(tidy(found)))
+        tables = [table for table in (tidy(found), tidy_series(old, new)) if table.rows]
+        figures = data_charts.linked(figures, {table.name for table in tables})
+        for table in tables:
+            writer.data(f"{table.name}.csv", as_csv(table))
     if "html" in writer.formats:
         writer.page(render(context, old, found, figures), NAME)

@@ -12,6 +12,16 @@ from .data_tables import Table, Value
 from .fields import SCHEMA_VERSION
 from .results import Results
 
+# Characters that no program wants in a name; half a pair of UTF-16 cannot even be written as UTF-8.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+# Text that some program would not take for text: a spreadsheet for a formula, or any for a number, a date, a truth value or a
+# missing value (the words are pandas' and R's).
+MISREAD = re.compile(
+    r"[=+@\t-]"
+    r"|[0-9.][0-9a-f.,:/ pxil%+-]*$"
+    r"|(?:#?n/?a|#n/a n/a|<na>|null|none|nan|inf|infinity|1\.#ind|1\.#qnan|true|false|[tf])$",
+    re.IGNORECASE,
+)
 # Figures of the summary and what they are, for Prometheus.
 GAUGES = {
     "ns_per_operation": "time of one operation in replay, floor included, median over rounds",
@@ -31,11 +41,18 @@ GAUGES = {
 }
 
 
+def printable(text: str) -> str:
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
 def cell(value: Value) -> str:
-    """Numbers with a point and as many digits as they have."""
+    """Numbers with a point and as many digits as they have; truth in capitals, which R and spreadsheets know, too; text that
+    would be misread with a ' in front."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return f"'{printable(value)}" if MISREAD.match(value) else printable(value)
+    return str(value).upper() if isinstance(value, bool) else repr(value) if isinstance(value, float) else str(value)
 
 
 def as_csv(table: Table) -> str:
@@ -50,15 +67,15 @@ def as_csv(table: Table) -> str:
 def as_json(results: Results, tables: Iterable[Table]) -> str:
     head = {"schema_version": SCHEMA_VERSION, "heaptape": results.tool_version, "created_utc": results.created_utc}
     parts = [json.dumps(head, indent=1, ensure_ascii=False)[:-2]]
-    for table in tables:
-        rows = ",\n".join(json.dumps(r, ensure_ascii=False, allow_nan=False, separators=(",", ":")) for r in table.rows)
+    for table in (t for t in tables if t.in_json):
+        rows = ",\n".join(json.dumps([printable(v) if isinstance(v, str) else v for v in r], ensure_ascii=False, allow_nan=False, separators=(",", ":")) for r in table.rows)
         parts.append(f' {json.dumps(table.name)}: {{"columns": {json.dumps(table.columns)}, "data": [\n{rows}\n ]}}')
     return ",\n".join(parts) + "\n}\n"
 
 
 def label(text: str) -> str:
     """A label's value as Prometheus wants it."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return printable(text).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def figures(summary: Table) -> Iterable[tuple[str, str, str, Value]]:
@@ -69,12 +86,18 @@ def figures(summary: Table) -> Iterable[tuple[str, str, str, Value]]:
                 yield name, str(row["tape"]), str(row["allocator"]), row[name]
 
 
+def in_base_units(name: str, value: Value) -> tuple[str, Value]:
+    """Prometheus wants seconds."""
+    return (name.replace("ns_per_", "seconds_per_"), float(f"{value * 1e-9:.12g}")) if "ns_per_" in name else (name, value)
+
+
 def as_prometheus(summary: Table) -> str:
     """The text format, for node_exporter's textfile collector or a push gateway."""
     lines, before = [], ""
-    for name, tape, allocator, value in figures(summary):
+    for column, tape, allocator, found in figures(summary):
+        name, value = in_base_units(column, found)
         if name != before:
-            lines += [f"# HELP heaptape_{name} {GAUGES[name]}", f"# TYPE heaptape_{name} gauge"]
+            lines += [f"# HELP heaptape_{name} {GAUGES[column]}", f"# TYPE heaptape_{name} gauge"]
             before = name
         lines.append(f'heaptape_{name}{{tape="{label(tape)}",allocator="{label(allocator)}"}} {cell(value)}')
     failed = [(r["tape"], r["allocator"], r["status"]) for r in summary.records()]

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Iterable
+import dataclasses
+import json
+import pathlib
+from typing import Iterable, Iterator
+
+import numpy
 
 from .data_tables import Table, made
-from .heap_story import Story
+from .fields import Fields, ResultsError
+from .charts_free import REQUESTS, unusable
+from .heap_story import HeapMap, Story
 from .results import Row, Tape
 from .size_classes import Classes
 
 # Bounds of heap_pages.by_occupancy(), as shares of a page: those without a block have none.
 OCCUPANCIES = ((None, None), (0.0, 0.10), (0.10, 0.25), (0.25, 0.50), (0.50, 0.75), (0.75, 1.0))
 PARTS = ("live", "full_free", "sparse_free", "empty")
+# Columns of the table of blame, and what they are of a group in heaptape blame's own JSON.
+GROUP = {
+    "sparse_live_bytes": "sparse_live_bytes",
+    "sparse_blocks": "sparse_blocks",
+    "share_bytes": "share_bytes",
+    "gone_bytes": "gone_bytes",
+    "moved_bytes": "moved_bytes",
+    "live_bytes": "live_bytes",
+    "blocks": "blocks",
+}
+RECTANGLES = 5000  # of a heap map, at most; more and its bands are drawn together two by two
 Stories = Iterable[tuple[Tape, Row, Story]]
 Found = Iterable[tuple[Tape, Row, Classes]]
 
@@ -63,6 +81,84 @@ def free_runs(stories: Stories) -> Table:
     return made("free_runs", columns, rows)
 
 
+def unusable_index(stories: Stories) -> Table:
+    """The curves of free memory's use, at the requests at which they are drawn."""
+    columns = ("tape", "allocator", "moment", "request_bytes", "free_bytes", "longest_run_bytes", "unusable_share")
+    rows = []
+    for tape, row, s in stories:
+        for word, free in (("peak", s.peak.free), ("end", s.end.free)):
+            if len(free):
+                shares = unusable(free, REQUESTS)
+                rows += [
+                    (tape.name, row.allocator, word, request, free.sum(), free[-1], share)
+                    for request, share in zip(REQUESTS.tolist(), shares.tolist())
+                ]
+    return made("unusable_index", columns, rows)
+
+
+def coarser(drawn: HeapMap) -> HeapMap:
+    """Two bands made one."""
+    pairs = numpy.arange(0, len(drawn.resident), 2)
+    resident, live = (numpy.add.reduceat(values, pairs, axis=0) for values in (drawn.resident, drawn.live))
+    edges = numpy.concatenate((drawn.edges[:-1][::2], drawn.edges[-1:]))
+    return dataclasses.replace(drawn, edges=edges, band=2 * drawn.band, resident=resident, live=live)
+
+
+def begins(drawn: HeapMap) -> numpy.ndarray:
+    """[band, snapshot]: whether it is not what it was at the snapshot before. Where nothing is resident no stretch begins."""
+    new = numpy.ones(drawn.resident.shape, dtype=bool)
+    new[:, 1:] = (numpy.diff(drawn.resident, axis=1) != 0) | (numpy.diff(drawn.live, axis=1) != 0)
+    return new
+
+
+def rectangles(drawn: HeapMap) -> Iterator[tuple]:
+    """The map as rectangles in which nothing changes: a band over as many snapshots as it stays the same."""
+    new = begins(drawn)
+    while numpy.count_nonzero(new & (drawn.resident > 0)) > RECTANGLES and len(drawn.resident) > 1:
+        drawn = coarser(drawn)
+        new = begins(drawn)
+    operation, last = drawn.operation.tolist(), len(drawn.operation) - 1
+    for band in range(len(drawn.resident)):
+        address, size = int(drawn.edges[band]), min(drawn.band, drawn.size - band * drawn.band)
+        starts = numpy.flatnonzero(new[band]).tolist()
+        for first, after in zip(starts, [*starts[1:], last + 1]):
+            resident, live = drawn.resident[band, first], drawn.live[band, first]
+            if resident > 0:
+                yield band, address, size, operation[first], operation[after - 1], resident, live
+
+
+def heap_map(stories: Stories) -> Table:
+    columns = (
+        "tape", "allocator", "band", "address", "band_bytes", "first_operation", "last_operation", "resident_bytes", "live_bytes",
+    )  # fmt: skip
+    rows = ((tape.name, row.allocator, *found) for tape, row, s in stories for found in rectangles(s.heap_map))
+    return dataclasses.replace(made("heap_map", columns, rows), in_json=False)
+
+
+def blame_rows(folder: pathlib.Path, tape: Tape, row: Row) -> Iterator[list]:
+    """Of both moments. A file that is not there, or makes no sense, costs its rows and nothing else."""
+    for word in ("peak", "end"):
+        try:
+            text = (folder / row.snapshots).with_suffix(f".{word}.json").read_text(encoding="utf-8")
+            found = Fields(json.loads(text), "blame")
+            groups = [Fields(g, "blame") for g in found.objects("groups")]
+            rows = [
+                [tape.name, row.allocator, word, found.count("operation"), g.text("by"), g.count("rank"), g.text("name")]
+                + [g.number(key) for key in GROUP.values()]
+                for g in groups
+            ]
+        except (OSError, ValueError, ResultsError):
+            continue
+        yield from rows
+
+
+def blame(context) -> Table:
+    columns = ("tape", "allocator", "moment", "operation", "by", "rank", "name", *GROUP)
+    folder = context.results.folder
+    rows = (line for tape in context.results.tapes for row in tape.rows if row.ok and row.snapshots for line in blame_rows(folder, tape, row))
+    return made("blame", columns, rows)
+
+
 def tables(context) -> list[Table]:
     """Those that have rows."""
     from . import charts_classes, charts_heap  # which need matplotlib
@@ -70,5 +166,7 @@ def tables(context) -> list[Table]:
     tapes = context.results.tapes
     stories = [(tape, row, story) for tape in tapes for row, story in charts_heap.stories_of(context, tape)]
     found = [(tape, row, c) for tape in tapes for row, c in charts_classes.found_in(context, tape)]
-    every = [classes(found), parts(stories), occupancy(stories), free_runs(stories)]
+    every = [
+        classes(found), parts(stories), occupancy(stories), free_runs(stories), unusable_index(stories), heap_map(stories), blame(context),
+    ]  # fmt: skip
     return [table for table in every if table.rows]

@@ -18,6 +18,7 @@ from .results import Results, Row, Tape
 from .waste import split
 
 Value = str | float | int | bool | None
+EXACT = 1 << 53  # up to here every whole number is one of a float's
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Table:
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[Value, ...]] = field(default_factory=list)
+    in_json: bool = True  # false for what is too long for data.json
 
     def records(self) -> list[dict[str, Value]]:
         return [dict(zip(self.columns, row)) for row in self.rows]
@@ -37,7 +39,7 @@ def plain(value) -> Value:
     number = float(value)
     if not math.isfinite(number):
         return None
-    return int(number) if number == int(number) and abs(number) < 1e15 else number
+    return int(number) if number == int(number) and abs(number) <= EXACT else number
 
 
 def made(name: str, columns: Iterable[str], rows: Iterable[Iterable]) -> Table:
@@ -50,6 +52,11 @@ def ends(value: Interval | None) -> list[Value]:
 
 def three(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
+
+
+def called(allocator: str) -> str:
+    """The floor under a name of its own: pandas takes the word null for a missing value."""
+    return "floor" if allocator == "null" else allocator
 
 
 def each(results: Results) -> Iterable[tuple[Tape, Row]]:
@@ -71,7 +78,7 @@ SUMMARY = (
 def summary_row(tape: Tape, row: Row) -> list[Value]:
     waste = row.fragmentation
     return [
-        tape.name, row.allocator, row.status, row.detail, row.rounds_ok, row.rounds,
+        tape.name, row.allocator, row.status, row.detail or None, row.rounds_ok, row.rounds,
         *ends(row.ns), *ends(row.net_ns), row.floor_ns,
         *ends(row.relative_time), row.relative_time.verdict if row.relative_time else None,
         *ends(row.peak_resident), *ends(row.relative_peak_resident),
@@ -130,7 +137,7 @@ def waste(results: Results) -> Table:
 
 def latency(results: Results) -> Table:
     rows = (
-        (t.name, row.allocator, c.name, c.count, *c.percentiles, c.max_ns, c.mean_ns)
+        (t.name, called(row.allocator), c.name, c.count, *c.percentiles, c.max_ns, c.mean_ns)
         for t in results.tapes for row in t.latencies for c in row.calls
     )  # fmt: skip
     return made("latency", ("tape", "allocator", "call", "count", *(f"ns_{s}" for s in SHARES), "ns_max", "ns_mean"), rows)
@@ -138,7 +145,7 @@ def latency(results: Results) -> Table:
 
 def latency_curves(results: Results) -> Table:
     rows = (
-        (t.name, row.allocator, name, share, ns)
+        (t.name, called(row.allocator), name, share, ns)
         for t in results.tapes for row in t.latencies for name in CALLS
         for call in [row.call(name)] if call is not None and call.curve is not None
         for share, ns in zip(*(values.tolist() for values in call.curve))
@@ -148,7 +155,7 @@ def latency_curves(results: Results) -> Table:
 
 def latency_over_time(results: Results) -> Table:
     rows = (
-        (t.name, row.allocator, *values)
+        (t.name, called(row.allocator), *values)
         for t in results.tapes for row in t.latencies if row.over_time is not None
         for values in zip(*(getattr(row.over_time, f).tolist() for f in ("operation", "p50", "p99", "slowest")))
     )  # fmt: skip
@@ -204,8 +211,20 @@ def live(results: Results) -> Table:
     return made("live", columns, rows)
 
 
+def live_runs(results: Results) -> Table:
+    """Each run by itself. Its memory and its processor time are of one run, which hyperfine did not see."""
+    entries = results.live.entries if results.live else ()
+    rows = (
+        (e.allocator, i, *(found[i] if i < len(found) else None for found in (e.peak_resident_runs, e.cpu_runs)))
+        for e in entries
+        for i in range(max(len(e.peak_resident_runs), len(e.cpu_runs)))
+    )
+    return made("live_runs", ("allocator", "run", "peak_resident_bytes", "cpu_seconds"), rows)
+
+
 TABLES = (
     summary, rounds, series, waste, latency, latency_curves, latency_over_time, system_calls, sizes, lifetimes, overview, live,
+    live_runs,
 )  # fmt: skip
 
 

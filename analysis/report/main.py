@@ -111,7 +111,7 @@ class Writer:
         """A file of figures."""
         path = self.folder / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
         self.written.append(path)
 
     def page(self, text: str, name: str = "report.html") -> None:
@@ -119,7 +119,7 @@ class Writer:
         path = self.folder / name
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".html.part")
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="replace")
         draft.replace(path)
         self.written.insert(0, path)
 
@@ -132,18 +132,24 @@ def progress(text: str) -> None:
 
 def write(results, writer: Writer) -> None:
     """Draws every chart of the results and writes the page."""
-    from . import data_files, data_heap, data_tables, gallery, page
+    from . import data_charts, data_files, data_heap, data_tables, data_tapes, gallery, page
     from .canvas import set_style
     from .context import Context
 
     set_style()
     context = Context.of(results)
     drawn = gallery.draw(context, writer, progress) if set(writer.formats) - {"data"} else None
+    tables = []
     if "data" in writer.formats:
-        for name, text in data_files.files(results, data_tables.tables(results) + data_heap.tables(context)):
+        tables = data_tables.tables(results) + data_tapes.tables(results) + data_heap.tables(context)
+        for name, text in data_files.files(results, tables):
             writer.data(name, text)
+        for name in data_charts.stale({table.name for table in tables}):
+            (writer.folder / "data" / f"{name}.csv").unlink(missing_ok=True)
     if drawn and "html" in writer.formats:
-        writer.page(page.render(context, drawn.overview, drawn.tapes, drawn.live))
+        names = {table.name for table in tables}
+        overview, live = (data_charts.linked(figures, names) for figures in (drawn.overview, drawn.live))
+        writer.page(page.render(context, overview, [data_charts.linked(figures, names) for figures in drawn.tapes], live))
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
 
