@@ -1,13 +1,14 @@
 #include "analysis/analyze_emit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_SECOND 1e9
 
 unsigned analyze_part_named(const char *word)
 {
-    static const char *const names[] = {"summary",   "top",   "sizes",
-                                        "lifetimes", "lanes", "size-lifetimes"};
+    static const char *const names[] = {
+        "summary", "top", "sizes", "lifetimes", "lanes", "size-lifetimes", "lane-frees"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (!strcmp(word, names[i]))
@@ -46,6 +47,32 @@ static void emit_counts(struct emit *emit, const struct analyze_output *output,
     emit_fixed(emit, "duration_seconds", (double)s->duration_ns / NS_PER_SECOND, 6);
 }
 
+uint64_t analyze_packing_bytes(const struct analyze_output *output)
+{
+    return output->best_fit_bytes < output->first_fit_bytes ? output->best_fit_bytes
+                                                            : output->first_fit_bytes;
+}
+
+/* Null where no blocks were placed, so that there are the same keys for every tape. */
+static void emit_packing(struct emit *emit, const struct analyze_output *output,
+                         const struct statistics *s)
+{
+    static const char *const keys[] = {"packing_bytes", "packing_method",
+                                       "packing_over_lower_bound",
+                                       "packing_over_aligned_lower_bound"};
+    for (unsigned i = 0; !output->packed && i < sizeof keys / sizeof *keys; i++)
+        emit_null(emit, keys[i]);
+    if (!output->packed)
+        return;
+    uint64_t bytes = analyze_packing_bytes(output);
+    emit_u64(emit, keys[0], bytes);
+    emit_string(emit, keys[1],
+                bytes < output->first_fit_bytes ? "best_fit_16_byte_granules_no_headers"
+                                                : "first_fit_16_byte_granules_no_headers");
+    emit_ratio(emit, keys[2], (double)bytes, (double)s->peak_live_bytes, 4);
+    emit_ratio(emit, keys[3], (double)bytes, (double)s->peak_granule_bytes, 4);
+}
+
 static void emit_live(struct emit *emit, const struct analyze_output *output,
                       const struct statistics *s)
 {
@@ -57,12 +84,8 @@ static void emit_live(struct emit *emit, const struct analyze_output *output,
     emit_ratio(emit, "mean_live_bytes", s->live_bytes_sum, (double)s->events, 0);
     emit_u64(emit, "lower_bound_bytes", s->peak_live_bytes);
     emit_string(emit, "lower_bound_method", "peak_live");
-    if (output->packed) {
-        emit_u64(emit, "packing_bytes", output->packing_bytes);
-        emit_string(emit, "packing_method", "first_fit_by_address_16_byte_granules_no_headers");
-        emit_ratio(emit, "packing_over_lower_bound", (double)output->packing_bytes,
-                   (double)s->peak_live_bytes, 4);
-    }
+    emit_u64(emit, "aligned_lower_bound_bytes", s->peak_granule_bytes);
+    emit_packing(emit, output, s);
     emit_u64(emit, "leaked_blocks", s->track.live_objects);
     emit_u64(emit, "leaked_bytes", s->track.live_bytes);
 }
@@ -195,6 +218,24 @@ static void emit_lanes(struct emit *emit, const struct statistics *s)
     emit_end(emit);
 }
 
+static void emit_pairs(struct emit *emit, const struct statistics *s)
+{
+    struct lane_pair *sorted = calloc(s->lane_pairs.used + 1, sizeof *sorted);
+    size_t count = sorted ? lane_pairs_sorted(&s->lane_pairs, sorted) : 0;
+
+    emit_array(emit, "lane_frees");
+    for (size_t i = 0; i < count; i++) {
+        emit_object(emit, NULL);
+        emit_u64(emit, "allocated_by", sorted[i].owner);
+        emit_u64(emit, "freed_by", sorted[i].freer);
+        emit_u64(emit, "blocks", sorted[i].blocks);
+        emit_u64(emit, "bytes", sorted[i].bytes);
+        emit_end(emit);
+    }
+    emit_end(emit);
+    free(sorted);
+}
+
 int analyze_emit(const struct analyze_output *output, const struct statistics *s,
                  enum emit_format format)
 {
@@ -222,6 +263,8 @@ int analyze_emit(const struct analyze_output *output, const struct statistics *s
         emit_lanes(&emit, s);
     if (output->parts & ANALYZE_JOINT)
         emit_joint(&emit, s);
+    if (output->parts & ANALYZE_PAIRS)
+        emit_pairs(&emit, s);
     emit_end(&emit);
     return emit_finish(&emit);
 }

@@ -14,7 +14,8 @@ enum analyze_part {
     ANALYZE_LIFETIMES = 8, /* lifetime histograms by events and by bytes */
     ANALYZE_LANES = 16,
     ANALYZE_JOINT = 32, /* blocks by size and lifetime */
-    ANALYZE_ALL = 63
+    ANALYZE_PAIRS = 64, /* who frees whose blocks */
+    ANALYZE_ALL = 127
 };
 
 struct analyze_output {
@@ -22,16 +23,18 @@ struct analyze_output {
     struct tape_reader_totals totals;
     const char *program; /* may be NULL */
     uint64_t damaged_blocks;
-    unsigned parts;         /* set of enum analyze_part */
-    bool packed;            /* whether the next is known */
-    uint64_t packing_bytes; /* see packing.h */
-    unsigned top;           /* entries in each list of top sizes, at most ANALYZE_TOP_MAX */
+    unsigned parts;                           /* set of enum analyze_part */
+    bool packed;                              /* whether the next are known */
+    uint64_t first_fit_bytes, best_fit_bytes; /* see packing.h */
+    unsigned top; /* entries in each list of top sizes, at most ANALYZE_TOP_MAX */
 };
 
 #define ANALYZE_TOP_MAX 1000u
 
 /* Word of --part ("summary", "top", ...) to its bit; 0 for anything else. */
 unsigned analyze_part_named(const char *word);
+/* The lower of the two placements. */
+uint64_t analyze_packing_bytes(const struct analyze_output *output);
 /* 0, or -1 where stdout could not be written. */
 int analyze_emit(const struct analyze_output *output, const struct statistics *statistics,
                  enum emit_format format);

@@ -11,6 +11,7 @@
 
 #define TOP_DEFAULT     10
 #define PROGRESS_EVENTS (UINT64_C(1) << 22)
+#define PACKING_EVENTS  UINT64_C(4000000) /* tapes up to here are packed unasked */
 
 static const char usage[] =
     "Examples:\n"
@@ -23,12 +24,15 @@ static const char usage[] =
     "Usage: heaptape analyze TAPE [OPTIONS]\n"
     "\n"
     "  --format=table|json|csv   how to print (default: table)\n"
-    "  --part=PART               summary, top, sizes, lifetimes, lanes, size-lifetimes or all; "
-    "again\n"
-    "                            more (default: json all; table summary, top, lifetimes, lanes;\n"
-    "                            csv summary, and one part only)\n"
+    "  --part=PART               summary, top, sizes, lifetimes, size-lifetimes, lanes, "
+    "lane-frees\n"
+    "                            or all; again for more (default: json all; table all but sizes "
+    "and\n"
+    "                            size-lifetimes; csv summary, and one part only)\n"
     "  --top=N                   sizes in each list of top sizes (default: 10)\n"
-    "  --packing                 how low a heap could have been, too: places every block (slower)\n"
+    "  --packing, --no-packing   how low a heap could have been: places every block, at some 3 "
+    "million\n"
+    "                            events a second (default: for tapes of up to 4 million events)\n"
     "  --series=FILE             write live bytes and blocks over the tape as CSV\n"
     "  -q, --quiet               no progress\n"
     "  --version                 the version\n"
@@ -41,7 +45,14 @@ struct options {
     const char *tape, *series;
     enum emit_format format;
     unsigned parts, top;
-    bool packing, quiet;
+    enum { PACKING_AUTO, PACKING_YES, PACKING_NO } packing;
+    bool quiet;
+};
+
+/* The two ways to place the blocks, side by side. */
+struct packings {
+    bool wanted;
+    struct packing first, best;
 };
 
 static unsigned parts_default(enum emit_format format)
@@ -61,7 +72,8 @@ static void take_part(struct options *options, const char *word)
     unsigned part = analyze_part_named(word);
 
     if (!part)
-        cli_die_usage("--part=%s: summary, top, sizes, lifetimes, lanes, size-lifetimes or all",
+        cli_die_usage("--part=%s: summary, top, sizes, lifetimes, size-lifetimes, lanes, "
+                      "lane-frees or all",
                       word);
     options->parts |= part;
 }
@@ -89,15 +101,11 @@ static void finish_options(struct options *options, int argc, char **argv)
 static struct options parse(int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"format", required_argument, NULL, 'f'},
-        {"part", required_argument, NULL, 'p'},
-        {"top", required_argument, NULL, 't'},
-        {"series", required_argument, NULL, 's'},
-        {"packing", no_argument, NULL, 'P'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"version", no_argument, NULL, 'V'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"format", required_argument, NULL, 'f'}, {"part", required_argument, NULL, 'p'},
+        {"top", required_argument, NULL, 't'},    {"series", required_argument, NULL, 's'},
+        {"packing", no_argument, NULL, 'P'},      {"no-packing", no_argument, NULL, 'N'},
+        {"quiet", no_argument, NULL, 'q'},        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
     struct options options = {.format = EMIT_TABLE, .top = TOP_DEFAULT};
     int option;
@@ -119,7 +127,10 @@ static struct options parse(int argc, char **argv)
             options.series = optarg;
             break;
         case 'P':
-            options.packing = true;
+            options.packing = PACKING_YES;
+            break;
+        case 'N':
+            options.packing = PACKING_NO;
             break;
         case 'q':
             options.quiet = true;
@@ -152,19 +163,33 @@ static void progress(const struct options *options, uint64_t done, uint64_t all)
         fprintf(stderr, "\r\033[Kheaptape analyze: %.0f million events", (double)done / 1e6);
 }
 
+static void expect(const struct statistics *statistics, const struct packings *packings,
+                   const struct tape_event *event)
+{
+    statistics_expect(statistics, event);
+    if (packings->wanted) {
+        packing_expect(&packings->first, event);
+        packing_expect(&packings->best, event);
+    }
+}
+
+static bool pack(struct packings *packings, const struct tape_event *event)
+{
+    return !packings->wanted ||
+           (packing_event(&packings->first, event) && packing_event(&packings->best, event));
+}
+
 /* Reads the whole tape; returns the number of damaged places. */
 static uint64_t read_tape(struct tape_reader *reader, const struct options *options,
-                          struct statistics *statistics, struct packing *packing)
+                          struct statistics *statistics, struct packings *packings)
 {
     const struct tape_event *events;
     struct tape_error error;
     uint64_t damaged = 0, all = tape_reader_totals(reader).events;
+    enum tape_status status;
     size_t count;
 
-    for (;;) {
-        enum tape_status status = tape_reader_next(reader, &events, &count, &error);
-        if (status == TAPE_END)
-            break;
+    while ((status = tape_reader_next(reader, &events, &count, &error)) != TAPE_END) {
         if (status == TAPE_DAMAGED) {
             if (!damaged++)
                 cli_warn("%s", error.message);
@@ -174,9 +199,8 @@ static uint64_t read_tape(struct tape_reader *reader, const struct options *opti
             cli_die_error(&error);
         for (size_t i = 0; i < count; i++) {
             if (i + STATISTICS_AHEAD < count)
-                statistics_expect(statistics, &events[i + STATISTICS_AHEAD]);
-            if (!statistics_event(statistics, &events[i]) ||
-                (options->packing && !packing_event(packing, &events[i])))
+                expect(statistics, packings, &events[i + STATISTICS_AHEAD]);
+            if (!statistics_event(statistics, &events[i]) || !pack(packings, &events[i]))
                 cli_die(HEAPTAPE_EXIT_ENVIRONMENT,
                         "out of memory at event %llu: %s: free some, or raise ulimit -v",
                         (unsigned long long)statistics->events, options->tape);
@@ -201,6 +225,26 @@ static void write_series(const char *path, const struct statistics *statistics)
                 strerror(errno));
 }
 
+/* A tape that was cut does not tell its length: it may be long. */
+static void begin_packings(struct packings *packings, const struct options *options,
+                           uint64_t events)
+{
+    packings->wanted = options->packing == PACKING_YES ||
+                       (options->packing == PACKING_AUTO && (options->parts & ANALYZE_SUMMARY) &&
+                        events > 0 && events <= PACKING_EVENTS);
+    packing_init(&packings->first, SPACE_FIRST_FIT);
+    packing_init(&packings->best, SPACE_BEST_FIT);
+}
+
+static void end_packings(struct packings *packings, struct analyze_output *output)
+{
+    output->packed = packings->wanted;
+    output->first_fit_bytes = packings->first.peak;
+    output->best_fit_bytes = packings->best.peak;
+    packing_end(&packings->first);
+    packing_end(&packings->best);
+}
+
 int main(int argc, char **argv)
 {
     static struct statistics statistics; /* large: off the stack */
@@ -208,7 +252,7 @@ int main(int argc, char **argv)
     struct tape_reader *reader;
     struct tape_error error;
     struct options options;
-    struct packing packing;
+    struct packings packings;
     int failed;
 
     cli_begin("analyze");
@@ -217,17 +261,15 @@ int main(int argc, char **argv)
         cli_die_error(&error);
     if (!statistics_init(&statistics))
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory: free some, or raise ulimit -v");
-    packing_init(&packing);
-    output.damaged_blocks = read_tape(reader, &options, &statistics, &packing);
+    begin_packings(&packings, &options, tape_reader_totals(reader).events);
+    output.damaged_blocks = read_tape(reader, &options, &statistics, &packings);
     statistics_finish(&statistics);
     output.path = options.tape;
     output.totals = tape_reader_totals(reader);
     output.program = tape_reader_meta(reader, "program");
     output.parts = options.parts;
     output.top = options.top;
-    output.packed = options.packing;
-    output.packing_bytes = packing.peak;
-    packing_end(&packing);
+    end_packings(&packings, &output);
     if (options.series)
         write_series(options.series, &statistics);
     failed = analyze_emit(&output, &statistics, options.format);

@@ -31,7 +31,8 @@ static const char usage[] =
     "\n"
     "  -a ALLOCATOR      as for heaptape replay (default libc)\n"
     "  --at=WHEN         the moment to look at:\n"
-    "                    peak      where resident memory is highest (of the snapshots, to 1 %; the\n"
+    "                    peak      where resident memory is highest (of the snapshots, to 1 %; "
+    "the\n"
     "                              default)\n"
     "                    live      where live bytes are highest\n"
     "                    end       after the last event\n"
@@ -206,7 +207,8 @@ static void read_snapshot(const struct options *options, struct blame_output *ou
         cli_die_error(&error);
     if (!file.count)
         cli_die(HEAPTAPE_EXIT_BAD_INPUT, "%s: no snapshots in it; take them again", path);
-    if (!heap_file_read(&file, blame_moment_choose(&file, output->at, event, output->events), snapshot, &error))
+    if (!heap_file_read(&file, blame_moment_choose(&file, output->at, event, output->events),
+                        snapshot, &error))
         cli_die_error(&error);
     heap_file_close(&file);
     if (snapshot->head.kinds & HEAP_NO_PAGES)

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "analysis/packing.h"
+
 bool statistics_init(struct statistics *statistics)
 {
     memset(statistics, 0, sizeof(*statistics));
@@ -16,6 +18,7 @@ void statistics_end(struct statistics *statistics)
     size_table_end(&statistics->sizes);
     lifetimes_end(&statistics->lifetimes);
     lane_table_end(&statistics->lanes);
+    lane_pairs_end(&statistics->lane_pairs);
 }
 
 /* The size enters the histogram and the table of exact sizes. */
@@ -34,6 +37,7 @@ static bool object_begins(struct statistics *s, const struct tape_event *event, 
     if (!lifetimes_born(&s->lifetimes, event->object, s->allocated_bytes))
         return false;
     s->allocated_bytes += event->size;
+    s->granule_bytes += packing_granules(event->size);
     lane->allocations++;
     lane->allocated_bytes += event->size;
     lane->last_object = event->object;
@@ -45,13 +49,14 @@ static bool object_begins(struct statistics *s, const struct tape_event *event, 
  * `object` as it was just before. A block is temporary when the lane that made it frees it before
  * it allocates anything else.
  */
-static void object_ends(struct statistics *s, const struct tape_event *event, uint64_t index,
+static bool object_ends(struct statistics *s, const struct tape_event *event, uint64_t index,
                         const struct tape_track_object *object)
 {
     struct lane_stats *owner = &s->lanes.lanes[object->lane];
     struct lane_stats *lane = &s->lanes.lanes[event->lane];
 
     s->ended++;
+    s->granule_bytes -= packing_granules(object->size);
     lifetimes_ended(&s->lifetimes, event->object, index - object->born_event, object->size,
                     s->allocated_bytes);
     size_table_remove(&s->sizes, object->size);
@@ -59,12 +64,14 @@ static void object_ends(struct statistics *s, const struct tape_event *event, ui
         s->cross_lane_frees++;
         lane->frees_of_others++;
         owner->freed_by_others++;
-    } else if (lane->last_object == event->object &&
-               lane->last_born_event == object->born_event + 1) {
+        return lane_pairs_add(&s->lane_pairs, object->lane, event->lane, object->size);
+    }
+    if (lane->last_object == event->object && lane->last_born_event == object->born_event + 1) {
         s->temporary++;
         lane->temporary++;
         lane->last_object = TAPE_NO_OBJECT;
     }
+    return true;
 }
 
 static bool object_changes(struct statistics *s, const struct tape_event *event,
@@ -85,6 +92,7 @@ static bool object_changes(struct statistics *s, const struct tape_event *event,
         r->same++;
     }
     r->copied_bytes_max += new_size < old_size ? new_size : old_size;
+    s->granule_bytes += packing_granules(new_size) - packing_granules(old_size);
     size_table_remove(&s->sizes, old_size);
     return count_size(s, new_size);
 }
@@ -99,13 +107,15 @@ static bool use_event(struct statistics *s, const struct tape_event *event, uint
         return object_changes(s, event, before, lane);
     if (tape_kind_frees(event->kind)) {
         lane->frees++;
-        object_ends(s, event, index, before);
+        return object_ends(s, event, index, before);
     }
     return true;
 }
 
 static void note_peak(struct statistics *s, const struct tape_event *event, uint64_t index)
 {
+    if (s->granule_bytes > s->peak_granule_bytes)
+        s->peak_granule_bytes = s->granule_bytes;
     if (s->track.live_bytes <= s->peak_live_bytes)
         return;
     s->peak_live_bytes = s->track.live_bytes;
@@ -141,8 +151,8 @@ bool statistics_event(struct statistics *s, const struct tape_event *event)
         s->duration_ns = event->time_ns;
     if (action == TAPE_TRACK_DROP)
         s->dropped++;
-    if (action == TAPE_TRACK_FREE_FIRST)
-        object_ends(s, event, index, &before);
+    if (action == TAPE_TRACK_FREE_FIRST && !object_ends(s, event, index, &before))
+        return false;
     if (action != TAPE_TRACK_DROP && !use_event(s, event, index, &before, lane))
         return false;
     note_peak(s, event, index);

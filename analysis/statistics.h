@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "analysis/lane_pairs.h"
 #include "analysis/lanes.h"
 #include "analysis/lifetime.h"
 #include "analysis/live.h"
@@ -28,6 +29,7 @@ struct statistics {
     struct size_table sizes;
     struct lifetimes lifetimes;
     struct lane_table lanes;
+    struct lane_pairs lane_pairs;
     struct live_series series;
     struct realloc_stats reallocs;
     uint64_t events; /* on the tape, dropped ones included */
@@ -38,6 +40,8 @@ struct statistics {
     uint64_t blocks_at_peak;  /* live when the live bytes peaked */
     uint64_t peak_time_ns;
     uint64_t peak_live_bytes, peak_event;
+    /* R with every block in whole granules of 16 bytes (packing.h), now and at most. */
+    uint64_t granule_bytes, peak_granule_bytes;
     double live_bytes_sum; /* of R after each event: over `events` it is the mean */
     uint64_t temporary, cross_lane_frees, ended;
     uint64_t size_count[SUMMARY_SIZE_BINS], size_bytes[SUMMARY_SIZE_BINS];
