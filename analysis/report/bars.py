@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from matplotlib.axes import Axes
 
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .hover import NOBODY, own, owned
 from .palette import INK, MUTED, PAPER, letters
 from .fields import Interval
 
-ROW_HEIGHT, WIDTH = 0.36, 6.4  # inches
+ROW_HEIGHT = 0.36  # inches
 OUTLIER = 1.5  # an interval may stretch the axis to this multiple of the longest bar; beyond it has an arrow
 
 
@@ -30,7 +30,7 @@ class Bar:
 
 def sheet(title: str, subtitle: str, footer: str, bars: list[Bar]) -> tuple[Canvas, Axes]:
     """A canvas with room for the names at the left and for the words behind the longest bar."""
-    canvas = Canvas(WIDTH, ROW_HEIGHT * len(bars) + 0.62, title, subtitle, footer)
+    canvas = Canvas(WIDTH, ROW_HEIGHT * len(bars) + 0.75, title, subtitle, footer)
     left = 0.25 + max(canvas.text_width(shorten(b.name), weight="bold") for b in bars)
     right = 0.25 + max([canvas.text_width(b.words, TEXT - 0.6) for b in bars if b.value] or [0.0])
     axes = canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * len(bars))

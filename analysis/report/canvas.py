@@ -10,6 +10,8 @@ import io
 import logging
 import pathlib
 import textwrap
+from dataclasses import dataclass
+from typing import Sequence
 
 import matplotlib
 
@@ -21,11 +23,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 from .hover import NOBODY, Hover, with_owners  # noqa: E402
+from .key import Entry, places  # noqa: E402
+from .key import draw as draw_key  # noqa: E402
 from .palette import GRID, INK, MUTED, PAPER  # noqa: E402
 
 TEXT, SMALL, TITLE = 9.0, 7.2, 11.5  # points
 DPI = 150
-TITLE_HEIGHT, LINE_HEIGHT = 0.62, 0.125  # inches
+LINE_HEIGHT = 0.125  # inches, of the footer
+WIDTH = 4.5  # inches of a chart that stands alone: as wide as a phone shows with letters that can be read
 
 STYLE = {
     "font.family": ["DejaVu Sans"],
@@ -67,35 +72,64 @@ def set_style() -> None:
     matplotlib.rcParams.update({"backend": "Agg", **STYLE})
 
 
-class Canvas:
-    """A figure of width x height inches of plot area and margins, a title block on top and a footer below."""
+@dataclass(frozen=True)
+class Cell:
+    """A part of a sheet that the page shows by itself: left, bottom, width and height in inches, and whose it is."""
 
-    def __init__(self, width: float, height: float, title: str, subtitle: str, footer: str):
-        self.notes = footer
-        per_line = int(width / 0.062)
-        self.footer = textwrap.wrap(footer, per_line) if footer else []
+    box: tuple[float, float, float, float]
+    owner: int = NOBODY
+
+
+class Canvas:
+    """A figure of width x height inches of plot area and margins, a title block with its key on top and a footer below."""
+
+    def __init__(self, width: float, height: float, title: str, subtitle: str, footer: str, key: Sequence[Entry] = ()):
+        self.notes, self.subtitle, self.key = footer, subtitle, tuple(key)
+        self.footer = textwrap.wrap(footer, int(width / 0.062)) if footer else []
         self.bottom = LINE_HEIGHT * len(self.footer) + (0.12 if self.footer else 0)
-        self.top = TITLE_HEIGHT if title else 0.0
-        self.width, self.height = width, height + self.bottom + self.top
-        self.figure = Figure(figsize=(self.width, self.height))
+        self.width = self.height = width  # until the title's height is known
+        self.figure = Figure(figsize=(width, width))
         FigureCanvasAgg(self.figure)  # gives text its measures
         self.hover = Hover()
-        self.owner = NOBODY  # whose panel this is, where it is one's alone
+        self.cells: list[Cell] = []  # none: the page shows the plot area as one
         self.drawn: str | None = None
-        if title:
-            self.text(0.12, self.height - 0.10, title, size=TITLE, weight="bold", va="top")
-            self.text(0.12, self.height - 0.35, subtitle, size=TEXT, color=MUTED, va="top")
-        for i, line in enumerate(reversed(self.footer)):
-            self.text(0.12, 0.07 + i * LINE_HEIGHT, line, size=SMALL - 0.4, color=MUTED, va="bottom")
+        self.head(title, subtitle, height)
+        for i, line in enumerate(self.footer, 1):
+            self.text(0.12, 0.07 + (len(self.footer) - i) * LINE_HEIGHT, line, size=SMALL - 0.4, color=MUTED, va="bottom")
+
+    def head(self, title: str, subtitle: str, height: float) -> None:
+        """Title, what to look for, and the key, each on as many lines as it needs."""
+        lines = textwrap.wrap(subtitle, int(self.width / 0.073)) if subtitle else []
+        at = places(self, self.key, 0.14, self.width - 0.1)
+        keys = 1 + at[-1][0] if at else 0
+        self.top = 0.42 + 0.2 * (len(lines) + keys) if title else 0.0
+        self.height = height + self.bottom + self.top
+        self.figure.set_size_inches(self.width, self.height)
+        if not title:
+            return
+        self.text(0.12, self.height - 0.10, shorten(title, int(self.width / 0.098)), size=TITLE, weight="bold", va="top")
+        for i, line in enumerate(lines):
+            self.text(0.12, self.height - 0.35 - 0.2 * i, line, size=TEXT, color=MUTED, va="top")
+        draw_key(self, self.key, at, self.height - 0.45 - 0.2 * len(lines))
 
     def text(self, x: float, y: float, text: str, **options):
         """Text at (x, y) inches from the lower left corner."""
         return self.figure.text(x / self.width, y / self.height, text, **options)
 
     def axes(self, left: float, bottom: float, width: float, height: float, **options) -> Axes:
-        """Axes placed in inches; `bottom` counts from above the footer."""
+        """Axes placed in inches; `bottom` counts from above the footer. They belong to the cell begun last."""
         w, h = self.width, self.height
-        return self.figure.add_axes((left / w, (bottom + self.bottom) / h, width / w, height / h), **options)
+        made = self.figure.add_axes((left / w, (bottom + self.bottom) / h, width / w, height / h), **options)
+        made.set_gid(f"cell-{max(len(self.cells) - 1, 0)}-{len(self.figure.axes)}")
+        return made
+
+    def cell(self, left: float, bottom: float, width: float, height: float, owner: int = NOBODY) -> None:
+        """Begins a part that the page shows by itself; in inches, as axes() has them."""
+        self.cells.append(Cell((left, bottom + self.bottom, width, height), owner))
+
+    def parts(self) -> list[Cell]:
+        """The cells, or all that lies between title and footer as one."""
+        return self.cells or [Cell((0.0, self.bottom, self.width, self.height - self.bottom - self.top))]
 
     def text_width(self, text: str, size: float = TEXT, weight: str = "normal") -> float:
         """Inches that `text` takes."""
@@ -118,6 +152,12 @@ class Canvas:
             self.figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
             self.drawn = with_owners(out.getvalue())
         return self.drawn
+
+
+def widest(texts: Sequence[str], size: float = TEXT, weight: str = "bold") -> float:
+    """Inches that the longest of the texts takes, for whoever needs them before there is a sheet."""
+    probe = Canvas(WIDTH, 1.0, "", "", "")
+    return max(probe.text_width(text, size, weight) for text in texts)
 
 
 def shorten(name: str, limit: int = 20) -> str:

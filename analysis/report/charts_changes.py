@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 
 from . import bars
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .changes import METRICS, Change, Changes, span
 from .context import Chart, Context
 from .curves import tick_plainly
@@ -18,7 +18,7 @@ READING = (
     "changes that are shown, hollow ones may be noise: their interval reaches across no change. Left of the dashed line is "
     "better than before. Intervals that leave the chart have arrows."
 )
-ROW_HEIGHT, WIDTH = 0.30, 9.6
+ROW_HEIGHT, NAME = 0.30, 26  # inches, characters
 
 
 def limit(changes: list[Change]) -> float:
@@ -55,8 +55,8 @@ def sheet(metric: str, drawn: list[Change], title: str) -> tuple[Canvas, Axes]:
     height = ROW_HEIGHT * len(drawn)
     subtitle = "Left is better than before; filled where the change is shown."
     canvas = Canvas(WIDTH, height + 0.65, title, subtitle, "Medians and 95 % intervals as heaptape diff tells them.")
-    left = 0.25 + max(canvas.text_width(shorten(name_of(c), 34), weight="bold") for c in drawn)
-    return canvas, canvas.axes(left, 0.52, WIDTH - left - 1.3, height)
+    left = 0.25 + max(canvas.text_width(shorten(name_of(c), NAME), TEXT - 0.6, "bold") for c in drawn)
+    return canvas, canvas.axes(left, 0.52, WIDTH - left - 1.05, height)
 
 
 def name_of(change: Change) -> str:
@@ -78,7 +78,7 @@ def draw(context: Context, found: Changes, metric: str) -> Chart | None:
             draw_row(axes, i, change, context.colour[change.allocator], end)
         place = max(min(100 * change.change.median, end), -100.0)
         canvas.hover.spot(axes, place, i, context.owner(change.allocator), name_of(change), *words_of(change))
-    bars.name_rows(axes, [(shorten(name_of(c), 34), context.colour[c.allocator]) for c in drawn], 34)
+    bars.name_rows(axes, [(shorten(name_of(c), NAME), context.colour[c.allocator]) for c in drawn], NAME)
     for label, change in zip(axes.get_yticklabels(), drawn):
         own(label, context.owner(change.allocator))
     for i in range(1, len(drawn)):
@@ -86,9 +86,9 @@ def draw(context: Context, found: Changes, metric: str) -> Chart | None:
             axes.axhline(i - 0.5, color=MUTED, lw=0.5, zorder=1)
     axes.plot([0, 0], [-0.55, len(drawn) - 0.45], color=INK, lw=1.0, ls=(0, (3, 2)), zorder=2)
     axes.grid(False, axis="y")
-    tick_plainly(axes.xaxis, 7)
+    tick_plainly(axes.xaxis, 5)
     axes.tick_params(axis="y", labelsize=TEXT - 0.6)
     axes.set_xlabel(f"change of {METRICS[metric][0]}, %")
     shown = [c for c in drawn if c.shown]
     said = "; ".join(f"{name_of(c)} {as_percent(c.change.median)} {c.verdict}" for c in shown) or "no change is shown"
-    return Chart(f"change_{metric}", title, READING, said + ".", canvas, True)
+    return Chart(f"change_{metric}", title, READING, said + ".", canvas)

@@ -8,11 +8,12 @@ import numpy
 from matplotlib.axes import Axes
 
 from . import bars, charts_sizes
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .hover import NOBODY, own, owned
 from .palette import MUTED, letters
+from .panels import Panels
 from .results import Row, Tape
 from .size_classes import Classes, read
 from .units import as_bytes, as_count, as_percent, byte_unit
@@ -26,7 +27,8 @@ READING_WASTE = (
     "What is lost inside live blocks when most is asked for (usable less requested bytes), by the size of the block; four bars "
     "a doubling, all panels on one scale. A high bar is a size class that fits this program's sizes badly. Lower is better."
 )
-ROW_HEIGHT, PANEL_WIDTH, PANEL_HEIGHT = 0.30, 3.05, 1.5
+ROW_HEIGHT = 0.30  # inches
+PLOT, AROUND = (2.35, 1.4), (0.58, 0.14, 0.48, 0.5)  # inches, as Panels has them
 SPOTS_MAX = 60  # of an allocator; larger classes are left to the waste's bars
 LEAST = 8.0  # bytes, left end of the axes
 Found = list[tuple[Row, Classes]]
@@ -103,9 +105,9 @@ def classes_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
     height = ROW_HEIGHT * len(found)
     footer = context.footer("Sizes of blocks that were live at the snapshots; share lost inside blocks when most is asked for")
     title = f"Sizes and size classes: {shorten(tape.label, 44)}"
-    canvas = Canvas(9.6, height + 1.75, title, "Above: sizes asked for. Below: sizes of the blocks that allocators give.", footer)
+    canvas = Canvas(WIDTH, height + 1.7, title, "Above: sizes asked for. Below: sizes of the blocks that allocators give.", footer)
     left = max(0.62, 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r, _ in found))
-    width = 9.6 - left - 0.95
+    width = WIDTH - left - 0.85
     below = canvas.axes(left, 0.52, width, height)
     above = canvas.axes(left, 0.52 + height + 0.1, width, 1.05)
     draw_classes(context, canvas, below, found)
@@ -117,7 +119,7 @@ def classes_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
         f"{r.allocator}: {as_percent(c.wasted.sum() / max(c.requested.sum(), 1.0))} lost inside blocks, {len(c.usable)} sizes of blocks"
         for r, c in found
     )
-    return Chart("classes", "Sizes and size classes", READING, said + ".", canvas, True)
+    return Chart("classes", "Sizes and size classes", READING, said + ".", canvas)
 
 
 def by_size(classes: Classes, edges: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray, numpy.ndarray]:
@@ -171,22 +173,13 @@ def waste_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
     most = max(float(by_size(c, edges)[0].max()) for _, c in found)
     if most <= 0:
         return None
-    columns = min(3, len(found))
-    lines, cell = math.ceil(len(found) / columns), PANEL_HEIGHT + 0.92
     footer = context.footer("Live blocks at the snapshot at which most is asked for; usable less requested bytes")
     title = f"Lost inside blocks, by size: {shorten(tape.label, 44)}"
-    canvas = Canvas(max(columns * PANEL_WIDTH + 0.35, 6.4), lines * cell, title, "Lower is better; one scale.", footer)
-    panels = []
+    sheet = Panels(len(found), PLOT, AROUND, title, "Lower is better; one scale.", footer)
     for i, pair in enumerate(found):
-        line, at = divmod(i, columns)
-        place = (0.66 + at * PANEL_WIDTH, (lines - 1 - line) * cell + 0.5, PANEL_WIDTH - 0.66, PANEL_HEIGHT)
-        draw_waste(context, canvas, canvas.axes(*place), pair, edges, most)
-        panel = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.92, "", "", "")
-        panel.owner = context.owner(pair[0].allocator)
-        draw_waste(context, panel, panel.axes(0.6, 0.46, PANEL_WIDTH - 0.74, PANEL_HEIGHT), pair, edges, most)
-        panels.append(panel)
+        draw_waste(context, sheet.canvas, sheet.axes(i, context.owner(pair[0].allocator)), pair, edges, most)
     said = "; ".join(f"{r.allocator}: {as_bytes(float(c.wasted.sum()))} lost inside blocks" for r, c in found)
-    return Chart("class_waste", "Lost inside blocks, by size", READING_WASTE, said + ".", canvas, True, tuple(panels))
+    return Chart("class_waste", "Lost inside blocks, by size", READING_WASTE, said + ".", sheet.canvas)
 
 
 def draw(context: Context, tape: Tape) -> list[Chart]:

@@ -6,7 +6,7 @@ import numpy
 from matplotlib.axes import Axes
 
 from . import labels
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
 from .hover import Track, owned
@@ -21,6 +21,7 @@ READING = (
     "drawn, since everything is large against almost nothing."
 )
 MANY = 20.0  # from here on the axis counts multiples, not percent
+LABEL = TEXT - 0.8  # points
 LIVE_ENOUGH = 0.10  # share of peak R below which a ratio to R says nothing
 
 
@@ -66,21 +67,24 @@ def tell(canvas: Canvas, axes: Axes, context: Context, rows: list[Row]) -> None:
         canvas.hover.tracks.append(Track(axes, owner, name, "share", column=upper, over="R", least=least))
 
 
+def label_words(curves: list) -> list[str]:
+    """A name with the figure of its whole run."""
+    return [f"{shorten(r.allocator, 16)}{'' if r.held_known else ' (P)'} {as_excess(whole_run(r))}" for r, _, _ in curves]
+
+
 def end_labels(axes: Axes, context: Context, curves: list, x_end: float, top: float, scale: float) -> None:
     """Names with the figure of the whole run in a column at the right, each at its curve's end.
 
     Where a curve leaps at its very end the name stands at the height at which it ran before, without a leader.
     """
     items = []
-    for row, _, value in curves:
+    for (row, _, value), words in zip(curves, label_words(curves)):
         drawn = value[~numpy.isnan(value)]
         late = float(numpy.median(drawn[-max(1, len(drawn) // 10) :]))
         place = late if late <= top else min(float(numpy.median(drawn)), top)
         led = abs(float(drawn[-1]) - place) < 0.05 * top
-        mark = "" if row.held_known else " (P)"
-        words = f"{shorten(row.allocator, 16)}{mark} {as_excess(whole_run(row))}"
         items.append((scale * place, words, letters(context.colour[row.allocator]), led, context.owner(row.allocator)))
-    labels.column(axes, x_end, items, TEXT - 0.5)
+    labels.column(axes, x_end, items, LABEL)
 
 
 def whole_run(row: Row) -> float:
@@ -115,10 +119,8 @@ def sheet(context: Context, tape: Tape, curves: list, top: float) -> tuple[Canva
     )
     title = f"Fragmentation over time: {shorten(tape.label, 48)}"
     height = max(3.1, 0.24 * len(curves) + 0.9)
-    canvas = Canvas(
-        9.6, height, title, f"{what}. Lower is better; the figure is that of the whole run.", footer
-    )
-    axes = canvas.axes(0.62, 0.55, 6.85, height - 0.65)
+    canvas = Canvas(WIDTH, height, title, f"{what}. Lower is better; the figure is that of the whole run.", footer)
+    axes = canvas.axes(0.62, 0.5, WIDTH - 0.62 - labels.room(canvas, label_words(curves), LABEL), height - 0.6)
     unit = "multiples of it" if top > MANY else "%"
     axes.set_ylabel(f"{'held' if any(known) else 'resident'} above requested, {unit}")
     return canvas, axes
@@ -142,9 +144,9 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     canvas.hover.scale(axes, "operations", factor, 1 / scale)
     axes.set_xlim(0, largest / factor)
     axes.set_ylim(scale * low * 1.1, scale * top)
-    label_operations(axes, largest, 8)
+    label_operations(axes, largest, 5)
     axes.axhline(0, color=MUTED, lw=0.9, zorder=2)
     end_labels(axes, context, curves, last / factor, top, scale)
     name_failures(axes, tape)
     said = "; ".join(f"{r.allocator} {as_excess(whole_run(r))} over the whole run" for r, _, _ in curves)
-    return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas, True)
+    return Chart("fragmentation", "Fragmentation over time", READING, said + ".", canvas)

@@ -4,18 +4,16 @@ Over operations; over time where the replay was paced, since pauses are then a p
 
 from __future__ import annotations
 
-import math
-
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, thin, tick_plainly
 from .hover import Track
+from .key import Entry
 from .palette import INK, MUTED, SHADE, letters
+from .panels import Panels
 from .results import Row, Tape
 from .units import SPACE, as_bytes, byte_unit, figures
 
@@ -24,7 +22,10 @@ READING = (
     "blocks can hold; the thin line H, what the allocator holds from the system; the thick line P, what is resident. "
     "The closer the thick line lies to the grey, the leaner the allocator. All panels have the same scale."
 )
-PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.75  # inches of a whole panel, and of its plot area
+PLOT, AROUND = (2.4, 1.75), (0.52, 0.14, 0.48, 0.5)  # inches, as Panels has them
+KEY = (
+    Entry("P resident", "line"), Entry("H held from the system", "thin"), Entry("U usable", "dotted"), Entry("R requested", "area", SHADE),
+)  # fmt: skip
 
 
 def across(context: Context, row: Row) -> numpy.ndarray:
@@ -75,34 +76,6 @@ def peaks(row: Row, unit: str, factor: float) -> str:
             f"R{SPACE}{figures(numpy.nanmax(series.requested) / factor)} {unit}",
         )
     )
-
-
-def draw_key(canvas: Canvas, x: float, y: float, colour: str) -> None:
-    """The four kinds of line with their words, in a row."""
-    w, h = canvas.width, canvas.height
-    entries = (
-        ("P resident", {"color": colour, "lw": 2.1}),
-        ("H held from the system", {"color": colour, "lw": 0.9}),
-        ("U usable", {"color": INK, "lw": 1.0, "ls": (0, (1, 1.6))}),
-        ("R requested", None),
-    )
-    for words, line in entries:
-        if line is None:
-            canvas.figure.add_artist(
-                Rectangle(
-                    (x / w, (y - 0.045) / h),
-                    0.26 / w,
-                    0.09 / h,
-                    facecolor=SHADE,
-                    edgecolor=MUTED,
-                    lw=0.7,
-                    transform=canvas.figure.transFigure,
-                )
-            )
-        else:
-            canvas.figure.add_artist(Line2D([x / w, (x + 0.26) / w], [y / h, y / h], **line))
-        canvas.text(x + 0.33, y, words, size=TEXT - 0.5, color=MUTED, va="center")
-        x += 0.33 + canvas.text_width(words, TEXT - 0.5) + 0.25
 
 
 def title_panel(axes: Axes, row: Row, colour: str, unit: str, factor: float) -> None:
@@ -165,15 +138,6 @@ def failed_panel(axes: Axes, row: Row, colour: str) -> None:
     )
 
 
-def one_panel(context: Context, row: Row, x_max: float, y_max: float) -> Canvas:
-    """A panel as a sheet of its own, for the page's grid."""
-    canvas = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.95, "", "", "")
-    canvas.owner = context.owner(row.allocator)
-    axes = canvas.axes(0.52, 0.46, PANEL_WIDTH - 0.66, PANEL_HEIGHT)
-    decorate(context, canvas, axes, row, x_max, y_max, True, True)
-    return canvas
-
-
 def tell(context: Context, canvas: Canvas, axes: Axes, row: Row, x_factor: float, y_factor: float) -> None:
     """The four sizes on hover."""
     canvas.hover.scale(axes, "seconds" if context.pace else "operations", x_factor, y_factor)
@@ -182,10 +146,8 @@ def tell(context: Context, canvas: Canvas, axes: Axes, row: Row, x_factor: float
             canvas.hover.tracks.append(Track(axes, context.owner(row.allocator), words, "bytes", column=column))
 
 
-def decorate(
-    context: Context, canvas: Canvas, axes: Axes, row: Row, x_max: float, y_max: float, left: bool, below: bool
-) -> None:
-    """Draws a row into its panel with the axis labels that its place asks for."""
+def decorate(context: Context, canvas: Canvas, axes: Axes, row: Row, x_max: float, y_max: float) -> None:
+    """Draws a row into its panel."""
     colour = context.colour[row.allocator]
     if row.series is None:
         failed_panel(axes, row, colour)
@@ -197,10 +159,7 @@ def decorate(
     tell(context, canvas, axes, row, x_factor, y_factor)
     tick_plainly(axes.xaxis, 4)
     tick_plainly(axes.yaxis, 4)
-    axes.set_ylabel(unit if left else "")
-    axes.tick_params(labelleft=left, labelbottom=True)
-    if not below:
-        axes.set_xlabel("")
+    axes.set_ylabel(unit)
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -209,27 +168,19 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     if not drawn:
         return None
     x_max, y_max = scale(context, drawn)
-    columns = min(3, len(tape.rows))
-    lines = math.ceil(len(tape.rows) / columns)
     footer = context.footer(
         "Memory run of the median round; the process before the first operation is taken out", hidden(tape)
     )
-    width = max(columns * PANEL_WIDTH + 0.35, 6.4)
-    cell = PANEL_HEIGHT + 0.88
-    canvas = Canvas(width, lines * cell + 0.28, f"Heap growth: {shorten(tape.label, 48)}", "", footer)
-    draw_key(canvas, 0.12, canvas.height - 0.44, context.colour[drawn[0].allocator])
+    title = f"Heap growth: {shorten(tape.label, 48)}"
+    sheet = Panels(len(tape.rows), PLOT, AROUND, title, "Lower is better; one scale.", footer, KEY)
     for i, row in enumerate(tape.rows):
-        line, at = divmod(i, columns)
-        bottom = (lines - 1 - line) * cell + 0.50
-        axes = canvas.axes(0.62 + at * PANEL_WIDTH, bottom, PANEL_WIDTH - 0.5, PANEL_HEIGHT)
-        decorate(context, canvas, axes, row, x_max, y_max, at == 0, i + columns >= len(tape.rows))
+        decorate(context, sheet.canvas, sheet.axes(i, context.owner(row.allocator)), row, x_max, y_max)
     said = "; ".join(
         f"{r.allocator}: peak resident growth {as_bytes(float(numpy.nanmax(r.series.resident)))}, peak held "
         + (as_bytes(float(numpy.nanmax(r.series.held))) if r.held_known else "unknown")
         for r in drawn
     )
-    panels = tuple(one_panel(context, r, x_max, y_max) for r in tape.rows)
-    return Chart("growth", "Heap growth", READING, said + ".", canvas, True, panels)
+    return Chart("growth", "Heap growth", READING, said + ".", sheet.canvas)
 
 
 def hidden(tape: Tape) -> str:

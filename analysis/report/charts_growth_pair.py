@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy
 from matplotlib.axes import Axes
 
@@ -11,7 +9,9 @@ from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, thin, tick_plainly
 from .hover import Track
+from .key import Entry
 from .palette import MUTED, SHADE, letters
+from .panels import Panels
 from .results import Row, Tape
 from .units import as_bytes, byte_unit
 
@@ -19,7 +19,8 @@ READING = (
     "The thick line is the resident memory now, the dashed grey one before; the pale area what the program asks for. Where the "
     "two lines lie on one another nothing changed at that moment. All panels of a tape have the same scale."
 )
-PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.5
+PLOT, AROUND = (2.4, 1.5), (0.52, 0.14, 0.48, 0.5)  # inches, as Panels has them
+KEY = (Entry("resident now", "line"), Entry("resident before", "dashed", MUTED), Entry("what the program asks for", "area", SHADE))
 Pair = tuple[Row, Row]
 
 
@@ -64,13 +65,6 @@ def draw_panel(context: Context, canvas: Canvas, axes: Axes, pair: Pair, ends: t
         canvas.hover.tracks.append(Track(axes, owner, said, "bytes", row.series.operation, values))
 
 
-def one_panel(context: Context, pair: Pair, ends: tuple[float, float]) -> Canvas:
-    canvas = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.9, "", "", "")
-    canvas.owner = context.owner(pair[1].allocator)
-    draw_panel(context, canvas, canvas.axes(0.52, 0.46, PANEL_WIDTH - 0.66, PANEL_HEIGHT), pair, ends)
-    return canvas
-
-
 def draw(context: Context, old: Tape, new: Tape) -> Chart | None:
     """None where no allocator has a curve in both."""
     found = pairs(old, new)
@@ -80,16 +74,10 @@ def draw(context: Context, old: Tape, new: Tape) -> Chart | None:
         max(float(r.series.operation[-1]) for pair in found for r in pair),
         max(max(highest(r), float(numpy.nanmax(r.series.requested))) for pair in found for r in pair) or 1.0,
     )
-    columns = min(3, len(found))
-    lines, cell = math.ceil(len(found) / columns), PANEL_HEIGHT + 0.88
     title = f"Resident memory, before and now: {shorten(new.label, 40)}"
-    subtitle = "Thick: now. Dashed: before. Pale: what the program asks for."
     footer = "Memory runs of the median rounds; the process before the first operation is taken out."
-    canvas = Canvas(max(columns * PANEL_WIDTH + 0.35, 6.4), lines * cell, title, subtitle, footer)
+    sheet = Panels(len(found), PLOT, AROUND, title, "", footer, KEY)
     for i, pair in enumerate(found):
-        line, at = divmod(i, columns)
-        axes = canvas.axes(0.62 + at * PANEL_WIDTH, (lines - 1 - line) * cell + 0.5, PANEL_WIDTH - 0.62, PANEL_HEIGHT)
-        draw_panel(context, canvas, axes, pair, ends)
+        draw_panel(context, sheet.canvas, sheet.axes(i, context.owner(pair[1].allocator)), pair, ends)
     said = "; ".join(f"{b.allocator}: highest {as_bytes(highest(a))} before, {as_bytes(highest(b))} now" for a, b in found)
-    panels = tuple(one_panel(context, pair, ends) for pair in found)
-    return Chart("growth_pair", title, READING, said + ".", canvas, True, panels)
+    return Chart("growth_pair", title, READING, said + ".", sheet.canvas)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import to_hex
 
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, shorten
 from .context import Chart, Context
 from .curves import label_operations, tick_plainly
 from .heap_story import Story
-from .hover import owned
+from .key import Entry
 from .palette import MUTED, letters
+from .panels import Panels
 from .results import Row, Tape
 from .units import as_percent, byte_unit
 
@@ -26,7 +25,8 @@ READING = (
     "shows all."
 )
 COLOURS = "cividis"
-PANEL_WIDTH, PANEL_HEIGHT = 3.05, 2.1  # inches of a whole panel, and of its plot area
+PLOT, AROUND = (2.4, 2.1), (0.52, 0.14, 0.48, 0.5)  # inches, as Panels has them
+KEY = (Entry("of what is resident is live:", "words"), *(Entry(f"{100 * v:g} %", "area", to_hex(colormaps[COLOURS](v))) for v in (0, 0.25, 0.5, 0.75, 1)))
 
 
 def column_edges(operation: numpy.ndarray) -> numpy.ndarray:
@@ -65,32 +65,15 @@ def title_panel(context: Context, axes: Axes, row: Row, words: str) -> None:
     axes.annotate(words, (0, 1), xytext=(0, 5), size=TEXT - 1.6, color=MUTED, **place)
 
 
-def colour_bar(canvas: Canvas, x: float, y: float) -> None:
-    axes = canvas.figure.add_axes((x / canvas.width, y / canvas.height, 1.6 / canvas.width, 0.11 / canvas.height))
-    bar = canvas.figure.colorbar(ScalarMappable(Normalize(0, 100), COLOURS), cax=axes, orientation="horizontal")
-    bar.set_ticks([0, 50, 100], labels=["0 %", "50 %", "100 % live"])
-    bar.outline.set_visible(False)
-    axes.tick_params(labelsize=TEXT - 1.8, length=2)
-
-
 def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> Chart:
     largest = max(float(s.operation[-1]) for _, s in stories)
     unit, factor = byte_unit(max(s.heap_map.size for _, s in stories))
-    columns = min(3, len(stories))
-    lines = math.ceil(len(stories) / columns)
-    cell = PANEL_HEIGHT + 0.88
-    width = max(columns * PANEL_WIDTH + 0.35, 6.4)
-    title = f"Heap map: {shorten(tape.label, 48)}"
     footer = context.footer("Addresses that were never resident are left out; panels have scales of their own")
-    canvas = Canvas(width, lines * cell + 0.3, title, "", footer)
-    colour_bar(canvas, 0.28, canvas.height - 0.52)
+    sheet = Panels(len(stories), PLOT, AROUND, f"Heap map: {shorten(tape.label, 48)}", "", footer, KEY)
     for i, (row, story) in enumerate(stories):
-        line, at = divmod(i, columns)
-        axes = canvas.axes(0.62 + at * PANEL_WIDTH, (lines - 1 - line) * cell + 0.5, PANEL_WIDTH - 0.62, PANEL_HEIGHT)
-        with owned(axes, context.owner(row.allocator)):
-            draw_panel(context, axes, row, story, largest, factor)
-        axes.set_ylabel(f"address, {unit}" if at == 0 else "")
-        if i + columns < len(stories):
-            axes.set_xlabel("")
+        owner = context.owner(row.allocator)
+        axes = sheet.axes(i, owner)
+        draw_panel(context, axes, row, story, largest, factor)
+        axes.set_ylabel(f"address, {unit}")
     said = "; ".join(f"{r.allocator}: {as_percent(live_share(s))} live where resident memory is highest" for r, s in stories)
-    return Chart("heap_map", "Heap map", READING, said + ".", canvas, True)
+    return Chart("heap_map", "Heap map", READING, said + ".", sheet.canvas)

@@ -8,11 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from . import labels
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .hover import Track, owned
 from .latency import Call, Latency
 from .palette import FIXED, letters
+from .panels import Panels
 from .results import Tape
 from .units import as_ns, as_percent
 
@@ -24,7 +25,7 @@ READING = (
 )
 CALLS_ENOUGH = 100  # of a kind, so that its p99 is known; else it has no panel
 LEAST_NS = 1.0  # below it nothing is told apart
-PANEL_WIDTH, PANEL_HEIGHT, LABELS = 3.55, 2.35, 0.98  # inches: plot area, and right of it
+PLOT_HEIGHT = 2.35  # inches
 
 
 def shown(latencies: tuple[Latency, ...]) -> list[str]:
@@ -74,12 +75,13 @@ def draw_panel(
         labels.column(axes, end, [(y, text, ink, True, owner) for _, y, text, ink, owner in items], TEXT - 0.8)
 
 
-def decorate(axes: Axes, count: int, name: str, highest: float, left: bool) -> None:
+def decorate(axes: Axes, count: int, name: str, highest: float) -> None:
     """Scales and words; every panel has the same scale of time. Called before labels are placed."""
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_ylim(LEAST_NS, highest * 1.6)
-    axes.xaxis.set_major_locator(FixedLocator([10.0**i for i in range(int(math.log10(count)) + 1)]))
+    nines = int(math.log10(count))
+    axes.xaxis.set_major_locator(FixedLocator([10.0**i for i in range(0, nines + 1, 1 if nines < 5 else 2)]))
     axes.xaxis.set_major_formatter(FuncFormatter(share_label))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(LogLocator(10))
@@ -88,7 +90,7 @@ def decorate(axes: Axes, count: int, name: str, highest: float, left: bool) -> N
     axes.tick_params(axis="y", which="minor", left=False)
     axes.tick_params(labelleft=True)
     axes.set_xlabel("share of the calls, log scale of 1 / (1 − share)")
-    axes.set_ylabel("at most, log scale" if left else "")
+    axes.set_ylabel("at most, log scale")
     axes.annotate(
         name,
         (0, 1),
@@ -138,24 +140,18 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     latencies, names = tape.latencies, shown(tape.latencies)
     if not names:
         return None
-    columns = min(2, len(names))
-    lines = math.ceil(len(names) / columns)
-    cell_width, cell_height = PANEL_WIDTH + LABELS + 0.62, PANEL_HEIGHT + 0.85
-    canvas = Canvas(
-        columns * cell_width + 0.1,
-        lines * cell_height,
+    names_width = labels.room(Canvas(WIDTH, 1.0, "", "", ""), [shorten(r.allocator, 13) for r in latencies], TEXT - 0.8)
+    sheet = Panels(
+        len(names), (WIDTH - 0.7 - names_width, PLOT_HEIGHT), (0.7, names_width, 0.3, 0.52),
         f"Latency of single calls: {shorten(tape.label, 48)}",
         "Share of the calls that take at most so long. Lower is better; the dot is the slowest call.",
-        context.footer(*notes(tape)),
-    )
+        context.footer(*notes(tape)), columns=2,
+    )  # fmt: skip
     drawn = [c for row in latencies for c in row.calls if c.name in names and c.curve is not None]
     highest = max(float(c.curve[1][-1]) for c in drawn)
     for i, name in enumerate(names):
-        line, at = divmod(i, columns)
-        axes = canvas.axes(
-            0.68 + at * cell_width, (lines - 1 - line) * cell_height + 0.52, PANEL_WIDTH, PANEL_HEIGHT
-        )
-        decorate(axes, max(c.count for c in drawn if c.name == name), name, max(highest, 10.0), at == 0)
-        draw_panel(canvas, axes, context, latencies, name)
+        axes = sheet.axes(i)
+        decorate(axes, max(c.count for c in drawn if c.name == name), name, max(highest, 10.0))
+        draw_panel(sheet.canvas, axes, context, latencies, name)
     said = ". ".join(in_words(latencies, name) for name in names)
-    return Chart("latency", "Latency of single calls", READING, said + ".", canvas, True)
+    return Chart("latency", "Latency of single calls", READING, said + ".", sheet.canvas)

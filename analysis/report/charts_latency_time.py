@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from .canvas import TEXT, Canvas, shorten
@@ -14,8 +11,10 @@ from .charts_latency import LEAST_NS, time_label
 from .context import Chart, Context
 from .curves import label_operations, tick_plainly
 from .hover import NOBODY, Track
+from .key import Entry
 from .latency import Latency
-from .palette import FIXED, INK, MUTED, letters
+from .palette import FIXED, letters
+from .panels import Panels
 from .results import Tape
 from .units import as_ns
 
@@ -25,7 +24,8 @@ READING = (
     "the kernel, for a lock, or for this machine (compare with null, which does nothing). All panels have the same "
     "logarithmic scale. Lower is better."
 )
-PANEL_WIDTH, PANEL_HEIGHT = 3.05, 1.75
+PLOT, AROUND = (2.3, 1.6), (0.6, 0.14, 0.3, 0.48)  # inches, as Panels has them
+KEY = (Entry("99 of 100 calls at most", "line"), Entry("half of them at most", "thin"), Entry("the slowest of its stretch", "dot"))
 STYLES = (("99 of 100", "p99", {"lw": 2.0}), ("half", "p50", {"lw": 0.9}))
 
 
@@ -41,7 +41,7 @@ def draw_dots(axes: Axes, x: numpy.ndarray, y: numpy.ndarray, colour: str) -> No
     axes.plot(xs, ys, color=colour, lw=1.6, alpha=0.6, zorder=3)
 
 
-def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Latency, ends: tuple[float, float], left: bool) -> None:
+def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Latency, ends: tuple[float, float]) -> None:
     colour, owner, run = context.colour.get(row.allocator, FIXED["null"]), context.owner(row.allocator), row.over_time
     x_factor = label_operations(axes, ends[0], 4)
     axes.set_yscale("log")
@@ -56,34 +56,12 @@ def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Latency, ends:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: time_label(v)))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(axis="y", which="minor", left=False)
-    axes.set_ylabel("at most, log scale" if left else "")
     name = shorten(row.allocator, 26)
     place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     axes.annotate(name, (0, 1), xytext=(0, 5), size=TEXT + 0.5, weight="bold", color=letters(colour), **place)
     canvas.hover.scale(axes, "operations", x_factor)
     for words, values in (("slowest", run.slowest), ("99 of 100", run.p99), ("half", run.p50)):
         canvas.hover.tracks.append(Track(axes, owner, words, "ns", run.operation, values))
-
-
-def draw_key(canvas: Canvas, x: float, y: float) -> None:
-    for words, style in (
-        ("99 of 100 calls at most", {"lw": 2.0}),
-        ("half of them at most", {"lw": 0.9}),
-        ("the slowest", {"ls": "", "marker": "."}),
-    ):
-        ends = [x / canvas.width, (x + 0.26) / canvas.width]
-        canvas.figure.add_artist(Line2D(ends, [y / canvas.height] * 2, color=INK, **style))
-        canvas.text(x + 0.33, y, words, size=TEXT - 0.5, color=MUTED, va="center")
-        x += 0.33 + canvas.text_width(words, TEXT - 0.5) + 0.25
-
-
-def one_panel(context: Context, row: Latency, ends: tuple[float, float]) -> Canvas:
-    """A panel as a sheet of its own, for the page's grid."""
-    canvas = Canvas(PANEL_WIDTH, PANEL_HEIGHT + 0.8, "", "", "")
-    canvas.owner = context.owner(row.allocator)
-    axes = canvas.axes(0.62, 0.46, PANEL_WIDTH - 0.76, PANEL_HEIGHT)
-    draw_panel(context, canvas, axes, row, ends, False)
-    return canvas
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:
@@ -95,18 +73,10 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         max(float(r.over_time.operation[-1]) for r in rows) or 1.0,
         max(10.0, *(float(numpy.nanmax(r.over_time.slowest)) for r in rows)),
     )
-    columns = min(3, len(rows))
-    lines = math.ceil(len(rows) / columns)
-    cell = PANEL_HEIGHT + 0.78
     footer = context.footer("Latest latency round, all kinds of calls together", "Faster than 1 ns drawn at 1 ns")
-    width = max(columns * PANEL_WIDTH + 0.5, 6.4)
-    canvas = Canvas(width, lines * cell + 0.28, f"Latency over the run: {shorten(tape.label, 48)}", "", footer)
-    draw_key(canvas, 0.12, canvas.height - 0.44)
+    title = f"Latency over the run: {shorten(tape.label, 48)}"
+    sheet = Panels(len(rows), PLOT, AROUND, title, "Lower is better; one logarithmic scale.", footer, KEY)
     for i, row in enumerate(rows):
-        line, at = divmod(i, columns)
-        bottom = (lines - 1 - line) * cell + 0.50
-        axes = canvas.axes(0.72 + at * PANEL_WIDTH, bottom, PANEL_WIDTH - 0.6, PANEL_HEIGHT)
-        draw_panel(context, canvas, axes, row, ends, at == 0)
+        draw_panel(context, sheet.canvas, sheet.axes(i, context.owner(row.allocator)), row, ends)
     said = "; ".join(f"{r.allocator}: slowest {as_ns(float(numpy.nanmax(r.over_time.slowest)))}" for r in rows)
-    panels = tuple(one_panel(context, r, ends) for r in rows)
-    return Chart("latency_time", "Latency over the run", READING, said + ".", canvas, True, panels)
+    return Chart("latency_time", "Latency over the run", READING, said + ".", sheet.canvas)

@@ -8,7 +8,7 @@ import numpy
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from .canvas import Canvas, shorten
+from .canvas import WIDTH, Canvas, shorten
 from .charts_sizes import BLUE, label_sizes
 from .context import Chart, Context
 from .hover import NOBODY
@@ -21,7 +21,6 @@ READING = (
     "boxes are blocks that die at once: cheap for every allocator. Small blocks high up are what pins pages. Blocks that "
     "were never freed are not in it."
 )
-WIDTH, HEIGHT = 5.5, 3.25  # inches of the plot
 
 
 def middle(low: numpy.ndarray, high: numpy.ndarray) -> numpy.ndarray:
@@ -75,8 +74,8 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     freed = f"{as_count(found.blocks.sum())} blocks that were freed; lifetimes in bytes that were allocated meanwhile, their own included."
     at_most = as_bytes(half(found))
     subtitle = f"Half of the freed blocks live for ≤ {at_most} of allocation; areas are shares."
-    canvas = Canvas(6.4, 3.9, f"Lifetime by size: {shorten(tape.label, 40)}", subtitle, context.footer(freed))
-    axes = canvas.axes(0.86, 0.55, WIDTH - 0.2, HEIGHT)
+    canvas = Canvas(WIDTH, 3.7, f"Lifetime by size: {shorten(tape.label, 40)}", subtitle, context.footer(freed))
+    axes = canvas.axes(0.8, 0.5, WIDTH - 0.94, 3.1)
     label_sizes(axes, 0.7, max(float(found.size_high.max()) * 1.3, 64.0))
     axes.set_xlabel("size (log scale)")
     label_lifetimes(axes, 2 ** (math.ceil(math.log2(float(found.life_high.max()) + 1)) + 0.4))

@@ -8,7 +8,7 @@ from typing import Callable
 from matplotlib.axes import Axes
 
 from . import bars
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly, time_unit
 from .hover import own, owned
@@ -21,7 +21,7 @@ READING = (
     "diamond is what replay predicted: the real figure on libc, plus what the replayed one differs from libc's. The closer "
     "together, the more replay can be believed for this program."
 )
-ROW_HEIGHT, WIDTH = 0.40, 9.6
+ROW_HEIGHT = 0.50
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def draw_entry(axes: Axes, found: Figures, row: int, colour: str, factor: float,
         predicted, paper = found.predicted / factor, axes.get_facecolor()
         axes.plot([real, predicted], [row, row], color=colour, lw=1.4, alpha=0.6, zorder=3)
         axes.plot([predicted], [row], marker="D", ms=6.5, mfc=paper, mec=colour, mew=1.4, zorder=5)
-    bars.words_at_edge(axes, row, words)
+    place = axes.get_yaxis_transform()
+    axes.text(0.0, row + 0.34, words, va="center", size=TEXT - 1.4, color=MUTED, transform=place)
 
 
 def sheet(context: Context, measure: Measure, live: Live, known: list[LiveEntry]) -> tuple[Canvas, Axes]:
@@ -94,10 +95,9 @@ def sheet(context: Context, measure: Measure, live: Live, known: list[LiveEntry]
     footer = f"Runs of the program itself, {runs} under each allocator, timed by hyperfine. {context.machine()}."
     title = f"The real program beside its prediction, {measure.what}: {shorten(' '.join(live.program), 32)}"
     subtitle = "● really run, ◇ predicted by replay. Lower is better."
-    canvas = Canvas(WIDTH, ROW_HEIGHT * len(live.entries) + 0.65, title, subtitle, footer)
+    canvas = Canvas(WIDTH, ROW_HEIGHT * len(live.entries) + 0.7, title, subtitle, footer)
     left = 0.25 + max(canvas.text_width(shorten(e.allocator), weight="bold") for e in live.entries)
-    right = 0.35 + max(canvas.text_width(words_for(measure, e), TEXT - 0.8) for e in known)
-    return canvas, canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * len(live.entries))
+    return canvas, canvas.axes(left, 0.52, WIDTH - left - 0.2, ROW_HEIGHT * len(live.entries))
 
 
 def draw_rows(context: Context, measure: Measure, canvas: Canvas, axes: Axes, live: Live, factor: float) -> None:
@@ -132,7 +132,7 @@ def draw_measure(context: Context, measure: Measure) -> Chart | None:
     axes.set_xlabel(f"{measure.axis}, {unit}")
     said = "; ".join(f"{e.allocator}: {words_for(measure, e)}" for e in known)
     title = f"The real program beside its prediction, {measure.what}"
-    return Chart(measure.name, title, READING.format(what=measure.what), said + ".", canvas, True)
+    return Chart(measure.name, title, READING.format(what=measure.what), said + ".", canvas)
 
 
 def draw(context: Context) -> list[Chart]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten, widest
 from .context import Chart, Context
 from .curves import tick_plainly
 from .heap_story import Story
 from .hover import own
+from .key import Entry
 from .palette import MUTED, PAPER, letters
+from .panels import Panels
 from .results import Row, Tape
 from .units import as_bytes, as_percent, byte_unit
 
@@ -22,22 +23,12 @@ READING = (
 )
 NAMES = ("no block", "under 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "75 % and more")
 SHADES = ("#1f3a6d", "#46506c", "#666970", "#8b8677", "#bdb06c", "#f2df52")
+KEY = (Entry("live on a page:", "words"), *(Entry(words, "area", colour) for words, colour in zip(NAMES, SHADES)))
 ROW = 0.27  # inches
 
 
-def key(canvas: Canvas, x: float, y: float) -> None:
-    canvas.text(x, y, "live on a page:", size=TEXT - 0.8, color=MUTED, va="center")
-    x += canvas.text_width("live on a page:", TEXT - 0.8) + 0.15
-    for words, colour in zip(NAMES, SHADES):
-        canvas.figure.add_artist(
-            Rectangle((x / canvas.width, (y - 0.05) / canvas.height), 0.2 / canvas.width, 0.1 / canvas.height, facecolor=colour, lw=0)
-        )
-        canvas.text(x + 0.26, y, words, size=TEXT - 0.8, color=MUTED, va="center")
-        x += 0.26 + canvas.text_width(words, TEXT - 0.8) + 0.18
-
-
 def draw_panel(
-    context: Context, canvas: Canvas, axes: Axes, rows: list[tuple[Row, numpy.ndarray]], end: float, factor: float, title: str, named: bool
+    context: Context, canvas: Canvas, axes: Axes, rows: list[tuple[Row, numpy.ndarray]], end: float, factor: float, title: str
 ) -> None:
     for i, (row, classes) in enumerate(rows):
         owner, left = context.owner(row.allocator), 0.0
@@ -51,7 +42,7 @@ def draw_panel(
     axes.set_xlim(0, end / factor * 1.02)
     tick_plainly(axes.xaxis, 5)
     axes.grid(False, axis="y")
-    axes.set_yticks(range(len(rows)), labels=[shorten(r.allocator, 16) if named else "" for r, _ in rows])
+    axes.set_yticks(range(len(rows)), labels=[shorten(r.allocator, 16) for r, _ in rows])
     for label, (row, _) in zip(axes.get_yticklabels(), rows):
         label.set_color(letters(context.colour[row.allocator]))
         label.set_fontweight("bold")
@@ -65,19 +56,19 @@ def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> Char
     end = max(float(m.small.sum()) for _, s in stories for m in (s.peak, s.end))
     unit, factor = byte_unit(end)
     footer = context.footer("Snapshots of the first memory run; of a 2 MiB page what is resident counts")
-    canvas = Canvas(9.4, 2 * (height + 0.72) + 0.1, f"How full pages are: {shorten(tape.label, 48)}", "", footer)
-    canvas.hover.by = "y"
-    key(canvas, 0.14, canvas.height - 0.45)
-    left = 0.2 + max(canvas.text_width(shorten(r.allocator, 16), TEXT - 0.8, "bold") for r, _ in stories)
-    width = (9.4 - left - 0.55) / 2
-    for line, (moment, when) in enumerate((("end", "at the end"), ("peak", "at the highest resident"))):
+    left = 0.2 + widest([shorten(r.allocator, 16) for r, _ in stories], TEXT - 0.8)
+    plot, around = (WIDTH - left - 0.2, height), (left, 0.2, 0.3, 0.5)
+    title = f"How full pages are: {shorten(tape.label, 48)}"
+    sheet = Panels(4, plot, around, title, "Brighter is better.", footer, KEY, columns=2)
+    sheet.canvas.hover.by = "y"
+    for line, (moment, when) in enumerate((("peak", "at the highest resident"), ("end", "at the end"))):
         for at, (size, words) in enumerate((("small", "pages of 4 KiB"), ("huge", "pages of 2 MiB"))):
-            axes = canvas.axes(left + at * (width + 0.3), 0.5 + line * (height + 0.72), width, height)
+            axes = sheet.axes(2 * line + at)
             rows = [(r, getattr(getattr(s, moment), size)) for r, s in stories]
-            draw_panel(context, canvas, axes, rows, end, factor, f"{words}, {when}", at == 0)
-            axes.set_xlabel(f"resident, {unit}" if line == 0 else "")
+            draw_panel(context, sheet.canvas, axes, rows, end, factor, f"{words}, {when}")
+            axes.set_xlabel(f"resident, {unit}")
     said = "; ".join(
         f"{r.allocator}: {as_percent(s.peak.small[:3].sum() / max(s.peak.small.sum(), 1))} on pages of 4 KiB under a quarter full at the highest "
         f"resident, {as_percent(s.end.small[:3].sum() / max(s.end.small.sum(), 1))} at the end" for r, s in stories
     )  # fmt: skip
-    return Chart("page_occupancy", "How full pages are", READING, said + ".", canvas, True)
+    return Chart("page_occupancy", "How full pages are", READING, said + ".", sheet.canvas)

@@ -6,11 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from . import bars
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten, widest
 from .context import Chart, Context
 from .hover import own, owned
 from .overview import Overall, overall
 from .palette import INK, MUTED
+from .panels import Panels
 from .units import figures
 
 READING = (
@@ -18,7 +19,7 @@ READING = (
     "all, with its value. Left of the dashed line is better than libc. Both axes are logarithmic, so that half and double lie "
     "equally far from 1."
 )
-ROW_HEIGHT, WIDTH = 0.40, 9.6
+ROW_HEIGHT = 0.38
 
 
 def tell(canvas: Canvas, axes: Axes, row: int, owner: int, entry: Overall, which: str) -> None:
@@ -86,22 +87,19 @@ def draw(context: Context) -> Chart | None:
         f"Geometric means over {len(context.results.tapes)} tapes",
         "✕n: failed on n tapes, which its mean leaves out" if failed else "",
     )
-    canvas = Canvas(
-        WIDTH,
-        ROW_HEIGHT * len(rows) + 0.9,
-        "All tapes: time and peak resident relative to libc",
-        "Lower is better; small points are single tapes.",
-        footer,
-    )
-    left = 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r in rows)
-    width = (WIDTH - left - 1.95) / 2
+    left = 0.25 + widest([shorten(r.allocator) for r in rows])
+    sheet = Panels(
+        2, (WIDTH - left - 0.85, ROW_HEIGHT * len(rows)), (left, 0.85, 0.4, 0.52),
+        "All tapes: time and peak resident relative to libc", "Lower is better; small points are single tapes.", footer,
+    )  # fmt: skip
+    canvas = sheet.canvas
     canvas.hover.by = "y"
     for k, (which, title) in enumerate(
         (("time", "time per operation, floor included"), ("memory", "peak resident"))
     ):
-        axes = canvas.axes(left + k * (width + 1.0), 0.52, width, ROW_HEIGHT * len(rows))
+        axes = sheet.axes(k)
         draw_half(canvas, axes, context, rows, which, title)
-        bars.name_rows(axes, [(r.allocator if k == 0 else "", context.colour[r.allocator]) for r in rows])
+        bars.name_rows(axes, [(r.allocator, context.colour[r.allocator]) for r in rows])
         for label, entry in zip(axes.get_yticklabels(), rows):
             own(label, context.owner(entry.allocator))
     said = "; ".join(
@@ -109,4 +107,4 @@ def draw(context: Context) -> Chart | None:
         for r in rows
         if r.time_mean and r.memory_mean
     )
-    return Chart("overview", "All tapes", READING, said + ".", canvas, True)
+    return Chart("overview", "All tapes", READING, said + ".", canvas)

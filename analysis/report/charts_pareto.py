@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
 from . import labels
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .fields import Interval
@@ -133,8 +133,8 @@ def sheet(context: Context, tape: Tape, rows: list[Row]) -> tuple[Canvas, Axes]:
     without = "Without figures: " + ", ".join(failed) if failed else ""
     footer = context.footer("Axes do not begin at zero", without)
     subtitle = "Lower left is better; filled points are on the Pareto front."
-    canvas = Canvas(6.4, 3.9, f"Time against memory: {shorten(tape.label, 40)}", subtitle, footer)
-    return canvas, canvas.axes(0.66, 0.55, 5.5, 3.25)
+    canvas = Canvas(WIDTH, 3.7, f"Time against memory: {shorten(tape.label, 40)}", subtitle, footer)
+    return canvas, canvas.axes(0.56, 0.5, WIDTH - 0.7, 3.1)
 
 
 def draw(context: Context, tape: Tape) -> Chart | None:

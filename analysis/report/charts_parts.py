@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
-
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
-from .canvas import TEXT, Canvas, shorten
-from .charts_heapmap import PANEL_WIDTH, title_panel
+from .canvas import Canvas, shorten
+from .charts_heapmap import AROUND, title_panel
 from .context import Chart, Context
 from .curves import label_operations, tick_plainly
 from .heap_story import Story
-from .hover import Track, owned
-from .palette import MUTED, PAPER
+from .hover import Track
+from .key import Entry
+from .palette import PAPER
+from .panels import Panels
 from .results import Row, Tape
 from .units import as_bytes, as_percent, byte_unit
 
@@ -29,16 +28,8 @@ PARTS = (
     ("sparse_free", "free on nearly empty pages: pinned", "#666970"),
     ("empty", "empty pages: could go back", "#1f3a6d"),
 )
-PANEL_HEIGHT = 1.75
-
-
-def key(canvas: Canvas, x: float, y: float) -> None:
-    for _, words, colour in PARTS:
-        canvas.figure.add_artist(
-            Rectangle((x / canvas.width, (y - 0.05) / canvas.height), 0.2 / canvas.width, 0.1 / canvas.height, facecolor=colour, lw=0)
-        )
-        canvas.text(x + 0.26, y, words, size=TEXT - 0.8, color=MUTED, va="center")
-        x += 0.26 + canvas.text_width(words, TEXT - 0.8) + 0.22
+KEY = tuple(Entry(words, "area", colour) for _, words, colour in PARTS)
+PLOT = (2.4, 1.75)  # inches
 
 
 def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Row, story: Story, x_max: float, y_max: float) -> None:
@@ -55,7 +46,7 @@ def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Row, story: St
     tick_plainly(axes.yaxis, 4)
     at = story.peak_index
     whole = max(story.resident[at], 1.0)
-    words = f"at {as_bytes(whole)}, the most: {as_percent(story.sparse_free[at] / whole)} pinned, {as_percent(story.empty[at] / whole)} empty"
+    words = f"of {as_bytes(whole)} {as_percent(story.sparse_free[at] / whole)} pinned, {as_percent(story.empty[at] / whole)} empty"
     title_panel(context, axes, row, words)
     canvas.hover.scale(axes, "operations", x_factor, factor)
     for (_, name, _), value in zip(PARTS, values):
@@ -66,24 +57,15 @@ def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> Char
     x_max = max(float(s.operation[-1]) for _, s in stories)
     y_max = max(float(s.resident.max()) for _, s in stories)
     unit, _ = byte_unit(y_max)
-    columns = min(3, len(stories))
-    lines = math.ceil(len(stories) / columns)
-    cell = PANEL_HEIGHT + 0.88
     footer = context.footer("Snapshots of the first memory run; pages of 4 KiB; nearly empty is less than 25 % live")
-    canvas = Canvas(
-        max(columns * PANEL_WIDTH + 0.35, 9.4), lines * cell + 0.3, f"What resident memory is made of: {shorten(tape.label, 44)}", "", footer
-    )
-    key(canvas, 0.14, canvas.height - 0.45)
+    title = f"What resident memory is made of: {shorten(tape.label, 44)}"
+    sheet = Panels(len(stories), PLOT, AROUND, title, "", footer, KEY)
     for i, (row, story) in enumerate(stories):
-        line, at = divmod(i, columns)
-        axes = canvas.axes(0.62 + at * PANEL_WIDTH, (lines - 1 - line) * cell + 0.5, PANEL_WIDTH - 0.62, PANEL_HEIGHT)
-        with owned(axes, context.owner(row.allocator)):
-            draw_panel(context, canvas, axes, row, story, x_max, y_max)
-        axes.set_ylabel(unit if at == 0 else "")
-        if i + columns < len(stories):
-            axes.set_xlabel("")
+        axes = sheet.axes(i, context.owner(row.allocator))
+        draw_panel(context, sheet.canvas, axes, row, story, x_max, y_max)
+        axes.set_ylabel(unit)
     said = "; ".join(
         f"{r.allocator}: of {as_bytes(s.resident.max())} at most {as_bytes(s.sparse_free.max())} pinned, {as_bytes(s.empty.max())} without a block"
         for r, s in stories
     )
-    return Chart("resident_parts", "What resident memory is made of", READING, said + ".", canvas, True)
+    return Chart("resident_parts", "What resident memory is made of", READING, said + ".", sheet.canvas)

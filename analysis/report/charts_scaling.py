@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedFormatter, FixedLocator
 
 from . import labels
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .hover import owned
@@ -20,7 +20,7 @@ READING = (
     "with so many threads; bars are the intervals. A line that rises with the threads scales; one that falls has threads that wait "
     "for each other. Beyond the machine's cores nothing can rise. Higher is better."
 )
-WIDTH, HEIGHT = 6.85, 2.9
+HEIGHT = 2.9
 Series = dict[str, list[tuple[int, Row]]]
 
 
@@ -81,8 +81,9 @@ def draw_family(context: Context, tapes: list[Tape], number: int) -> Chart | Non
     cores = context.results.machine.get("cores")
     footer = context.footer("Replay's own cost included", f"{cores} cores" if cores else "")
     subtitle = "Higher is better: all threads together; bars are intervals."
-    canvas = Canvas(9.6, HEIGHT + 0.65, f"Thread scaling: {shorten(program, 48)}", subtitle, footer)
-    axes = canvas.axes(0.72, 0.55, WIDTH, HEIGHT)
+    canvas = Canvas(WIDTH, HEIGHT + 0.6, f"Thread scaling: {shorten(program, 48)}", subtitle, footer)
+    named = [f"{shorten(name, 16)} {figures(rate(points[-1][1].ns.median))}" for name, points in found.items()]
+    axes = canvas.axes(0.6, 0.5, WIDTH - 0.6 - labels.room(canvas, named, TEXT - 0.5), HEIGHT)
     lanes = [lanes_of(t) for t in tapes]
     axes.set_xscale("log", base=2)
     axes.set_xlim(min(lanes) / 1.12, max(lanes) * 1.05)
@@ -94,17 +95,17 @@ def draw_family(context: Context, tapes: list[Tape], number: int) -> Chart | Non
     axes.set_ylabel("million operations a second")
     tick_plainly(axes.yaxis, 5)
     items = []
-    for i, (name, points) in enumerate(found.items()):
+    for i, ((name, points), words) in enumerate(zip(found.items(), named)):
         draw_line(context, axes, name, points, 1.012 ** (i - len(found) / 2))
         tell(canvas, axes, context.owner(name), name, points)
         last = rate(points[-1][1].ns.median)
-        items.append((last, f"{shorten(name, 16)} {figures(last)}", letters(context.colour[name]), True, context.owner(name)))
+        items.append((last, words, letters(context.colour[name]), True, context.owner(name)))
     labels.column(axes, max(lanes) * 1.05, items, TEXT - 0.5)
     said = "; ".join(
         f"{name}: " + ", ".join(f"{figures(rate(r.ns.median))} million a second on {n}" for n, r in points) for name, points in found.items()
     )
     name = "scaling" if number == 0 else f"scaling_{number + 1}"
-    return Chart(name, f"Thread scaling: {program}", READING, said + ".", canvas, True)
+    return Chart(name, f"Thread scaling: {program}", READING, said + ".", canvas)
 
 
 def draw(context: Context) -> list[Chart]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .hover import NOBODY
@@ -112,8 +112,8 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     )
     at_most = [as_bytes(reached(sizes, w)) for w in (sizes.allocations, sizes.allocated_bytes)]
     subtitle = f"Half of the calls ask for ≤ {at_most[0]}; half of the bytes lie in sizes ≤ {at_most[1]}."
-    canvas = Canvas(6.4, 3.9, f"Sizes asked for: {shorten(tape.label, 40)}", subtitle, footer)
-    axes = canvas.axes(0.66, 0.55, 5.5, 3.25)
+    canvas = Canvas(WIDTH, 3.7, f"Sizes asked for: {shorten(tape.label, 40)}", subtitle, footer)
+    axes = canvas.axes(0.56, 0.5, WIDTH - 0.7, 3.1)
     axes.bar(
         drawn_edges[:-1],
         share,

@@ -6,10 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from . import bars
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
 from .hover import own, owned
+from .key import Entry
 from .palette import INK, MUTED, SHADE
 from .results import Row, Tape
 from .units import as_bytes, as_percent, byte_unit
@@ -29,7 +30,12 @@ WORDS = {
     "unreturned": "held, not resident",
 }
 ALPHA = {"rounding": 1.0, "between": 0.55, "startup": 0.25}
-ROW_HEIGHT, WIDTH = 0.40, 9.6
+KEY = (  # in neutral ink
+    Entry(WORDS["requested"], "area", SHADE),
+    *(Entry(WORDS[part], "area", INK, alpha) for part, alpha in ALPHA.items()),
+    Entry(WORDS["unreturned"], "box"),
+)
+ROW_HEIGHT = 0.38
 
 
 def style_of(part: str, colour: str) -> dict:
@@ -66,16 +72,6 @@ def tell(canvas: Canvas, axes: Axes, at: int, owner: int, row: Row, found: Split
     canvas.hover.spot(axes, min(found.resident / factor, axes.get_xlim()[1]), at, owner, row.allocator, *lines)
 
 
-def draw_key(canvas: Canvas, x: float, y: float) -> None:
-    """What the pieces are, in neutral ink."""
-    for part, words in WORDS.items():
-        place = (x / canvas.width, (y - 0.05) / canvas.height)
-        box = Rectangle(place, 0.2 / canvas.width, 0.1 / canvas.height, transform=canvas.figure.transFigure, **style_of(part, INK))
-        canvas.figure.add_artist(box)
-        canvas.text(x + 0.27, y, words, size=TEXT - 0.5, color=MUTED, va="center")
-        x += 0.27 + canvas.text_width(words, TEXT - 0.5) + 0.25
-
-
 def words_for(found: Split) -> str:
     over = as_percent(found.resident / found.requested - 1) if found.requested else "unknown"
     return f"{as_bytes(found.resident)}, {over} over"
@@ -97,10 +93,9 @@ def sheet(context: Context, tape: Tape, drawn: list[tuple[Row, Split]]) -> tuple
         f"Without figures: {', '.join(failed)}" if failed else "",
     )
     rows = len(drawn)
-    canvas = Canvas(WIDTH, ROW_HEIGHT * rows + 0.85, f"Where the memory goes: {shorten(tape.label, 48)}", "", footer)
-    draw_key(canvas, 0.14, canvas.height - 0.44)
+    canvas = Canvas(WIDTH, ROW_HEIGHT * rows + 0.65, f"Where the memory goes: {shorten(tape.label, 48)}", "Shorter is better.", footer, KEY)
     left = 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r, _ in drawn)
-    right = 0.35 + max(canvas.text_width(words_for(s), TEXT - 0.6) for _, s in drawn)
+    right = 0.2 + max(canvas.text_width(words_for(s), TEXT - 0.6) for _, s in drawn)
     return canvas, canvas.axes(left, 0.52, WIDTH - left - right, ROW_HEIGHT * rows)
 
 
@@ -124,7 +119,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
         own(label, context.owner(row.allocator))
         tell(canvas, axes, i, context.owner(row.allocator), row, found, factor)
     axes.grid(False, axis="y")
-    tick_plainly(axes.xaxis, 6)
+    tick_plainly(axes.xaxis, 5)
     axes.set_xlabel(f"memory at its highest, {unit}")
     said = "; ".join(f"{r.allocator}: {words_for(s)}" for r, s in drawn)
-    return Chart("waste", "Where the memory goes", READING, said + ".", canvas, True)
+    return Chart("waste", "Where the memory goes", READING, said + ".", canvas)

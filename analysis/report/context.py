@@ -18,8 +18,6 @@ class Chart:
     reading: str  # how to read it, for the page
     description: str  # its content in words, for who cannot see it
     canvas: object  # Canvas
-    wide: bool = False  # takes the whole width of the page
-    panels: tuple = ()  # Canvases that stand in the page instead of the sheet, one beside the other
     heaps: dict | None = None  # heap_view.of_stories(): the page draws them instead of the sheet, to be looked at closely
 
 

@@ -8,13 +8,15 @@ from typing import Callable
 from matplotlib.ticker import FuncFormatter
 
 from . import labels
-from .canvas import TEXT, Canvas, shorten
+from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, operations_unit, thin
 from .hover import Track, owned
 from .palette import letters
 from .results import CountOverTime, Row, Tape
 from .units import as_count
+
+LABEL = TEXT - 0.8
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,9 @@ def draw(context: Context, tape: Tape, what: Counted) -> Chart | None:
     _, factor = operations_unit(largest)
     height = max(3.1, 0.24 * len(curves) + 0.9)
     title = f"{what.title}: {shorten(tape.label, 44)}"
-    canvas = Canvas(9.6, height, title, what.subtitle, context.footer(what.note))
-    axes = canvas.axes(0.78, 0.55, 6.69, height - 0.65)
+    canvas = Canvas(WIDTH, height, title, what.subtitle, context.footer(what.note))
+    said = [f"{shorten(row.allocator, 16)} {as_count(int(count[-1]))}" for row, _, count in curves]
+    axes = canvas.axes(0.7, 0.5, WIDTH - 0.7 - labels.room(canvas, said, LABEL), height - 0.6)
     if what.symlog:
         axes.set_yscale("symlog", linthresh=1, linscale=0.5)
         axes.set_ylim(0, max(10.0, top) * 1.6)
@@ -53,16 +56,14 @@ def draw(context: Context, tape: Tape, what: Counted) -> Chart | None:
     axes.set_xlim(0, largest / factor)
     canvas.hover.scale(axes, "operations", factor)
     items = []
-    for row, operation, count in curves:
+    for (row, operation, count), words in zip(curves, said):
         colour, owner = context.colour[row.allocator], context.owner(row.allocator)
         with owned(axes, owner):
             axes.step(*thin(operation / factor, count), where="post", color=colour, lw=1.7)
         canvas.hover.tracks.append(Track(axes, owner, row.allocator, "count", column=what.column))
-        words = f"{shorten(row.allocator, 16)} {as_count(int(count[-1]))}"
         items.append((float(count[-1]), words, letters(colour), True, owner))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: as_count(int(v))))
     axes.set_ylabel(what.axis)
-    label_operations(axes, largest, 8)
-    labels.column(axes, largest / factor, items, TEXT - 0.5)
-    said = "; ".join(f"{row.allocator} {as_count(int(count[-1]))}" for row, _, count in curves)
-    return Chart(what.name, what.title, what.reading, said + ".", canvas, True)
+    label_operations(axes, largest, 5)
+    labels.column(axes, largest / factor, items, LABEL)
+    return Chart(what.name, what.title, what.reading, "; ".join(said) + ".", canvas)

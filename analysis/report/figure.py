@@ -11,11 +11,12 @@ from markupsafe import Markup
 from . import hover
 from .context import Chart, Context
 from .inline import for_page
+from .key import Entry
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One sheet in the page."""
+    """One sheet in the page, or a panel of one."""
 
     anchor: str
     svg: Markup
@@ -30,14 +31,19 @@ class Figure:
     anchor: str
     name: str
     title: str
+    subtitle: str
+    key: tuple[Entry, ...]
     reading: str
     description: str
-    wide: bool
-    panels: bool
     drawings: list[Drawing]
+    width: int  # CSS pixels that a drawing has at its own size
     files: list[str]
     notes: str = ""  # of the footer, what is said of this chart alone
     heaps: dict | None = None  # Chart.heaps
+
+    @property
+    def panels(self) -> bool:
+        return len(self.drawings) > 1
 
 
 def anchor_of(text: str) -> str:
@@ -47,15 +53,13 @@ def anchor_of(text: str) -> str:
 
 def of_chart(context: Context, chart: Chart, prefix: str, source: str, files: list[str]) -> Figure:
     """`source`: the page's series that curves are read from. The page has the footer's common part at its end, once."""
-    anchor = f"{prefix}-{chart.name}"
+    anchor, sheet = f"{prefix}-{chart.name}", chart.canvas
+    cells = sheet.parts()
     drawings = []
-    for i, sheet in enumerate(chart.panels or (chart.canvas,)):
-        title = chart.title if i == 0 else f"{chart.title}, panel {i + 1}"
-        own = f"{anchor}-{i}"
-        svg = Markup(for_page(sheet.svg(), own, title, chart.description if i == 0 else "", sheet.bottom))
-        model = hover.model(sheet)
-        drawings.append(Drawing(own, svg, model | {"source": source} if model else {}, sheet.owner))
+    for i, svg in enumerate(for_page(sheet.svg(), anchor, [c.box for c in cells], sheet.height, chart.title, chart.description)):
+        model = hover.model(sheet, i)
+        drawings.append(Drawing(f"{anchor}-{i}", Markup(svg), model | {"source": source} if model else {}, cells[i].owner))
     return Figure(
-        anchor, chart.name, chart.title, chart.reading, chart.description, chart.wide, bool(chart.panels), drawings, files,
-        chart.canvas.notes.removesuffix(context.common()).strip(), chart.heaps,
+        anchor, chart.name, chart.title, sheet.subtitle, sheet.key, chart.reading, chart.description, drawings,
+        round(72 * cells[0].box[2]), files, chart.canvas.notes.removesuffix(context.common()).strip(), chart.heaps,
     )  # fmt: skip

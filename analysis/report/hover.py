@@ -123,15 +123,22 @@ def coded(track: Track, shared: list[list]) -> dict:
     return entry | {"x": shared.index(moments), "y": [short(v) for v in y[at]]}
 
 
-def model(canvas) -> dict:
-    """Everything of a sheet as the page's script reads it; {} where there is nothing to say."""
+def in_cell(axes: Axes, cell: int) -> bool:
+    """Canvas.axes() wrote down which it is."""
+    return str(axes.get_gid()).startswith(f"cell-{cell}-")
+
+
+def model(canvas, cell: int) -> dict:
+    """Everything of a part of a sheet as the page's script reads it; {} where there is nothing to say."""
     hover: Hover = canvas.hover
-    if not hover.spots and not hover.tracks:
+    spots = [s for s in hover.spots if in_cell(s.axes, cell)]
+    tracks = [t for t in hover.tracks if in_cell(t.axes, cell)]
+    if not spots and not tracks:
         return {}
     scale = 72 / canvas.figure.dpi
     height = canvas.height * 72
     panels: dict[Axes, dict] = {}
-    for axes in dict.fromkeys([s.axes for s in hover.spots] + [t.axes for t in hover.tracks]):
+    for axes in dict.fromkeys([s.axes for s in spots] + [t.axes for t in tracks]):
         box = axes.get_window_extent()
         kind, x_factor, y_factor = hover.scales.get(axes, ("", 1.0, 1.0))
         panels[axes] = {
@@ -139,10 +146,10 @@ def model(canvas) -> dict:
             "x": [*axis(axes, "x"), kind, short(x_factor)],
             "y": [*axis(axes, "y"), short(y_factor)],
             "xs": (shared := []),
-            "tracks": [coded(t, shared) for t in hover.tracks if t.axes is axes],
+            "tracks": [coded(t, shared) for t in tracks if t.axes is axes],
             "spots": [],
         }
-    for spot in hover.spots:
+    for spot in spots:
         x, y = spot.axes.transData.transform((spot.x, spot.y)) * scale
         panels[spot.axes]["spots"].append([round(float(x), 1), round(float(height - y), 1), spot.owner, *spot.words])
     return {"by": hover.by, "panels": list(panels.values())}

@@ -12,16 +12,17 @@ COLOUR = re.compile("|".join(re.escape(c) for c in VARIABLES))
 DRAWN_STYLE = re.compile(r'style="([^"<>]*)"')
 STYLE = re.compile(r'style="[^"]*"')
 IDENTIFIER = re.compile(r'(\bid="|xlink:href="#|url\(#)([^")]+)')
-PROLOGUE = re.compile(r"^.*?(?=<svg)", re.S)
-METADATA = re.compile(r"<metadata>.*?</metadata>\s*", re.S)
 UNUSED = re.compile(r' id="(?:line2d|text|matplotlib\.axis|xtick|ytick|patch|figure|axes|legend|LineCollection|PolyCollection)_\d+"')
 PATH = re.compile(r' d="([^"]*)"')
 PLACE = re.compile(r'(?<= [xy]=")-?\d+\.\d+(?=")')
 NUMBER = re.compile(r"-?\d+\.\d+")
-PIECE = re.compile(r"([ML]) (-?[\d.]+) (-?[\d.]+) ?")
+PIECE = re.compile(r"([ML]) (-?[\d.]+) (-?[\d.]+) ?|(z) ?")
 SPACES = re.compile(r">\s+<")
 UPRIGHT = re.compile(r' transform="rotate\(-0 [^"]*\)"')
 GROUPS = re.compile(r"<g><g>((?:(?!</?g>).)*)</g></g>")
+TOP_GROUP = re.compile(r'^  <g id="cell-(\d+)-\d+">\n(.*?)^  </g>\n', re.S | re.M)
+DEFINED = re.compile(r'<(clipPath|path|pattern) id="([^"]+)".*?(?:</\1>|/>)', re.S)
+USED = re.compile(r'(?:xlink:href="#|url\(#)([^")]+)')
 
 
 def rounded(match: re.Match) -> str:
@@ -29,54 +30,131 @@ def rounded(match: re.Match) -> str:
     return f"{float(match[0]):.1f}".removesuffix(".0")
 
 
-def straightened(path: str) -> str:
-    """Of a path of M and L alone, without points amid level or upright stretches."""
+def tenths(value: int) -> str:
+    """-5 -> -.5, 120 -> 12."""
+    whole, part = divmod(abs(value), 10)
+    return ("-" if value < 0 else "") + (str(whole) if whole or not part else "") + (f".{part}" if part else "")
+
+
+def stretch(dx: int, dy: int) -> tuple[str, str]:
+    """A relative piece: its command, and its numbers as close together as they may stand."""
+    if not dy:
+        return "h", tenths(dx)
+    if not dx:
+        return "v", tenths(dy)
+    first, second = tenths(dx), tenths(dy)
+    return "l", first + ("" if second[0] == "-" or (second[0] == "." and "." in first) else " ") + second
+
+
+def shorter(path: str) -> str:
+    """A path of M, L and z alone, from place to place in tenths of a point, without points amid level or upright stretches.
+    Each step is taken between rounded places, so that errors do not add up."""
     pieces = PIECE.findall(path)
-    if sum(len(" ".join(p)) + 1 for p in pieces) < len(path.strip()):
-        return path
-    kept: list[tuple[str, str, str]] = []
-    for piece in pieces:
-        if len(kept) > 1 and piece[0] == kept[-1][0] == "L":
-            before, last = kept[-2], kept[-1]
-            level = before[2] == last[2] == piece[2] and (float(last[1]) - float(before[1])) * (float(piece[1]) - float(last[1])) >= 0
-            upright = before[1] == last[1] == piece[1] and (float(last[2]) - float(before[2])) * (float(piece[2]) - float(last[2])) >= 0
-            if level or upright:
-                kept.pop()
-        kept.append(piece)
-    return "".join(f"{command}{x} {y}" for command, x, y in kept)
+    if sum(len(" ".join(p[:3])) + 1 if p[0] else 2 for p in pieces) < len(path.strip()):
+        return NUMBER.sub(rounded, path)
+    written: list[tuple[str, str]] = []
+    x = y = 0
+    step = (0, 0)  # the piece written last, where the next may lengthen it
+    for command, at_x, at_y, _ in pieces:
+        if not command:
+            written.append(("z", ""))
+            step = (0, 0)
+            continue
+        new_x, new_y = round(10 * float(at_x)), round(10 * float(at_y))
+        dx, dy = new_x - x, new_y - y
+        x, y = new_x, new_y
+        if command == "M":
+            dot(written)
+            written.append(("M", f"{tenths(x)} {tenths(y)}"))
+            step = (0, 0)
+            continue
+        if (dx == step[0] == 0 and dy * step[1] > 0) or (dy == step[1] == 0 and dx * step[0] > 0):
+            dx, dy = dx + step[0], dy + step[1]
+            written.pop()
+        if dx or dy:
+            written.append(stretch(dx, dy))
+            step = (dx, dy)
+    dot(written)
+    return joined(written)
+
+
+def dot(written: list[tuple[str, str]]) -> None:
+    """A point alone is a stretch of no length, which round ends make a dot."""
+    if written and written[-1][0] == "M":
+        written.append(("h", "0"))
+
+
+def joined(written: list[tuple[str, str]]) -> str:
+    """Commands that repeat are not said again."""
+    text, before = [], ""
+    for command, numbers in written:
+        if command != before or command in "Mz":
+            text.append(command + numbers)
+        else:
+            last = text[-1]
+            tight = numbers[0] == "-" or (numbers[0] == "." and "." in last[max(last.rfind(" "), last.rfind("-"), 0) :])
+            text.append(numbers if tight else " " + numbers)
+        before = command
+    return "".join(text)
 
 
 def smaller(body: str) -> str:
     """Without what nobody refers to, and with coordinates as fine as a screen can show."""
     body = UPRIGHT.sub("", SPACES.sub("><", UNUSED.sub("", body)))
     body = PLACE.sub(rounded, body)
-    body = PATH.sub(lambda m: f' d="{straightened(NUMBER.sub(rounded, m[1]).replace(chr(10), ""))}"', body)
+    body = PATH.sub(lambda m: f' d="{shorter(m[1].replace(chr(10), ""))}"', body)
     return GROUPS.sub(r"<g>\1</g>", body)
 
 
 def styles_as_classes(drawings: list[str]) -> tuple[list[str], str]:
-    """The drawings with their styles as classes, which are far shorter, and the rules of those."""
+    """The drawings with their styles as classes and with short ids, and the rules of those classes."""
     names: dict[str, str] = {}
+    ids: dict[str, str] = {}
 
     def named(match: re.Match) -> str:
         return f'class="{names.setdefault(match[1], f"s{len(names)}")}"'
 
-    changed = [svg[:cut] + DRAWN_STYLE.sub(named, svg[cut:]) for svg in drawings for cut in [svg.index(">")]]
+    def called(match: re.Match) -> str:
+        return f"{match[1]}{ids.setdefault(match[2], f'i{len(ids)}')}"
+
+    changed = []
+    for svg in drawings:
+        start = svg.index("</desc>" if "</desc>" in svg else "</title>")  # what stands before is referred to by name
+        changed.append(svg[:start] + IDENTIFIER.sub(called, DRAWN_STYLE.sub(named, svg[start:])))
     return changed, "".join(f"figure .{name}{{{style}}}" for style, name in names.items())
 
 
-def for_page(svg: str, prefix: str, title: str, description: str, footer: float = 0.0) -> str:
-    """The <svg> element alone, its footer of so many inches cut off. Colours of the palette become CSS variables, so that
-    dark paper works."""
-    body = smaller(METADATA.sub("", PROLOGUE.sub("", svg)))
-    body = IDENTIFIER.sub(lambda m: f"{m[1]}{prefix}-{m[2]}", body)
-    body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
-    view = re.search(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"', body)
-    width, height = (float(view[1]), float(view[2])) if view else (640.0, 400.0)
-    height = max(height - 72 * footer, 1.0)
-    opening = (
-        f'<svg role="img" aria-labelledby="{prefix}-title {prefix}-desc" viewBox="0 0 {width:g} {height:g}" '
-        f'style="--natural:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
-        f'<title id="{prefix}-title">{escape(title)}</title><desc id="{prefix}-desc">{escape(description)}</desc>'
-    )
-    return re.sub(r"^<svg[^>]*>", lambda _: opening, body, count=1)
+def cut(svg: str, cells: int) -> list[str]:
+    """The drawing of each cell, with the definitions that it needs."""
+    defined = {m[2]: m[0] for m in DEFINED.finditer(svg)}
+    parts = ["" for _ in range(cells)]
+    for group in TOP_GROUP.finditer(svg):
+        if int(group[1]) < cells:
+            parts[int(group[1])] += f"<g>{group[2]}</g>"
+    found = []
+    for part in parts:
+        own = {m[2] for m in DEFINED.finditer(part)}
+        needed = [defined[name] for name in dict.fromkeys(USED.findall(part)) if name in defined and name not in own]
+        found.append((f"<defs>{''.join(needed)}</defs>" if needed else "") + part)
+    return found
+
+
+def for_page(svg: str, anchor: str, boxes: list[tuple], height: float, title: str, description: str) -> list[str]:
+    """An <svg> element for each box (left, bottom, width, height in inches) of a sheet so many inches high, without title and
+    footer, which the page writes. Colours of the palette become CSS variables, so that dark paper works."""
+    found = []
+    for i, (body, (left, bottom, wide, high)) in enumerate(zip(cut(svg, len(boxes)), boxes)):
+        own = f"{anchor}-{i}"
+        body = smaller(body)
+        body = IDENTIFIER.sub(lambda m: f"{m[1]}{own}-{m[2]}", body)
+        body = STYLE.sub(lambda m: COLOUR.sub(lambda c: VARIABLES[c[0]], m[0]), body)
+        view = " ".join(f"{72 * v:.4g}" for v in (left, height - bottom - high, wide, high))
+        said = f"{title}, panel {i + 1} of {len(boxes)}" if len(boxes) > 1 else title
+        words = f'<desc id="{own}-desc">{escape(description)}</desc>' if i == 0 else ""
+        described = f' aria-describedby="{own}-desc"' if words else ""
+        found.append(
+            f'<svg role="img" aria-labelledby="{own}-title"{described} viewBox="{view}" style="--natural:{72 * wide:.0f}px"'
+            f' xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+            f'<title id="{own}-title">{escape(said)}</title>{words}{body}</svg>'
+        )
+    return found

@@ -29,6 +29,11 @@ def spread(wanted: list[float], gap: float, low: float, high: float) -> list[flo
     return result
 
 
+def room(canvas, words: list[str], size: float) -> float:
+    """Inches that a column of such labels takes, with its leaders and a margin."""
+    return 0.2 + max(canvas.text_width(w, size, "bold") for w in words)
+
+
 def column(axes: Axes, x: float, items: list[tuple], size: float) -> None:
     """Labels right of data position `x`, each near its y: (y, text, colour, whether a thin leader goes there, owner)."""
     to_points = 72 / axes.figure.dpi

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from . import blamed, page_series, palette, units, verdict, why
+from . import blamed, groups, page_series, palette, units, verdict, why
 from .context import Context
 from .figure import Figure, anchor_of
 from .inline import styles_as_classes
@@ -55,7 +55,7 @@ class Section:
     calls: list[tuple[Row, list[Cell]]]  # empty where no run told them
     blamed: list[tuple[Measured, list[Cell]]]  # empty without snapshots
     facts: list[tuple[str, str]]
-    figures: list[Figure]
+    groups: list[groups.Group]
 
 
 COLUMNS = (
@@ -283,7 +283,7 @@ def section(folder: pathlib.Path, tape: Tape, figures: list[Figure], number: int
         table(tape, call_cells) if any(r.calls is not None for r in tape.rows) else [],
         blame_table(folder, tape),
         facts(tape),
-        figures,
+        groups.of_figures(figures),
     )
 
 
@@ -336,15 +336,15 @@ def script_data(context: Context, figures: list[Figure]) -> dict:
 
 def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]):
     """The same figures with the styles of their drawings as classes, and the rules of those."""
-    groups = [overview, *of_tapes, live]
-    every = [drawing for group in groups for figure in group for drawing in figure.drawings]
+    parts = [overview, *of_tapes, live]
+    every = [drawing for part in parts for figure in part for drawing in figure.drawings]
     changed, rules = styles_as_classes([str(d.svg) for d in every])
     svgs = iter(changed)
 
     def again(figure: Figure) -> Figure:
         return replace(figure, drawings=[replace(d, svg=Markup(next(svgs))) for d in figure.drawings])
 
-    first, *middle, last = [[again(figure) for figure in group] for group in groups]
+    first, *middle, last = [[again(figure) for figure in part] for part in parts]
     return first, middle, last, rules
 
 

@@ -237,17 +237,58 @@ def test_names_can_be_read_on_both_papers():
         assert contrast(palette.dark(palette.letters(colour)), "#1d1d22") >= 4.5, colour
 
 
+SHEET = """<?xml version="1.0"?>
+<svg width="1pt" height="1pt" viewBox="0 0 720 360" version="1.1">
+ <g id="figure_1">
+  <g id="patch_1">
+   <path d="M 0 0 L 1 1 "/>
+  </g>
+  <g id="cell-0-1">
+   <defs><path id="b" d="M 0 0 L 0 2.5 "/></defs>
+   <path style="fill: #0072b2; stroke: #1c1c21" clip-path="url(#c)"/>
+   <use xlink:href="#b"/><text>#0072b2</text>
+  </g>
+  <g id="cell-1-2">
+   <use xlink:href="#b"/>
+  </g>
+  <g id="text_9">
+   <text>title</text>
+  </g>
+ </g>
+ <defs>
+  <clipPath id="c"><rect x="0" y="0"/></clipPath>
+ </defs>
+</svg>"""
+
+
 def test_inline_svg_has_its_own_ids_and_no_fixed_colours():
-    svg = (
-        '<?xml version="1.0"?>\n<svg width="1pt" height="1pt" viewBox="0 0 10 20" version="1.1">'
-        '<metadata>x</metadata><g id="a"><path id="b" style="fill: #0072b2; stroke: #1c1c21" clip-path="url(#c)"/>'
-        '<use xlink:href="#b"/><text>#0072b2</text></g></svg>'
-    )
-    made = inline.for_page(svg, "p", 'say "x" <b>', "more & more")
-    assert 'id="p-a"' in made and "url(#p-c)" in made and 'xlink:href="#p-b"' in made
-    assert "var(--c-0072b2)" in made and "var(--ink)" in made and "<text>#0072b2</text>" in made
-    assert "metadata" not in made and '<title id="p-title">say &quot;x&quot; &lt;b&gt;</title>' in made
-    assert '<desc id="p-desc">more &amp; more</desc>' in made and 'aria-labelledby="p-title p-desc"' in made
+    """A sheet of 10 x 5 inches, cut into its two parts, each with the definitions that it needs."""
+    boxes = [(0, 0.5, 5, 4), (5, 0.5, 5, 4)]
+    first, second = inline.for_page(SHEET, "p", boxes, 5, 'say "x" <b>', "more & more")
+    assert 'viewBox="0 36 360 288"' in first and 'viewBox="360 36 360 288"' in second
+    assert "url(#p-0-c)" in first and '<clipPath id="p-0-c">' in first and 'xlink:href="#p-0-b"' in first
+    assert "var(--c-0072b2)" in first and "var(--ink)" in first and "<text>#0072b2</text>" in first
+    assert '<path id="p-1-b"' in second and "#p-1-b" in second and "p-1-c" not in second
+    assert ">title<" not in first + second and "patch" not in first
+    assert '<title id="p-0-title">say &quot;x&quot; &lt;b&gt;, panel 1 of 2</title>' in first
+    assert '<desc id="p-0-desc">more &amp; more</desc>' in first and 'aria-describedby="p-0-desc"' in first
+    changed, rules = inline.styles_as_classes([first, second])
+    assert "style=" not in changed[0].split("</desc>")[1] and "fill: var(--c-0072b2)" in rules
+    assert "url(#i" in changed[0] and 'aria-labelledby="p-0-title"' in changed[0]
+
+
+@pytest.mark.parametrize(
+    "path, short",
+    [
+        ("M 0 0 L 0 2.5 ", "M0 0v2.5"),
+        ("M 10 10 L 20 10 L 30 10 L 30 4.96 z ", "M10 10h20v-5z"),
+        ("M 1 1 L 1.04 1.04 L 1.08 1.08 L 1.12 1.12 ", "M1 1l.1.1"),
+        ("M 1 1 L 2 3 L 1.5 2.5 L 1 1 M 5 5 L 5 5 ", "M1 1l1 2-.5-.5-.5-1.5M5 5h0"),
+        ("M 0 1.5 C 0.4 1.5 0.78 1.34 1.06 1.06 z", "M 0 1.5 C 0.4 1.5 0.8 1.3 1.1 1.1 z"),
+    ],
+)
+def test_paths_get_short_and_stay_where_they_are(path, short):
+    assert inline.shorter(path) == short
 
 
 def test_excess_beyond_ten_is_told_in_multiples():

