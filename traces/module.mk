@@ -4,7 +4,7 @@ TAPE_LIB := $(OBJ)/libtape.a
 TAPE_LDLIBS := -l:libzstd.a -lm
 
 TAPE_OBJECTS := $(patsubst %,$(OBJ)/traces/%.o,\
-	error event text cli emit target crc32c meta block_input block_output planes decode encode referrer shapes \
+	error event text cli emit target clock crc32c meta block_input block_output planes decode encode referrer shapes \
 	writer reader raw_words raw_sites raw_writer track window sites marks summary address_map merge raw_clock resolve_events resolve check)
 
 $(TAPE_LIB): $(TAPE_OBJECTS)

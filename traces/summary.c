@@ -113,6 +113,7 @@ enum tape_status tape_summarize(struct tape_reader *reader, struct tape_summary 
                 goto end;
             }
             summary->by_kind[events[i].kind]++;
+            tape_clock_add(&summary->clock, events[i].time_ns);
             if (action != TAPE_TRACK_DROP)
                 add(summary, &events[i], &before);
         }

@@ -5,6 +5,7 @@
 #ifndef HEAPTAPE_TRACES_SUMMARY_H
 #define HEAPTAPE_TRACES_SUMMARY_H
 
+#include "traces/clock.h"
 #include "traces/reader.h"
 #include "traces/track.h"
 
@@ -27,6 +28,7 @@ struct tape_summary {
     uint64_t peak_live_bytes, peak_live_objects, peak_event;
     uint64_t live_at_end_bytes, live_at_end_objects;
     uint64_t duration_ns;
+    struct tape_clock clock; /* recorded time by event */
     uint64_t max_object_id;
     uint64_t damaged_blocks, orphans, overwritten;
     uint64_t peak_sampled_resident_bytes, peak_sampled_held_bytes,

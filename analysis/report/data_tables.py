@@ -70,13 +70,16 @@ SUMMARY = (
     *three("peak_resident_bytes"), *three("relative_peak_resident"), "relative_peak_resident_verdict",
     "peak_requested_bytes", "peak_usable_bytes", "peak_held_bytes", "startup_resident_bytes",
     "fragmentation_mean_over_time", "fragmentation_at_peak_requested", "fragmentation_at_peak_held",
-    "fragmentation_max_held_over_max_requested", "area_ratio",
+    "fragmentation_max_held_over_max_requested", "fragmentation_at_end", "area_ratio", "peak_utilization",
+    "blow_up", "resident_blow_up",
+    "mean_requested_bytes", "mean_held_bytes", "mean_resident_bytes", "mean_resident_by_time_bytes", "resident_byte_seconds",
+    "reallocs_in_place", "reallocs_moved", "reallocs_moved_bytes",
     "minor_faults", "major_faults", "system_calls", "huge_share_at_peak",
 )  # fmt: skip
 
 
 def summary_row(tape: Tape, row: Row) -> list[Value]:
-    waste = row.fragmentation
+    waste, mean, reallocs = row.fragmentation, row.over_time, row.reallocs
     return [
         tape.name, row.allocator, row.status, row.detail or None, row.rounds_ok, row.rounds,
         *ends(row.ns), *ends(row.net_ns), row.floor_ns,
@@ -85,7 +88,9 @@ def summary_row(tape: Tape, row: Row) -> list[Value]:
         row.relative_peak_resident.verdict if row.relative_peak_resident else None,
         row.peak_requested, row.peak_usable, row.peak_held if row.held_known else None, row.startup_resident,
         waste.mean_over_time, waste.at_peak_requested, waste.at_peak_held, waste.max_held_over_max_requested,
-        waste.area_ratio,
+        waste.at_end, waste.area_ratio, waste.peak_utilization, waste.blow_up, waste.resident_blow_up,
+        mean.requested, mean.held, mean.resident, mean.resident_by_time, mean.resident_byte_seconds,
+        reallocs.in_place, reallocs.moved, reallocs.moved_bytes,
         row.minor_faults, row.major_faults, None if row.calls is None else sum(c.calls for c in row.calls), row.huge_share,
     ]  # fmt: skip
 

@@ -10,24 +10,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup
 
 from . import blamed, groups, page_series, palette, units, verdict, why
+from .cells import UNKNOWN, Cell, bytes_cell, range_cell, relative_cell, share_cell
 from .context import Context
 from .figure import Figure, anchor_of
 from .inline import styles_as_classes
 from .latency import CALLS, Call, Latency
+from .memory_cells import MORE_COLUMNS, OVER_TIME_COLUMNS, more_cells, over_time_cells
 from .overview import overall
 from .results import Results, Row, Tape
 
 TEMPLATES = pathlib.Path(__file__).absolute().parent / "templates"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of the summary table: what it shows, what it is sorted by, and a smaller second line."""
-
-    text: str
-    key: float | str
-    note: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +43,7 @@ class Section:
     reasons: list[why.Reason]
     table: list[tuple[Row, list[Cell]]]
     more: list[tuple[Row, list[Cell]]]
+    over_time: list[tuple[Row, list[Cell]]]
     latencies: list[tuple[Measured, list[Cell]]]
     calls: list[tuple[Row, list[Cell]]]  # empty where no run told them
     blamed: list[tuple[Measured, list[Cell]]]  # empty without snapshots
@@ -68,18 +61,6 @@ COLUMNS = (
     "Peak held",
     "Fragmentation ΣH/ΣR − 1",
 )
-MORE_COLUMNS = (
-    "Allocator",
-    "Resident at start",
-    "Peak usable U",
-    "Peak held H",
-    "Mean of H/R − 1",
-    "H/R − 1 at peak R",
-    "H/R − 1 at peak H",
-    "max H / max R − 1",
-    "Area ratio ΣH/ΣR",
-    "Rounds",
-)
 LATENCY_COLUMNS = (
     "Allocator",
     "Call",
@@ -95,43 +76,8 @@ LATENCY_COLUMNS = (
 BLAME_COLUMNS = ("Allocator", "When", "Falls if gone", "Falls if moved", "Share of the pages", "Live on them", "Blocks", "Whose blocks")
 CALL_KINDS = ("mmap", "munmap", "mremap", "brk", "madvise", "mprotect")  # each with all of its variants
 CALL_COLUMNS = ("Allocator", "System calls", *CALL_KINDS, "Minor faults", "Major faults", "Huge pages at the peak")
-UNKNOWN = Cell("–", float("inf"))
-
-
-def relative_cell(value) -> Cell:
-    if value is None:
-        return UNKNOWN
-    if value.verdict == "baseline":
-        return Cell("baseline", 1.0)
-    if not value.shown:
-        return Cell("no difference shown", value.median, units.as_change(value.median), verdict.SAME)
-    note = f"{units.figures(value.low)} to {units.figures(value.high)}×"
-    return Cell(
-        units.as_change(value.median),
-        value.median,
-        note,
-        verdict.BETTER if value.median < 1 else verdict.WORSE,
-    )
-
-
-def range_cell(value, text) -> Cell:
-    """A median with its interval below."""
-    if value is None:
-        return UNKNOWN
-    return Cell(text(value.median), value.median, f"{text(value.low)} to {text(value.high)}")
-
-
-def share_cell(value: float | None) -> Cell:
-    return UNKNOWN if value is None else Cell(units.as_excess(value), value)
-
-
 def cells(row: Row) -> list[Cell]:
     """The row of the summary table, in the order of COLUMNS without the name."""
-    held = (
-        Cell(units.as_bytes(row.peak_held), row.peak_held)
-        if row.held_known and row.peak_held is not None
-        else UNKNOWN
-    )
     waste = row.fragmentation
     return [
         range_cell(row.ns, units.as_ns),
@@ -139,27 +85,9 @@ def cells(row: Row) -> list[Cell]:
         range_cell(row.net_ns, units.as_ns),
         range_cell(row.peak_resident, units.as_bytes),
         relative_cell(row.relative_peak_resident),
-        held,
+        bytes_cell(row.peak_held if row.held_known else None),
         share_cell(None if waste.area_ratio is None else waste.area_ratio - 1),
     ]
-
-
-def more_cells(row: Row) -> list[Cell]:
-    """The row of the table of all other figures, in the order of MORE_COLUMNS without the name."""
-    waste = row.fragmentation
-    sizes = [row.startup_resident, row.peak_usable, row.peak_held if row.held_known else None]
-    shares = [
-        waste.mean_over_time,
-        waste.at_peak_requested,
-        waste.at_peak_held,
-        waste.max_held_over_max_requested,
-    ]
-    area = UNKNOWN if waste.area_ratio is None else Cell(units.figures(waste.area_ratio), waste.area_ratio)
-    return (
-        [UNKNOWN if v is None else Cell(units.as_bytes(v), v) for v in sizes]
-        + [share_cell(v) for v in shares]
-        + [area, Cell(f"{row.rounds_ok} of {row.rounds}", row.rounds_ok)]
-    )
 
 
 def latency_cells(call: Call) -> list[Cell]:
@@ -279,6 +207,7 @@ def section(folder: pathlib.Path, tape: Tape, figures: list[Figure], number: int
         why.of_tape(tape),
         table(tape, cells),
         table(tape, more_cells),
+        table(tape, over_time_cells),
         latency_table(tape),
         table(tape, call_cells) if any(r.calls is not None for r in tape.rows) else [],
         blame_table(folder, tape),
@@ -365,6 +294,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             several=several,
             columns=COLUMNS,
             more_columns=MORE_COLUMNS,
+            over_time_columns=OVER_TIME_COLUMNS,
             latency_columns=LATENCY_COLUMNS,
             call_columns=CALL_COLUMNS,
             blame_columns=BLAME_COLUMNS,

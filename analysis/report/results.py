@@ -31,13 +31,37 @@ SIZES_COLUMNS = ("size_low_bytes", "size_high_bytes", "allocations", "allocated_
 
 @dataclass(frozen=True)
 class Fragmentation:
-    """Johnstone and Wilson's four and the area ratio, see METRICS.md. None where H is unknown."""
+    """The measures of METRICS.md. None where H is unknown, or there is nothing to compare."""
 
     mean_over_time: float | None
     at_peak_requested: float | None
     at_peak_held: float | None
     max_held_over_max_requested: float | None
     area_ratio: float | None
+    at_end: float | None = None
+    peak_utilization: float | None = None
+    blow_up: float | None = None
+    resident_blow_up: float | None = None
+
+
+@dataclass(frozen=True)
+class OverTime:
+    """Means in bytes: over the operations, or over the time that the recording took."""
+
+    requested: float | None = None
+    held: float | None = None
+    resident: float | None = None
+    resident_byte_seconds: float | None = None
+    resident_by_time: float | None = None
+
+
+@dataclass(frozen=True)
+class Reallocs:
+    """Those of the memory run that gave a block, and the bytes that had to come along."""
+
+    in_place: float | None = None
+    moved: float | None = None
+    moved_bytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +147,8 @@ class Row:
     minor_faults: float | None = None
     major_faults: float | None = None
     huge_share: float | None = None
+    over_time: OverTime = OverTime()
+    reallocs: Reallocs = Reallocs()
     snapshots: str = ""  # file of the heap's snapshots, "" where there is none
 
     @property
@@ -285,6 +311,18 @@ def snapshots_of(fields: Fields, folder: pathlib.Path) -> str:
     return name if inside and (folder / name).is_file() else ""
 
 
+def to_over_time(fields: Fields) -> OverTime:
+    """All unknown where the bench was of an earlier version."""
+    inner = Fields(fields.object("over_time"), f"{fields.where}: over_time")
+    return OverTime(
+        inner.number("mean_requested_bytes"),
+        inner.number("mean_held_bytes"),
+        inner.number("mean_resident_bytes"),
+        inner.number("resident_byte_seconds"),
+        inner.number("mean_resident_by_time_bytes"),
+    )
+
+
 def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) -> Row:
     tape, allocator = fields.text("tape"), fields.text("allocator")
     status, is_floor = fields.text("status"), fields.truth("is_floor")
@@ -322,6 +360,10 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         minor_faults=fields.number("memory_minor_faults"),
         major_faults=fields.number("memory_major_faults"),
         huge_share=fields.number("huge_share_at_peak"),
+        over_time=to_over_time(fields),
+        reallocs=Reallocs(
+            fields.number("reallocs_in_place"), fields.number("reallocs_moved"), fields.number("reallocs_moved_bytes")
+        ),
         snapshots=snapshots_of(fields, folder),
     )
 

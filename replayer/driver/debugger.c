@@ -68,11 +68,11 @@ void debugger_rerun(const char *tape, const struct allocator *allocator,
     begin(tape, allocator, status == RUN_ERROR ? " -ex 'catch syscall exit_group'" : "", text,
           bytes);
     append(text, bytes, " --mode=");
-    append(text, bytes, run_mode_word(mode));
+    append(text, bytes, run_mode_engine_word(mode));
     append(text, bytes, " --touch=");
     append(text, bytes, settings->touch ? settings->touch : by_first ? "first" : "page");
     append(text, bytes, " --order=");
-    append(text, bytes, settings->order);
+    append(text, bytes, run_mode_order(mode, settings));
     if (settings->pace) {
         append(text, bytes, " --pace=");
         append(text, bytes, settings->pace);

@@ -32,8 +32,19 @@ const char *run_status_word(enum run_status status)
 
 const char *run_mode_word(enum run_mode mode)
 {
-    static const char *const words[RUN_MODE_LIMIT] = {"time", "memory", "latency", "verify"};
+    static const char *const words[RUN_MODE_LIMIT] = {"time", "memory", "latency", "verify",
+                                                      "serial"};
     return words[mode];
+}
+
+const char *run_mode_engine_word(enum run_mode mode)
+{
+    return run_mode_word(mode == RUN_MODE_SERIAL ? RUN_MODE_MEMORY : mode);
+}
+
+const char *run_mode_order(enum run_mode mode, const struct engine_settings *settings)
+{
+    return mode == RUN_MODE_SERIAL ? ENGINE_SERIAL_ORDER : settings->order;
 }
 
 uint64_t engine_timeout_ns(const struct engine_settings *settings, uint64_t events,
@@ -253,10 +264,10 @@ static void command_make(struct engine_command *command, const struct engine_tap
                          enum run_mode mode, const struct engine_settings *settings)
 {
     const char *by_mode = mode == RUN_MODE_TIME || mode == RUN_MODE_LATENCY ? "first" : "page";
-    snprintf(command->mode, sizeof command->mode, "--mode=%s", run_mode_word(mode));
+    snprintf(command->mode, sizeof command->mode, "--mode=%s", run_mode_engine_word(mode));
     snprintf(command->touch, sizeof command->touch, "--touch=%s",
              settings->touch ? settings->touch : by_mode);
-    snprintf(command->order, sizeof command->order, "--order=%s", settings->order);
+    snprintf(command->order, sizeof command->order, "--order=%s", run_mode_order(mode, settings));
     snprintf(command->pace, sizeof command->pace, "--pace=%.20s",
              settings->pace ? settings->pace : ENGINE_DEFAULT_PACE);
     const char *arguments[] = {

@@ -26,20 +26,25 @@ struct engine_settings {
 };
 
 #define ENGINE_DEFAULT_ORDER "causal"
+#define ENGINE_SERIAL_ORDER  "serial"
 #define ENGINE_DEFAULT_PACE  "asap" /* what is written where pace is NULL */
 /* What is written where touch is NULL, for results and people. */
 #define ENGINE_TOUCH_BY_MODE "first for time, page for memory"
 
-/* What a run is for: the engine's --mode. */
+/* What a run is for. All but serial runs are one of the engine's modes. */
 enum run_mode {
     RUN_MODE_TIME,
     RUN_MODE_MEMORY,
     RUN_MODE_LATENCY,
     RUN_MODE_VERIFY,
+    RUN_MODE_SERIAL, /* memory, with one thread doing what all of the tape's threads did */
     RUN_MODE_LIMIT,
 };
-/* "time", "memory", ... as in results.json and for the engine. */
+/* "time", "memory", ... as in results.json. */
 const char *run_mode_word(enum run_mode mode);
+/* The engine's --mode and --order for it. */
+const char *run_mode_engine_word(enum run_mode mode);
+const char *run_mode_order(enum run_mode mode, const struct engine_settings *settings);
 
 enum run_status {
     RUN_OK,

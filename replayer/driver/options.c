@@ -8,7 +8,7 @@
 
 const char *const options_touch_words[] = {"none", "first", "page", "full", NULL};
 static const char *const options_usable_words[] = {"write", "skip", NULL};
-const char *const options_order_words[] = {"causal", "strict", NULL};
+const char *const options_order_words[] = {"causal", "strict", "serial", NULL};
 
 /* The option as it was typed, for messages. */
 static const char *typed(char **argv, const struct option *table, char text[32])

@@ -10,6 +10,7 @@
 #include "replayer/driver/allocator_file.h"
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
+#include "replayer/driver/fragmentation.h"
 #include "replayer/driver/interrupt.h"
 #include "replayer/driver/latency.h"
 #include "replayer/driver/options.h"
@@ -54,9 +55,9 @@ static const char usage[] =
     "  --touch=WORD      what of a new block is written: none, first (byte), page (a byte of each "
     "page,\n"
     "                    the default) or full\n"
-    "  --order=WORD      causal (threads wait for what they depend on, the default) or strict "
-    "(the\n"
-    "                    recorded order)\n"
+    "  --order=WORD      causal (threads wait for what they depend on, the default), strict (the "
+    "recorded\n"
+    "                    order), or serial (likewise, all by one thread)\n"
     "  --pace=WORD       asap (as fast as it goes, the default), recorded (no call before its "
     "recorded\n"
     "                    moment), or how many times as fast as that, from 0.5 to 1000\n"
@@ -215,16 +216,31 @@ static void emit_time(struct emit *emit, const struct engine_run *time, double f
     emit_u64(emit, "skipped", result->skipped);
 }
 
-static void emit_memory(struct emit *emit, const struct engine_run *memory)
+static void emit_memory(struct emit *emit, const struct replay_options *options,
+                        const struct engine_run *memory)
 {
     const struct engine_result *result = &memory->result;
     bool ok = memory->status == RUN_OK;
+    const struct fragmentation_run run = {
+        .series = result->series,
+        .series_count = result->series_count,
+        .operations = result->operations,
+        .peak_requested_bytes = result->peak_requested_bytes,
+        .peak_held_bytes = result->peak_held_bytes,
+        .startup_resident_bytes = result->startup_resident_bytes,
+        .held_known = result->held_known,
+        .speed = options->engine.speed,
+    };
     emit_bytes(emit, "peak_requested_bytes", ok, result->peak_requested_bytes);
     emit_bytes(emit, "peak_usable_bytes", ok, result->peak_usable_bytes);
     emit_bytes(emit, "peak_held_bytes", ok && result->held_known, result->peak_held_bytes);
     emit_bytes(emit, "peak_resident_bytes", ok, result->peak_resident_bytes);
     emit_bytes(emit, "startup_resident_bytes", ok, result->startup_resident_bytes);
     emit_bool(emit, "held_known", ok && result->held_known);
+    struct fragmentation shares = ok ? fragmentation_of(&run) : fragmentation_unknown;
+    struct memory_over_time means = ok ? memory_over_time(&run, NULL, 0) : memory_over_time_unknown;
+    fragmentation_emit(emit, &shares);
+    memory_over_time_emit(emit, &means);
     struct run_memory more;
     char calls[512];
     run_memory_take(&more, result);
@@ -276,7 +292,7 @@ static int print(const struct replay_options *options, const struct allocator *a
     const struct engine_run *worst = time->status != RUN_OK ? time : memory;
     emit_head(&emit, options, allocator, worst);
     emit_time(&emit, time, floor_ns);
-    emit_memory(&emit, memory);
+    emit_memory(&emit, options, memory);
     emit_string(&emit, "touch",
                 options->engine.touch ? options->engine.touch : ENGINE_TOUCH_BY_MODE);
     emit_string(&emit, "order", options->engine.order);
@@ -328,7 +344,7 @@ static int memory_alone(struct replay_options *options, const struct allocator *
     check_run(options, &run);
     emit_head(&emit, options, allocator, &run);
     emit_bytes(&emit, "operations", run.status == RUN_OK, run.result.operations);
-    emit_memory(&emit, &run);
+    emit_memory(&emit, options, &run);
     emit_string(&emit, "touch", options->engine.touch ? options->engine.touch : "page");
     emit_string(&emit, "order", options->engine.order);
     emit_pace(&emit, options, &run);

@@ -224,7 +224,8 @@ static void emit_tape(struct emit *emit, const struct results_tape *tape)
 static void emit_run(struct emit *emit, const struct results *results,
                      const struct results_run *run)
 {
-    bool ok = run->status == RUN_OK, memory = ok && run->mode == RUN_MODE_MEMORY;
+    bool ok = run->status == RUN_OK;
+    bool memory = ok && (run->mode == RUN_MODE_MEMORY || run->mode == RUN_MODE_SERIAL);
     bool paced = ok && results->settings.pace;
     emit_object(emit, NULL);
     emit_string(emit, "tape", results->tapes[run->tape].name);
@@ -268,14 +269,15 @@ static void emit_run(struct emit *emit, const struct results *results,
     emit_end(emit);
 }
 
-static void emit_fragmentation(struct emit *emit, const struct results_fragmentation *figures)
+static void emit_fragmentation(struct emit *emit, const struct results_summary *row)
 {
     emit_object(emit, "fragmentation");
-    emit_fixed(emit, "mean_over_time", figures->mean_over_time, 5);
-    emit_fixed(emit, "at_peak_requested", figures->at_peak_requested, 5);
-    emit_fixed(emit, "at_peak_held", figures->at_peak_held, 5);
-    emit_fixed(emit, "max_held_over_max_requested", figures->max_held_over_max_requested, 5);
-    emit_fixed(emit, "area_ratio", figures->area_ratio, 5);
+    fragmentation_emit(emit, &row->fragmentation);
+    emit_fixed(emit, "blow_up", row->blow_up, 5);
+    emit_fixed(emit, "resident_blow_up", row->resident_blow_up, 5);
+    emit_end(emit);
+    emit_object(emit, "over_time");
+    memory_over_time_emit(emit, &row->over_time);
     emit_end(emit);
 }
 
@@ -325,7 +327,7 @@ static void emit_summary_row(struct emit *emit, const struct results *results, u
     emit_bool(emit, "held_known", row->held_known);
     emit_ratio(emit, "relative_peak_resident", &row->relative_peak_resident,
                results_memory_verdict(row));
-    emit_fragmentation(emit, &row->fragmentation);
+    emit_fragmentation(emit, row);
     emit_memory_run(emit, row->median_memory);
     emit_string(emit, "series_csv", row->median_memory ? series : NULL);
     series_snapshots_name(results->tapes[tape].name, name, series, sizeof series);

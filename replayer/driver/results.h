@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/engine_run.h"
+#include "replayer/driver/fragmentation.h"
 #include "replayer/driver/latency.h"
 #include "replayer/driver/load.h"
 #include "replayer/driver/machine.h"
@@ -65,11 +66,6 @@ struct results_run {
     uint32_t series_count;
 };
 
-/* Johnstone and Wilson's four as H/R - 1, and sum H / sum R. NAN where unknown. */
-struct results_fragmentation {
-    double mean_over_time, at_peak_requested, at_peak_held, max_held_over_max_requested, area_ratio;
-};
-
 /* Why an allocator's rounds for time ended where they did. */
 enum results_stop {
     RESULTS_STOP_NONE,       /* interrupted before anything else */
@@ -104,7 +100,10 @@ struct results_summary {
     struct results_ratio relative_peak_resident;
     double peak_requested_bytes, peak_usable_bytes, peak_held_bytes, startup_resident_bytes;
     bool held_known, is_baseline;
-    struct results_fragmentation fragmentation;
+    struct fragmentation fragmentation;
+    struct memory_over_time over_time;
+    /* The tape's threads against one thread, of a tape of several: peak H by peak H, P by P. */
+    double blow_up, resident_blow_up;
     const struct results_run *median_memory; /* the run whose series is kept; NULL = none */
 };
 

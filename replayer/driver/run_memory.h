@@ -1,5 +1,6 @@
 /*
  * What a memory run tells besides the four sizes: the allocator's system calls, huge pages, and
+ * reallocs that moved, and
  * what the measuring cost. One shape for runs, for summaries and for heaptape replay.
  */
 #ifndef HEAPTAPE_REPLAYER_DRIVER_RUN_MEMORY_H
@@ -16,6 +17,8 @@ struct run_memory {
         uint64_t calls, failed, bytes;
     } calls[ENGINE_CALL_LIMIT];                            /* by enum engine_system_call */
     uint64_t huge_bytes_at_peak, huge_peak_resident_bytes; /* or ENGINE_UNKNOWN */
+    uint64_t reallocs_in_place, reallocs_moved;            /* of those that gave a block */
+    uint64_t reallocs_moved_bytes; /* of the moved ones, min(old size, new size) */
     double sampling_seconds, accounting_seconds;
 };
 

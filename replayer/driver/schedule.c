@@ -122,7 +122,8 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
     progress_step(&schedule->progress, "%s: %s, %s %u of %s%u", on->name, with->name,
                   run_mode_word(mode), round + 1,
                   mode == RUN_MODE_TIME && results->rounds_are_auto ? "at least " : "",
-                  mode == RUN_MODE_MEMORY    ? on->memory_rounds
+                  mode == RUN_MODE_SERIAL    ? 1
+                  : mode == RUN_MODE_MEMORY  ? on->memory_rounds
                   : mode == RUN_MODE_LATENCY ? results->latency_rounds
                                              : on->time_rounds);
     if (mode == RUN_MODE_VERIFY)
@@ -161,6 +162,22 @@ static bool run_all_allocators(struct schedule *schedule, unsigned tape, enum ru
     random_order(&schedule->random, schedule->order, count);
     for (unsigned i = 0; i < count; i++)
         if (!run_one(schedule, tape, schedule->order[i], mode, round, i))
+            return false;
+    return true;
+}
+
+/* The tape of several threads once more by one thread, for the blow-up. */
+static bool is_for_serial(const struct results *results, unsigned tape)
+{
+    return results->tapes[tape].memory_rounds && results->tapes[tape].summary.lanes > 1 &&
+           strcmp(results->settings.order, ENGINE_SERIAL_ORDER) != 0;
+}
+
+static bool serial_all(struct schedule *schedule, unsigned tape)
+{
+    const struct allocator_list *allocators = &schedule->results->allocators;
+    for (unsigned i = 0; i < allocators->count; i++)
+        if (!allocators->items[i].is_floor && !run_one(schedule, tape, i, RUN_MODE_SERIAL, 0, i))
             return false;
     return true;
 }
@@ -253,6 +270,8 @@ static bool run_round(struct schedule *schedule, unsigned round, bool *ret_any)
             return false;
         if (memory && !run_all_allocators(schedule, tape, RUN_MODE_MEMORY, round))
             return false;
+        if (!round && is_for_serial(results, tape) && !serial_all(schedule, tape))
+            return false;
         bool latency = round < results->latency_rounds;
         if (latency && !run_all_allocators(schedule, tape, RUN_MODE_LATENCY, round))
             return false;
@@ -316,6 +335,7 @@ static struct schedule *schedule_make(struct results *results,
         results->tapes[i].memory_rounds = options->memory_rounds;
         steps += (results->rounds + options->memory_rounds + results->latency_rounds) * allocators;
         steps += options->verify ? allocators - 1 : 0;
+        steps += is_for_serial(results, i) ? allocators - 1 : 0;
     }
     progress_begin(&schedule->progress, steps);
     return schedule;

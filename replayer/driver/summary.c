@@ -84,45 +84,6 @@ static const struct results_run *median_run(const struct selection *of)
     return count ? runs[(count - 1) / 2] : NULL;
 }
 
-static double over(uint64_t held, uint64_t requested)
-{
-    return requested ? (double)held / (double)requested - 1 : NAN;
-}
-
-/*
- * Each sample counts for the operations up to the next one. Johnstone and Wilson, The Memory
- * Fragmentation Problem: Solved?, 1998, with their maxima taken over all samples.
- */
-static struct results_fragmentation fragmentation(const struct results_run *run)
-{
-    struct results_fragmentation result = {NAN, NAN, NAN, NAN, NAN};
-    const struct engine_sample *top_requested = run->series, *top_held = run->series;
-    double weights = 0, ratios = 0, held = 0, requested = 0;
-    if (!run->held_known || !run->series_count)
-        return result;
-    for (uint32_t i = 0; i < run->series_count; i++) {
-        const struct engine_sample *at = &run->series[i];
-        uint64_t next = i + 1 < run->series_count ? at[1].operation : run->operations;
-        double weight = next > at->operation ? (double)(next - at->operation) : 0;
-        if (at->requested_bytes > top_requested->requested_bytes)
-            top_requested = at;
-        if (at->held_bytes > top_held->held_bytes)
-            top_held = at;
-        if (!at->requested_bytes)
-            continue;
-        weights += weight;
-        ratios += weight * over(at->held_bytes, at->requested_bytes);
-        held += weight * (double)at->held_bytes;
-        requested += weight * (double)at->requested_bytes;
-    }
-    result.mean_over_time = weights > 0 ? ratios / weights : NAN;
-    result.area_ratio = requested > 0 ? held / requested : NAN;
-    result.at_peak_requested = over(top_requested->held_bytes, top_requested->requested_bytes);
-    result.at_peak_held = over(top_held->held_bytes, top_held->requested_bytes);
-    result.max_held_over_max_requested = over(run->peak_held_bytes, run->peak_requested_bytes);
-    return result;
-}
-
 /* Counts rounds and takes the first failure, if there is one. */
 static void judge(const struct results *results, unsigned tape, unsigned allocator,
                   struct results_summary *summary)
@@ -163,7 +124,10 @@ static void forget_figures(struct results_summary *summary)
         .peak_usable_bytes = NAN,
         .peak_held_bytes = NAN,
         .startup_resident_bytes = NAN,
-        .fragmentation = {NAN, NAN, NAN, NAN, NAN},
+        .fragmentation = fragmentation_unknown,
+        .over_time = memory_over_time_unknown,
+        .blow_up = NAN,
+        .resident_blow_up = NAN,
     };
     *summary = empty;
 }
@@ -188,6 +152,39 @@ static void time_figures(const struct selection *of, int baseline, uint64_t seed
     }
 }
 
+static void over_time_figures(const struct selection *of, const struct results_run *run,
+                              struct results_summary *summary)
+{
+    const struct tape_summary *tape = &of->results->tapes[of->tape].summary;
+    const struct fragmentation_run memory = {
+        .series = run->series,
+        .series_count = run->series_count,
+        .operations = run->operations,
+        .peak_requested_bytes = run->peak_requested_bytes,
+        .peak_held_bytes = run->peak_held_bytes,
+        .startup_resident_bytes = run->startup_resident_bytes,
+        .held_known = run->held_known,
+        .speed = of->results->settings.speed,
+    };
+    summary->fragmentation = fragmentation_of(&memory);
+    summary->over_time = memory_over_time(&memory, &tape->clock, tape->events);
+}
+
+static void blow_up_figures(const struct selection *of, const struct results_run *run,
+                            struct results_summary *summary)
+{
+    struct selection serially = *of;
+    serially.mode = RUN_MODE_SERIAL;
+    const struct results_run *serial = run_of_round(&serially, 0);
+    if (!serial)
+        return;
+    if (run->held_known && serial->held_known && serial->peak_held_bytes)
+        summary->blow_up = (double)run->peak_held_bytes / (double)serial->peak_held_bytes;
+    if (serial->peak_resident_bytes)
+        summary->resident_blow_up =
+            (double)run->peak_resident_bytes / (double)serial->peak_resident_bytes;
+}
+
 static void memory_figures(const struct selection *of, int baseline, uint64_t seed,
                            struct results_summary *summary)
 {
@@ -210,7 +207,8 @@ static void memory_figures(const struct selection *of, int baseline, uint64_t se
     summary->held_known = run->held_known;
     if (run->held_known)
         summary->peak_held_bytes = (double)run->peak_held_bytes;
-    summary->fragmentation = fragmentation(run);
+    over_time_figures(of, run, summary);
+    blow_up_figures(of, run, summary);
 }
 
 static void subtract_floor(struct results_summary *summary, double floor_ns)

@@ -55,9 +55,7 @@ static void call_realloc(struct replay *replay, struct replay_thread *self,
     *slot = block;
     if (!block)
         return;
-    bool moved = (uintptr_t)block != before;
-    self->realloc_moved += moved;
-    self->realloc_in_place += !moved;
+    replay_count_realloc(self, before, block, side->old_size, side->size);
     touch_block(replay->touch, block, side->old_size, side->size);
 }
 

@@ -34,6 +34,7 @@ enum engine_touch {
 enum engine_order {
     ENGINE_ORDER_CAUSAL, /* an event waits for the last use of its object by another lane */
     ENGINE_ORDER_STRICT, /* an event waits for the event before it */
+    ENGINE_ORDER_SERIAL, /* one thread does all lanes' events, in the recorded order */
 };
 
 struct engine_settings {

@@ -56,8 +56,10 @@ static const char usage[] =
     "                        write to new memory: not at all, its first byte (default in time "
     "mode),\n"
     "                        a byte a page (default in memory mode), all of it\n"
-    "  --order=causal|strict an event waits for what it depends on (default), or for the one "
-    "before\n"
+    "  --order=causal|strict|serial\n"
+    "                        an event waits for what it depends on (default), or for the one "
+    "before;\n"
+    "                        serial: one thread does what all threads did\n"
     "  --usable=write|skip   verify: use all that malloc_usable_size() says (default), or only "
     "what\n"
     "                        was asked for\n"
@@ -151,7 +153,7 @@ static void option_take(struct options *options, int option, const char *text)
         options->touch_given = true;
         break;
     case 'o':
-        settings->order = (enum engine_order)CHOICE("--order", text, "causal", "strict");
+        settings->order = (enum engine_order)CHOICE("--order", text, "causal", "strict", "serial");
         break;
     case 'U':
         settings->usable_skip = CHOICE("--usable", text, "write", "skip");

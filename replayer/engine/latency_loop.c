@@ -66,8 +66,7 @@ run_realloc(struct replay *replay, struct replay_thread *self, const struct plan
     *slot = block;
     if (!block)
         return;
-    self->realloc_moved += (uintptr_t)block != before;
-    self->realloc_in_place += (uintptr_t)block == before;
+    replay_count_realloc(self, before, block, side->old_size, side->size);
     touch_block(replay->touch, block, side->old_size, side->size);
 }
 

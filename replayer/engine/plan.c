@@ -25,7 +25,8 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
         engine_fail_tape(&error);
     struct tape_reader_totals totals = tape_reader_totals(plan->reader);
     plan->events_claimed = totals.events;
-    plan->several = !totals.complete || totals.lanes != 1;
+    plan->several =
+        settings->order != ENGINE_ORDER_SERIAL && (!totals.complete || totals.lanes != 1);
     tape_track_init(&plan->track);
     bool memory = settings->mode == ENGINE_MODE_MEMORY;
     bool verify = settings->mode == ENGINE_MODE_VERIFY;

@@ -44,6 +44,7 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(verified_bytes) \
     X(realloc_moved) \
     X(realloc_in_place) \
+    X(realloc_moved_bytes) \
     X(lanes) \
     X(held_known) \
     X(series_count) \

@@ -29,7 +29,7 @@ struct replay_thread {
     _Alignas(64) _Atomic uint32_t started;                /* futex: enum replay_started */
     _Alignas(64) const struct plan_op *volatile position; /* about here, for the crash handler */
     const struct plan_op *first;                          /* NULL: nothing to do in this window */
-    uint64_t failed, waits, wait_spins, realloc_moved, realloc_in_place;
+    uint64_t failed, waits, wait_spins, realloc_moved, realloc_in_place, realloc_moved_bytes;
     _Atomic uint64_t operations; /* memory mode: done so far, at its last progress */
     _Atomic uint64_t requested_bytes,
         usable_bytes;         /* memory mode: what its calls added, wrapping */
@@ -71,6 +71,16 @@ struct replay {
 
 replay_loop replay_time_none, replay_time_first, replay_time_page, replay_time_full, replay_memory,
     replay_latency, replay_verify;
+
+/* Of a realloc that gave a block: whether it stayed where it was, and what had to come along. */
+static inline void replay_count_realloc(struct replay_thread *self, uintptr_t before,
+                                        const void *after, uint64_t old_size, uint64_t size)
+{
+    bool moved = (uintptr_t)after != before;
+    self->realloc_moved += moved;
+    self->realloc_in_place += !moved;
+    self->realloc_moved_bytes += moved ? (old_size < size ? old_size : size) : 0;
+}
 
 /* A call in its long form: the slot and the counts in `self` take what it gave. */
 void replay_call(struct replay *replay, struct replay_thread *self, const struct plan_side *side,

@@ -186,6 +186,7 @@ struct engine_result {
     uint64_t waits,
         wait_spins; /* cross-lane dependencies that had to wait, and how long they spun */
     uint64_t realloc_moved, realloc_in_place;
+    uint64_t realloc_moved_bytes; /* of those that moved: min(old size, new size) */
     uint64_t pace_idle_ns;    /* paced: time in which nobody was at work, taken out of timed_ns */
     uint64_t paced_ns;        /* from the first operation to the end of the last, windows and all */
     uint64_t pace_max_lag_ns; /* how late the latest operation was, of those that were held back */

@@ -299,6 +299,7 @@ void threads_close(void)
         engine_result->wait_spins += thread->wait_spins;
         engine_result->realloc_moved += thread->realloc_moved;
         engine_result->realloc_in_place += thread->realloc_in_place;
+        engine_result->realloc_moved_bytes += thread->realloc_moved_bytes;
         engine_result->timed_cpu_ns -= thread->pace_cpu_ns;
         engine_result->pace_late += thread->pace_late;
         if (thread->pace_max_lag_ns > engine_result->pace_max_lag_ns)

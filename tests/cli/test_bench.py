@@ -71,11 +71,14 @@ def test_results_have_the_documented_keys(bench):
     for row in results["summary"]:
         assert keys("tape allocator is_floor status detail rounds_ok rounds ns_per_operation floor_ns_per_operation "
                     "net_ns_per_operation relative_time peak_requested_bytes peak_usable_bytes peak_held_bytes "
-                    "peak_resident_bytes startup_resident_bytes held_known relative_peak_resident fragmentation "
-                    "series_csv") <= set(row)
+                    "peak_resident_bytes startup_resident_bytes held_known relative_peak_resident fragmentation over_time "
+                    "reallocs_in_place reallocs_moved reallocs_moved_bytes series_csv") <= set(row)
         assert set(row["ns_per_operation"]) == keys("median ci_low ci_high min max")
         assert set(row["fragmentation"]) == keys(
-            "mean_over_time at_peak_requested at_peak_held max_held_over_max_requested area_ratio")
+            "mean_over_time at_peak_requested at_peak_held max_held_over_max_requested area_ratio at_end peak_utilization "
+            "blow_up resident_blow_up")
+        assert set(row["over_time"]) == keys(
+            "mean_requested_bytes mean_held_bytes mean_resident_bytes resident_byte_seconds mean_resident_by_time_bytes")
 
 
 def test_the_noise_of_the_machine_is_told(heaptape, tape, tmp_path):
@@ -215,7 +218,7 @@ def test_fragmentation_is_that_of_the_series(bench):
     for row in results["summary"]:
         figures = row["fragmentation"]
         if not row["held_known"]:
-            assert set(figures.values()) == {None}
+            assert {v for k, v in figures.items() if k != "resident_blow_up"} == {None}
             continue
         seen += 1
         lines = [[float(x) for x in line[:6]] for line in list(csv.reader((folder / row["series_csv"]).open()))[1:]]
@@ -223,8 +226,59 @@ def test_fragmentation_is_that_of_the_series(bench):
         assert figures["at_peak_requested"] == pytest.approx(top[4] / top[2] - 1, abs=1e-4)
         assert figures["max_held_over_max_requested"] == pytest.approx(
             row["peak_held_bytes"] / row["peak_requested_bytes"] - 1, abs=1e-4)
+        assert figures["peak_utilization"] == pytest.approx(row["peak_requested_bytes"] / row["peak_held_bytes"], abs=1e-4)
+        at_end = lines[-1][4] / lines[-1][2] - 1 if lines[-1][2] else None
+        assert figures["at_end"] == (at_end if at_end is None else pytest.approx(at_end, abs=1e-4))
         assert figures["area_ratio"] > 0 and figures["mean_over_time"] > -1
     assert seen
+
+
+def test_threads_are_held_against_one(bench):
+    """A tape of several threads is replayed by one thread once on each allocator; its peaks make the blow-up."""
+    _, results, _ = bench
+    serial = {(r["tape"], r["allocator"]): r for r in results["runs"] if r["mode"] == "serial"}
+    assert set(serial) == {("threads", a["name"]) for a in results["allocators"] if not a["is_floor"]}
+    for row in results["summary"]:
+        run, figures = serial.get((row["tape"], row["allocator"])), row["fragmentation"]
+        if not run:
+            assert figures["blow_up"] is None and figures["resident_blow_up"] is None
+            continue
+        assert run["waits"] == 0 and run["status"] == "ok"
+        assert run["peak_requested_bytes"] == next(
+            t["peak_live_bytes"] for t in results["tapes"] if t["name"] == row["tape"])
+        peaks = [r["peak_resident_bytes"] for r in results["runs"] if r["mode"] == "memory" and
+                 (r["tape"], r["allocator"]) == (row["tape"], row["allocator"])]
+        assert figures["resident_blow_up"] * run["peak_resident_bytes"] == pytest.approx(sorted(peaks)[1], rel=1e-4)
+
+
+def test_means_over_operations_and_over_recorded_time(bench):
+    folder, results, _ = bench
+    for row in results["summary"]:
+        tape = next(t for t in results["tapes"] if t["name"] == row["tape"])
+        lines = [[float(x) for x in line[:6]] for line in list(csv.reader((folder / row["series_csv"]).open()))[1:]]
+        run = next(r for r in results["runs"] if r["mode"] == "memory" and r["tape"] == row["tape"])
+        ends = [line[0] for line in lines[1:]] + [run["operations"]]
+        weights = [end - line[0] for line, end in zip(lines, ends)]
+
+        def mean(column):
+            return sum(w * line[column] for w, line in zip(weights, lines)) / sum(weights)
+
+        figures = row["over_time"]
+        assert figures["mean_requested_bytes"] == pytest.approx(mean(2), abs=1)
+        assert figures["mean_resident_bytes"] == pytest.approx(mean(5) + row["startup_resident_bytes"], abs=1)
+        assert figures["mean_held_bytes"] == (pytest.approx(mean(4), abs=1) if row["held_known"] else None)
+        if tape["duration_seconds"]:
+            assert figures["resident_byte_seconds"] == pytest.approx(
+                figures["mean_resident_by_time_bytes"] * tape["duration_seconds"], rel=0.01)
+
+
+def test_reallocs_moved_and_in_place_are_all(bench):
+    _, results, _ = bench
+    for row in results["summary"]:
+        tape = next(t for t in results["tapes"] if t["name"] == row["tape"])
+        if not row["is_floor"]:
+            assert row["reallocs_in_place"] + row["reallocs_moved"] == tape["reallocs"]
+            assert (row["reallocs_moved_bytes"] > 0) <= (row["reallocs_moved"] > 0)
 
 
 def test_the_table_names_everything(bench):

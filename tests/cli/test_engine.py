@@ -28,6 +28,8 @@ SHAPES = {
 MODES = {
     "time": [],
     "strict": ["--order=strict"],
+    "serial": ["--order=serial"],
+    "serial memory": ["--mode=memory", "--order=serial", "--plan-memory=256k"],
     "windows": ["--touch=page", "--plan-memory=256k"],
     "memory": ["--mode=memory"],
     "memory windows": ["--mode=memory", "--plan-memory=256k"],
@@ -117,13 +119,25 @@ def test_both_orders_and_all_windows_see_the_same_live_bytes(tmp_path):
             assert seen.setdefault(point[0], point[2]) == point[2]
     make_tape(tape, "four crossing")
     ends, peaks = set(), set()
-    for options in ([], ["--order=strict"], ["--plan-memory=256k"]):
+    for options in ([], ["--order=strict"], ["--order=serial"], ["--plan-memory=256k"]):
         values, series = read_series(tape, *options)
         ends.add(series[-1][:1] + series[-1][2:3])
         peaks.add((values["peak_requested_bytes"], max(point[2] for point in series)))
     assert len(ends) == 1
     # At the event at which R is highest all lanes stand still: the sample there is exact.
     assert all(values["peak_requested_bytes"] <= sampled for _, sampled in peaks)
+
+
+def test_one_thread_does_what_all_did(tmp_path):
+    """Serial order: no thread is made, nothing waits, and R is the tape's at every point."""
+    tape = tmp_path / "t.tape"
+    make_tape(tape, "forty crossing")
+    values, series = read_series(tape, "--order=serial")
+    assert values["lanes"] == 1 and values["waits"] == 0
+    strict, in_order = read_series(tape, "--order=strict")
+    assert values["operations"] == strict["operations"] and strict["lanes"] == 40
+    assert series[-1][:1] + series[-1][2:3] == in_order[-1][:1] + in_order[-1][2:3]
+    assert values["peak_requested_bytes"] <= strict["peak_requested_bytes"]
 
 
 def test_resident_is_what_is_touched(tmp_path):

@@ -43,7 +43,7 @@ def test_replay_of_what_goes_wrong(heaptape, tape, name, status):
     assert figures["floor_ns_per_operation"] > 0
 
 
-@pytest.mark.parametrize("options", [["--touch=none"], ["--touch=full"], ["--order=strict"], ["-a", "null"]])
+@pytest.mark.parametrize("options", [["--touch=none"], ["--touch=full"], ["--order=strict"], ["--order=serial"], ["-a", "null"]])
 def test_replay_options_reach_the_engine(heaptape, threads_tape, options):
     result = heaptape("replay", threads_tape, *options, "--format=json")
     assert result.returncode == 0, result.stderr

@@ -168,14 +168,82 @@ static void test_fragmentation_by_hand(void)
             run->peak_requested_bytes = 200;
         }
     results_summarize(&results);
-    const struct results_fragmentation *figures =
-        &results_summary_of(&results, 0, FAST)->fragmentation;
+    const struct fragmentation *figures = &results_summary_of(&results, 0, FAST)->fragmentation;
     CHECK_NEAR(figures->mean_over_time, 0.8, 1e-12);
     CHECK_NEAR(figures->at_peak_requested, 0.5, 1e-12);
     CHECK_NEAR(figures->at_peak_held, 0.5, 1e-12);
     CHECK_NEAR(figures->max_held_over_max_requested, 0.6, 1e-12);
     CHECK_NEAR(figures->area_ratio, 2400.0 / 1400, 1e-12);
+    CHECK_NEAR(figures->at_end, 2, 1e-12);
+    CHECK_NEAR(figures->peak_utilization, 200.0 / 320, 1e-12);
     CHECK(isnan(results_summary_of(&results, 0, LIBC)->fragmentation.mean_over_time));
+}
+
+/*
+ * P 150 300 300 and 50 at the start, for 4, 4 and 2 of 10 operations: mean 290. The tape has 10
+ * events at 0, 1, ... 7 seconds, then 17 and 27: the points stand for 4, 13 and 10 seconds.
+ */
+static void test_memory_over_time_by_hand(void)
+{
+    static struct tape_clock clock;
+    struct engine_sample series[] = {
+        {.operation = 0, .requested_bytes = 100, .held_bytes = 150, .resident_bytes = 150},
+        {.operation = 4, .requested_bytes = 200, .held_bytes = 300, .resident_bytes = 300},
+        {.operation = 8, .requested_bytes = 100, .held_bytes = 350, .resident_bytes = 300}};
+    struct fragmentation_run run = {
+        .series = series, .series_count = 3, .operations = 10, .startup_resident_bytes = 50};
+    for (unsigned i = 0; i < 10; i++)
+        tape_clock_add(&clock, UINT64_C(1000000000) * (i < 8 ? i : i == 8 ? 17 : 27));
+    struct memory_over_time figures = memory_over_time(&run, &clock, 10);
+    CHECK_NEAR(figures.mean_requested_bytes, (4 * 100 + 4 * 200 + 2 * 100) / 10.0, 1e-9);
+    CHECK_NEAR(figures.mean_resident_bytes, (4 * 200 + 4 * 350 + 2 * 350) / 10.0, 1e-9);
+    CHECK_NEAR(figures.resident_byte_seconds, 4 * 200 + 13 * 350 + 10 * 350, 1e-6);
+    CHECK_NEAR(figures.mean_resident_by_time_bytes, (4 * 200 + 23 * 350) / 27.0, 1e-6);
+    CHECK(isnan(figures.mean_held_bytes)); /* not known of this allocator */
+    run.held_known = true;
+    CHECK_NEAR(memory_over_time(&run, NULL, 10).mean_held_bytes, 250, 1e-9);
+    CHECK(isnan(memory_over_time(&run, NULL, 10).resident_byte_seconds));
+    /* Paced at twice the speed, and waiting for 10 s at operation 4: two samples of it. */
+    struct engine_sample paced[] = {{.operation = 4, .time_ns = 0, .resident_bytes = 50},
+                                    {.operation = 4, .time_ns = UINT64_C(10000000000)}};
+    struct fragmentation_run waits = {
+        .series = paced, .series_count = 2, .operations = 5, .speed = 2};
+    CHECK_NEAR(memory_over_time(&waits, NULL, 5).resident_byte_seconds, 20 * 50, 1e-6);
+    /* Every second event of the tape is no call: operation 4 is event 8. */
+    CHECK_NEAR(
+        memory_over_time(&(struct fragmentation_run){series, 1, 5, 0, 0, 0, true, 0}, &clock, 10)
+            .resident_byte_seconds,
+        27 * 150, 1e-6);
+    run.series_count = 0;
+    CHECK(isnan(memory_over_time(&run, &clock, 10).mean_resident_bytes));
+    CHECK(isnan(fragmentation_of(&run).at_end));
+}
+
+/* Twice as much with threads as with one, held and resident alike; none where one is unknown. */
+static void test_blow_up(void)
+{
+    begin();
+    fill();
+    for (unsigned allocator = LIBC; allocator <= FAST; allocator++) {
+        struct results_run *run = memory_run(allocator, 0, allocator == LIBC ? 1001 : 500);
+        run->mode = RUN_MODE_SERIAL;
+        run->held_known = true;
+        run->peak_held_bytes = 2000;
+    }
+    for (size_t i = 0; i < results.run_count; i++)
+        if (results.runs[i].mode == RUN_MODE_MEMORY && results.runs[i].allocator == FAST) {
+            results.runs[i].held_known = true;
+            results.runs[i].peak_held_bytes = 5000;
+        }
+    results_summarize(&results);
+    const struct results_summary *libc = results_summary_of(&results, 0, LIBC),
+                                 *fast = results_summary_of(&results, 0, FAST);
+    CHECK_NEAR(libc->resident_blow_up, 1, 1e-12);
+    CHECK(isnan(libc->blow_up)); /* its memory runs do not know H */
+    CHECK_NEAR(fast->resident_blow_up, 1001.0 / 500, 1e-12);
+    CHECK_NEAR(fast->blow_up, 2.5, 1e-12);
+    CHECK_NEAR(fast->peak_resident_bytes.median, 1001, 0); /* the serial run is not among them */
+    CHECK_EQ_U64(fast->rounds, 3);
 }
 
 static void test_tape_names(void)
@@ -218,6 +286,8 @@ int main(void)
     RUN(test_half_a_round);
     RUN(test_without_a_baseline);
     RUN(test_fragmentation_by_hand);
+    RUN(test_memory_over_time_by_hand);
+    RUN(test_blow_up);
     RUN(test_tape_names);
     RUN(test_warnings_come_once);
     begin(); /* gives back what the last test had */

@@ -5,6 +5,7 @@
 #include "tests/unit/check.h"
 #include "traces/address_map.h"
 #include "traces/cli.h"
+#include "traces/clock.h"
 #include "traces/crc32c.h"
 #include "traces/emit.h"
 #include "traces/meta.h"
@@ -337,6 +338,41 @@ static void test_utf8(void)
 /* ---- errors ------------------------------------------------------------------------------------
  */
 
+/* ---- recorded time by event --------------------------------------------------------------------
+ */
+
+static void test_clock_of_few_events_is_exact(void)
+{
+    static struct tape_clock clock;
+    CHECK_NEAR(tape_clock_at(&clock, 3), 0, 0);
+    const uint64_t times[] = {10, 10, 50, 90};
+    for (int i = 0; i < 4; i++)
+        tape_clock_add(&clock, times[i]);
+    for (int i = 0; i < 4; i++)
+        CHECK_NEAR(tape_clock_at(&clock, i), (double)times[i], 0);
+    CHECK_NEAR(tape_clock_at(&clock, 1.5), 30, 1e-9);
+    CHECK_NEAR(tape_clock_at(&clock, 99), 90, 0);
+    CHECK_NEAR(tape_clock_at(&clock, -1), 0, 0);
+}
+
+/* A long tape whose second half takes nine times as long: within one stride, wherever it is asked.
+ */
+static void test_clock_of_many_events_is_near(void)
+{
+    enum { EVENTS = 1000003, HALF = EVENTS / 2 };
+    static struct tape_clock clock;
+    for (uint64_t i = 0; i < EVENTS; i++)
+        tape_clock_add(&clock, i < HALF ? i : HALF + 9 * (i - HALF));
+    CHECK_EQ_U64(clock.events, EVENTS);
+    CHECK_LE_U64(clock.count, TAPE_CLOCK_POINTS);
+    CHECK_LE_U64(clock.stride, 2 * EVENTS / TAPE_CLOCK_POINTS + 1);
+    for (double event = 0; event < EVENTS; event += 1234.5) {
+        double exact = event < HALF ? event : HALF + 9 * (event - HALF);
+        CHECK_NEAR(tape_clock_at(&clock, event), exact, 9 * (double)clock.stride);
+    }
+    CHECK_NEAR(tape_clock_at(&clock, EVENTS - 1), HALF + 9.0 * (EVENTS - 1 - HALF), 0);
+}
+
 static void test_errors_are_one_line(void)
 {
     struct tape_error error;
@@ -371,6 +407,8 @@ int main(void)
     RUN(test_units);
     RUN(test_one_emitter_three_outputs);
     RUN(test_utf8);
+    RUN(test_clock_of_few_events_is_exact);
+    RUN(test_clock_of_many_events_is_near);
     RUN(test_errors_are_one_line);
     return CHECK_MAIN_END();
 }
