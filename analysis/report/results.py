@@ -16,6 +16,7 @@ import numpy
 from .fields import Fields, Interval, ResultsError, read_folder
 from .latency import Latency, read_latencies
 from .live import Live, read_live
+from .memory_figures import Fragmentation, OverTime, Reallocs, to_fragmentation, to_over_time, to_reallocs
 
 SERIES_COLUMNS = (
     "operation",
@@ -27,41 +28,6 @@ SERIES_COLUMNS = (
 )
 LIFETIMES_COLUMNS = ("size_low_bytes", "size_high_bytes", "lifetime_low_bytes", "lifetime_high_bytes", "blocks")
 SIZES_COLUMNS = ("size_low_bytes", "size_high_bytes", "allocations", "allocated_bytes")
-
-
-@dataclass(frozen=True)
-class Fragmentation:
-    """The measures of METRICS.md. None where H is unknown, or there is nothing to compare."""
-
-    mean_over_time: float | None
-    at_peak_requested: float | None
-    at_peak_held: float | None
-    max_held_over_max_requested: float | None
-    area_ratio: float | None
-    at_end: float | None = None
-    peak_utilization: float | None = None
-    blow_up: float | None = None
-    resident_blow_up: float | None = None
-
-
-@dataclass(frozen=True)
-class OverTime:
-    """Means in bytes: over the operations, or over the time that the recording took."""
-
-    requested: float | None = None
-    held: float | None = None
-    resident: float | None = None
-    resident_byte_seconds: float | None = None
-    resident_by_time: float | None = None
-
-
-@dataclass(frozen=True)
-class Reallocs:
-    """Those of the memory run that gave a block, and the bytes that had to come along."""
-
-    in_place: float | None = None
-    moved: float | None = None
-    moved_bytes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -311,22 +277,9 @@ def snapshots_of(fields: Fields, folder: pathlib.Path) -> str:
     return name if inside and (folder / name).is_file() else ""
 
 
-def to_over_time(fields: Fields) -> OverTime:
-    """All unknown where the bench was of an earlier version."""
-    inner = Fields(fields.object("over_time"), f"{fields.where}: over_time")
-    return OverTime(
-        inner.number("mean_requested_bytes"),
-        inner.number("mean_held_bytes"),
-        inner.number("mean_resident_bytes"),
-        inner.number("resident_byte_seconds"),
-        inner.number("mean_resident_by_time_bytes"),
-    )
-
-
 def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) -> Row:
     tape, allocator = fields.text("tape"), fields.text("allocator")
     status, is_floor = fields.text("status"), fields.truth("is_floor")
-    inner = Fields(fields.object("fragmentation"), f"{fields.where}: fragmentation")
     ns = Fields(fields.object("ns_per_operation"), f"{fields.where}: ns_per_operation")
     return Row(
         tape=tape,
@@ -349,7 +302,7 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         startup_resident=fields.number("startup_resident_bytes"),
         held_known=fields.truth("held_known"),
         relative_peak_resident=fields.interval("relative_peak_resident"),
-        fragmentation=Fragmentation(*(inner.number(k) for k in Fragmentation.__dataclass_fields__)),
+        fragmentation=to_fragmentation(fields),
         series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
         ns_rounds=tuple(rounds.get((tape, allocator), ())),
         calls=to_calls(fields),
@@ -361,9 +314,7 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         major_faults=fields.number("memory_major_faults"),
         huge_share=fields.number("huge_share_at_peak"),
         over_time=to_over_time(fields),
-        reallocs=Reallocs(
-            fields.number("reallocs_in_place"), fields.number("reallocs_moved"), fields.number("reallocs_moved_bytes")
-        ),
+        reallocs=to_reallocs(fields),
         snapshots=snapshots_of(fields, folder),
     )
 
