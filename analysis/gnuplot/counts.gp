@@ -27,4 +27,4 @@ set xlabel count; set xrange [0:last / calls]; set yrange [0:*]
 set ylabel plain ? '' : 'so far'
 if (plain) { set key outside bottom horizontal noenhanced } else { set key outside right noenhanced; set grid lc rgb '#dedee3' lt 1 lw 0.7 }
 plot for [i = 1:words(names)] word(files, i) using (column('operation') / calls):(so_far(0)) \
-    with lines lt i lc rgb colour(i) lw (plain ? 1 : 2) title word(names, i)
+    with steps lt i lc rgb colour(i) lw (plain ? 1 : 2) title word(names, i)

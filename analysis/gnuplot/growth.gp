@@ -4,13 +4,16 @@
 # Variables
 #   names    words: the allocators              files    words: their series CSV, in the same order
 #   colours  words: "#rrggbb" each (optional)   tape     title (optional)
+#   upper    words: H or P each: P where H cannot be told, and is not drawn (optional, H)
 #   columns  panels beside each other (optional)
 #   plain    1 for a text terminal: lines are letters, few ticks (optional)
 # The terminal and output are the caller's: set terminal pngcairo ...; set output 'x.png' before.
 if (!exists("tape")) tape = ''
 if (!exists("plain")) plain = 0
 if (!exists("colours")) colours = ''
+if (!exists("upper")) upper = ''
 if (!exists("columns")) columns = words(names) < 3 ? words(names) : 3
+unknown(i) = i <= words(upper) && word(upper, i) eq 'P'
 colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
 
 set datafile separator ','
@@ -41,18 +44,18 @@ if (plain) {
 }
 set multiplot layout ceil(words(names) / (columns * 1.0)), columns title heading noenhanced
 do for [i = 1:words(names)] {
-    set title word(names, i) noenhanced textcolor rgb colour(i)
+    set title word(names, i).(unknown(i) ? ' (H cannot be told)' : '') noenhanced textcolor rgb colour(i)
     set xlabel plain ? sprintf('%s; top %.3g %s', count, largest / bytes, unit) : count
     f = word(files, i)
     if (plain) {
         plot f using ($1 / calls):($3 / bytes) skip 1 with lines lt 4, \
              f using ($1 / calls):($4 / bytes) skip 1 with lines lt 3, \
-             f using ($1 / calls):($5 / bytes) skip 1 with lines lt 2 lc rgb colour(i), \
+             f using ($1 / calls):(unknown(i) ? NaN : $5 / bytes) skip 1 with lines lt 2 lc rgb colour(i), \
              f using ($1 / calls):($6 / bytes) skip 1 with lines lt 1 lc rgb colour(i)
     } else {
         plot f using ($1 / calls):($3 / bytes) skip 1 with filledcurves y1=0 fc rgb '#ececf0', \
-             f using ($1 / calls):($4 / bytes) skip 1 with lines lc rgb '#1c1c21' dt (2, 3) lw 1, \
-             f using ($1 / calls):($5 / bytes) skip 1 with lines lc rgb colour(i) lw 1, \
+             f using ($1 / calls):($4 / bytes) skip 1 with lines lc rgb '#1c1c21' dt (2, 3) lw 1.4, \
+             f using ($1 / calls):(unknown(i) ? NaN : $5 / bytes) skip 1 with lines lc rgb colour(i) lw 1, \
              f using ($1 / calls):($6 / bytes) skip 1 with lines lc rgb colour(i) lw 2.6
     }
 }

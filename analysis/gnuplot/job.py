@@ -19,6 +19,7 @@ METRICS = {"relative": "relative_time", "memory": "relative_peak_resident"}  # o
 SUMMARY = ("ns_per_operation", "peak_resident_bytes", *METRICS.values())
 PARTS = ("requested", "rounding", "between", "startup", "unreturned")
 CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
+NEARLY = 0.99  # as in report/waste.py
 CALLS_ENOUGH = 100  # of a kind, so that its p99 is known; else it has no panel
 EXIT_USAGE, EXIT_BAD_INPUT = 2, 3
 
@@ -153,13 +154,15 @@ def summary_job(chart: str, rows: list[Fields], colour: dict[str, str], out: pat
 
 
 def split(folder: pathlib.Path, row: Fields) -> list[float | str] | None:
-    """The parts of METRICS.md's waste split, at the point at which most is resident; None without a curve."""
+    """The parts of METRICS.md's waste split, at the first point within 1 % of the highest resident; None without a curve."""
     source = folder / (row.text("series_csv") or "none")
     if row.text("status") != "ok" or folder.resolve() not in source.resolve().parents or not source.is_file():
         return None
     try:
         with source.open(newline="") as table:
-            point = max(csv.DictReader(table), key=lambda p: float(p["resident_bytes"]))
+            points = list(csv.DictReader(table))
+        most = max(float(p["resident_bytes"]) for p in points)
+        point = next(p for p in points if float(p["resident_bytes"]) >= NEARLY * most)
         asked, usable, resident = (float(point[f"{k}_bytes"]) for k in ("requested", "usable", "resident"))
     except (ValueError, KeyError, TypeError, csv.Error):
         return None

@@ -27,14 +27,25 @@ rgb_of(n) = has_rgb ? column('rgb') : 0x0072b2
 
 set title sprintf('%s relative to libc: %s.  Lower is better', metric eq 'relative_time' ? 'Time' : 'Peak resident', tape) noenhanced
 set border 3; set tics nomirror; unset key
-set xrange [0:end * (plain ? 1.45 : 1.3)]; set yrange [rows - 0.4:-0.6]
+set xrange [0:end * 1.3]; set yrange [rows - 0.4:-0.6]
 set xlabel 'multiple of libc''s; the line is libc'
 set ytics noenhanced
-set arrow 1 from 1, (-0.6) to 1, (rows - 0.4) nohead front dt 2 lc rgb '#1c1c21'
-if (plain) { unset grid } else { set grid x lc rgb '#dedee3' lt 1 lw 0.7 }
-words_of(m, l, h) = sprintf('%+.1f %% [%+.1f, %+.1f]', 100 * (m - 1), 100 * (l - 1), 100 * (h - 1))
+if (!plain) set arrow 1 from 1, (-0.6) to 1, (rows - 0.4) nohead front dt 2 lc rgb '#1c1c21'
+if (!plain) { set grid x lc rgb '#dedee3' lt 1 lw 0.7 }
+words_of(m, l, h) = m == 1 && l == 1 && h == 1 ? 'the baseline' : sprintf('%+.1f %% [%+.1f, %+.1f]', 100 * (m - 1), 100 * (l - 1), 100 * (h - 1))
 clip(x) = x > end ? end : x
-plot table using (column(metric) / 2):0:(0):(column(metric)):($0 - 0.3):($0 + 0.3):(rgb_of(0)):ytic(stringcolumn('allocator')) \
-         with boxxyerror fs solid (plain ? 0 : 0.85) lc rgb variable lt 1, \
-     table using (column(metric)):0:(column(low)):(clip(column(high))) with xerrorbars lt (plain ? 2 : 1) lc rgb '#1c1c21' pt (plain ? 0 : 1) ps 0, \
-     table using (clip(column(high)) < 1 ? 1 : clip(column(high))):0:(words_of(column(metric), column(low), column(high))) with labels left offset (plain ? 2 : 1), 0 noenhanced
+if (plain) {
+    # Letters: # to the interval's low end, = to the median, - to its high end.
+    width = 36.0
+    times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
+    bar(m, l, h) = times('#', l / end * width).times('=', (m - l) / end * width).times('-', (clip(h) - m) / end * width).(h > end ? '>' : '')
+    figures(n) = bar(column(metric), column(low), column(high)).' '.words_of(column(metric), column(low), column(high))
+    set xlabel "# to the interval's low end, = to the median, - to its high end"
+    unset grid; unset xtics; set xrange [0:1]; set border 2
+    plot table using (0):0:(figures(0)):ytic(stringcolumn('allocator')) with labels left offset 1, 0 noenhanced
+} else {
+    plot table using (column(metric) / 2):0:(0):(column(metric)):($0 - 0.3):($0 + 0.3):(rgb_of(0)):ytic(stringcolumn('allocator')) \
+             with boxxyerror fs solid 0.85 lc rgb variable lt 1, \
+         table using (column(metric)):0:(column(low)):(clip(column(high))) with xerrorbars lt 1 lc rgb '#1c1c21' pt 1 ps 0, \
+         table using (clip(column(high)) < 1 ? 1 : clip(column(high))):0:(words_of(column(metric), column(low), column(high))) with labels left offset 1, 0 noenhanced
+}

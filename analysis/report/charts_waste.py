@@ -88,7 +88,7 @@ def sheet(context: Context, tape: Tape, drawn: list[tuple[Row, Split]]) -> tuple
     unknown = [r.allocator for r, s in drawn if s.unreturned is None]
     failed = [f"{r.allocator} ({r.failure})" for r in tape.rows if r.series is None]
     footer = context.footer(
-        "At the point at which most is resident, in the memory run of the median round",
+        "At the first point within 1 % of the highest resident, in the memory run of the median round",
         f"What is held and not resident cannot be told for {', '.join(unknown)}" if unknown else "",
         f"Without figures: {', '.join(failed)}" if failed else "",
     )

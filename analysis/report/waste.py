@@ -11,7 +11,8 @@ from .results import Row
 
 @dataclass(frozen=True)
 class Split:
-    """Bytes at the point of the series at which P is highest. The first four add up to the resident memory there."""
+    """Bytes at the first point of the series within 1 % of the highest P (where nothing is given back, P is highest by a page
+    when all is long freed, which says nothing). The first four add up to the resident memory there."""
 
     requested: float  # R, as far as it is resident
     rounding: float  # U - R: sizes rounded up
@@ -24,6 +25,7 @@ class Split:
         return self.requested + self.rounding + self.between + self.startup
 
 
+NEARLY = 0.99  # of the highest P
 PARTS = ("requested", "rounding", "between", "startup")
 
 
@@ -32,7 +34,7 @@ def split(row: Row) -> Split | None:
     series = row.series
     if series is None or numpy.all(numpy.isnan(series.resident)):
         return None
-    at = int(numpy.nanargmax(series.resident))
+    at = int(numpy.argmax(series.resident >= NEARLY * numpy.nanmax(series.resident)))
     requested, usable = float(series.requested[at]), float(series.usable[at])
     resident, held = float(series.resident[at]), float(series.held[at])
     known = row.held_known and not numpy.isnan(held)

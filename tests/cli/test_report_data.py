@@ -101,3 +101,15 @@ def test_failures_and_hostile_names(heaptape, tmp_path):
     assert rows(folder, "summary")[0]["tape"] == 'q"u,o\nte'
     assert 'tape="q\\"u,o\\nte"' in (folder / "summary.prom").read_text()
     assert all("=" in line for line in (folder / "summary.txt").read_text().splitlines())
+
+
+def test_the_waste_is_that_of_the_climb(heaptape, tmp_path):
+    """By hand: P is highest, by a page, when all is long freed; what is told is where it had come to within 1 % of that."""
+    make(tmp_path, points=10)
+    header = (tmp_path / "series" / "tape-a.libc.csv").read_text().splitlines()[0]
+    points = ["0,0,0,0,0,0", "1,0.1,800000,900000,1100000,1000000", "2,0.2,4096,4096,1100000,1004096"]
+    (tmp_path / "series" / "tape-a.libc.csv").write_text("\n".join([header, *points]) + "\n")
+    parts = {r["part"]: int(r["bytes"]) for r in rows(data(heaptape, tmp_path), "waste")}
+    assert parts == {"requested": 800000, "rounding": 100000, "between": 100000, "startup": 132 << 10, "unreturned": 100000}
+    out = heaptape("plot", tmp_path, "--chart=waste").stdout
+    assert "rrrrr" in out and "1.08 MiB" in out
