@@ -7,6 +7,7 @@ from __future__ import annotations
 import numpy
 from matplotlib.axes import Axes
 
+from . import bounds
 from .canvas import TEXT, Canvas, shorten
 from .context import Chart, Context
 from .curves import label_operations, thin, tick_plainly
@@ -22,6 +23,10 @@ READING = (
     "blocks can hold; the thin line H, what the allocator holds from the system; the thick line P, what is resident. "
     "The closer the thick line lies to the grey, the leaner the allocator. All panels have the same scale."
 )
+READING_PACKED = (
+    " The dashed line is how low the heap could have been: a placement of all blocks exists that never gets higher, without "
+    "headers, tables and caches."
+)
 PLOT, AROUND = (2.4, 1.75), (0.52, 0.14, 0.48, 0.5)  # inches, as Panels has them
 KEY = (
     Entry("P resident", "line"), Entry("H held from the system", "thin"), Entry("U usable", "dotted"), Entry("R requested", "area", SHADE),
@@ -33,7 +38,7 @@ def across(context: Context, row: Row) -> numpy.ndarray:
     return row.series.time_seconds if context.pace else row.series.operation
 
 
-def scale(context: Context, rows: list[Row]) -> tuple[float, float]:
+def scale(context: Context, rows: list[Row], packed: float) -> tuple[float, float]:
     """The right end of the x axis and the largest byte count of any panel."""
     largest = max(float(across(context, r)[-1]) for r in rows)
     sizes = [
@@ -42,13 +47,13 @@ def scale(context: Context, rows: list[Row]) -> tuple[float, float]:
         for v in (r.series.requested, r.series.usable, r.series.held, r.series.resident)
         if not numpy.all(numpy.isnan(v))
     ]
-    return largest, max([float(s) for s in sizes] + [1.0])
+    return largest, max([float(s) for s in sizes] + [packed, 1.0])
 
 
 def draw_panel(
-    axes: Axes, row: Row, x: numpy.ndarray, colour: str, y_factor: float, x_max: float, y_max: float
+    axes: Axes, row: Row, x: numpy.ndarray, colour: str, y_factor: float, x_max: float, y_max: float, packed: float
 ) -> None:
-    """One allocator's four curves, over x in the unit of its axis."""
+    """One allocator's curves, over x in the unit of its axis; how low the heap could have been, unless 0."""
     series = row.series
 
     def curve(values: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -60,6 +65,8 @@ def draw_panel(
     if row.held_known:
         axes.plot(*curve(series.held), color=colour, lw=0.9, zorder=4)
     axes.plot(*curve(series.resident), color=colour, lw=2.1, zorder=5)
+    if packed:
+        axes.axhline(packed / y_factor, color=INK, lw=1.0, ls=(0, (4, 2)), zorder=3)
     axes.set_xlim(0, x_max)
     axes.set_ylim(0, y_max / y_factor * 1.04)
 
@@ -146,15 +153,16 @@ def tell(context: Context, canvas: Canvas, axes: Axes, row: Row, x_factor: float
             canvas.hover.tracks.append(Track(axes, context.owner(row.allocator), words, "bytes", column=column))
 
 
-def decorate(context: Context, canvas: Canvas, axes: Axes, row: Row, x_max: float, y_max: float) -> None:
-    """Draws a row into its panel."""
+def decorate(context: Context, canvas: Canvas, axes: Axes, row: Row, ends: tuple[float, float, float]) -> None:
+    """Draws a row into its panel. Ends: of x, of y, and of the placement."""
+    x_max, y_max, packed = ends
     colour = context.colour[row.allocator]
     if row.series is None:
         failed_panel(axes, row, colour)
         return
     unit, y_factor = byte_unit(y_max)
     x_factor = label_operations(axes, x_max, 4, bool(context.pace))
-    draw_panel(axes, row, across(context, row) / x_factor, colour, y_factor, x_max / x_factor, y_max)
+    draw_panel(axes, row, across(context, row) / x_factor, colour, y_factor, x_max / x_factor, y_max, packed)
     title_panel(axes, row, colour, unit, y_factor)
     tell(context, canvas, axes, row, x_factor, y_factor)
     tick_plainly(axes.xaxis, 4)
@@ -162,24 +170,34 @@ def decorate(context: Context, canvas: Canvas, axes: Axes, row: Row, x_max: floa
     axes.set_ylabel(unit)
 
 
+def placement_key(packed: float) -> tuple[Entry, ...]:
+    return (Entry(f"a placement of all blocks, {as_bytes(packed)}", "dashed"),) if packed else ()
+
+
 def draw(context: Context, tape: Tape) -> Chart | None:
     """None where no allocator left a curve."""
     drawn = [r for r in tape.rows if r.series is not None]
     if not drawn:
         return None
-    x_max, y_max = scale(context, drawn)
+    limits = bounds.of_tape(tape)
+    packed = (limits.packing or 0.0) if limits else 0.0
+    x_max, y_max = scale(context, drawn, packed)
     footer = context.footer(
         "Memory run of the median round; the process before the first operation is taken out", hidden(tape)
     )
     title = f"Heap growth: {shorten(tape.label, 48)}"
-    sheet = Panels(len(tape.rows), PLOT, AROUND, title, "Lower is better; one scale.", footer, KEY)
+    sheet = Panels(len(tape.rows), PLOT, AROUND, title, "Lower is better; one scale.", footer, (*KEY, *placement_key(packed)))
     for i, row in enumerate(tape.rows):
-        decorate(context, sheet.canvas, sheet.axes(i, context.owner(row.allocator)), row, x_max, y_max)
+        decorate(context, sheet.canvas, sheet.axes(i, context.owner(row.allocator)), row, (x_max, y_max, packed))
     said = "; ".join(
         f"{r.allocator}: peak resident growth {as_bytes(float(numpy.nanmax(r.series.resident)))}, peak held "
         + (as_bytes(float(numpy.nanmax(r.series.held))) if r.held_known else "unknown")
         for r in drawn
     )
+    if packed:
+        return Chart(
+            "growth", "Heap growth", READING + READING_PACKED, f"{said}. A placement of all blocks needs {as_bytes(packed)}.", sheet.canvas
+        )
     return Chart("growth", "Heap growth", READING, said + ".", sheet.canvas)
 
 

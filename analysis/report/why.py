@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from . import bounds
 from .results import Results, Row, Tape
 from .units import as_bytes, as_count, as_ns, as_percent, figures
 from .waste import PARTS, Split, split
@@ -89,7 +90,7 @@ def of_tape(tape: Tape) -> list[Reason]:
 
 
 def about(tape: Tape) -> str:
-    """The program's own behaviour in one or two sentences, as far as it is known."""
+    """The program's own behaviour in two sentences, as far as it is known: what it does, and how low its heap could be."""
     facts, sizes = tape.facts, tape.sizes
     told = []
     if sizes is not None and sizes.allocations.sum() > 0:
@@ -104,7 +105,9 @@ def about(tape: Tape) -> str:
     lanes = facts.get("lanes")
     if isinstance(lanes, (int, float)) and lanes > 1:
         told.append(f"{as_count(lanes)} threads call the allocator")
-    return "Of the program: " + "; ".join(told) + "." if told else ""
+    limits = bounds.of_tape(tape)
+    sentences = ["Of the program: " + "; ".join(told) + "."] if told else []
+    return " ".join(sentences + ([bounds.words(limits)] if limits else []))
 
 
 def ratios(results: Results, allocator: str, value) -> list[float]:

@@ -8,6 +8,7 @@
 #include "replayer/driver/allocators.h"
 #include "replayer/driver/bench_table.h"
 #include "replayer/driver/blame_files.h"
+#include "replayer/driver/bounds.h"
 #include "replayer/driver/changes.h"
 #include "replayer/driver/changes_print.h"
 #include "replayer/driver/interrupt.h"
@@ -393,6 +394,7 @@ int main(int argc, char **argv)
     results_open_folder(options.schedule.folder);
     results_write_sizes(&results, options.schedule.folder);
     lifetimes_write(&results, options.schedule.folder);
+    bounds_find(&results, options.schedule.folder);
     warn_environment(&results);
     noise_sample(&noise, 10);
     results.noise_before_percent = noise_percent(&noise);

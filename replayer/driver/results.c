@@ -216,6 +216,7 @@ static void emit_tape(struct emit *emit, const struct results_tape *tape)
         emit_string(emit, "lifetimes_csv", sizes);
     else
         emit_null(emit, "lifetimes_csv");
+    bounds_emit(&tape->bounds, emit);
     emit_string(emit, "recorded_allocator", tape->recorded_allocator);
     emit_u64(emit, "recorded_peak_resident_bytes", summary->peak_sampled_resident_bytes);
     emit_end(emit);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "replayer/driver/allocators.h"
+#include "replayer/driver/bounds.h"
 #include "replayer/driver/engine_run.h"
 #include "replayer/driver/fragmentation.h"
 #include "replayer/driver/latency.h"
@@ -36,6 +37,7 @@ struct results_tape {
     struct tape_summary summary;
     uint64_t file_bytes;
     bool complete, lifetimes_known;
+    struct bounds bounds;
     unsigned time_rounds, memory_rounds; /* planned so far */
     uint64_t timeout_ns;
 };
