@@ -3,7 +3,7 @@
 PROGRAMS += $(LIBEXEC)/heaptape-engine
 
 ENGINE_SOURCES := engine_main plan plan_file window order lanes live threads thread_tls wait pace timetable pages proc sampler warm system_calls snapshot page_map crash print call \
-	memory_loop time_loop latency latency_loop verify verify_loop verify_probe shadow pattern guard own violation
+	memory_loop time_loop latency latency_loop verify verify_loop verify_probe shadow pattern guard own metadata violation
 ENGINE_OBJECTS := $(patsubst %,$(OBJ)/replayer/engine/%.o,$(ENGINE_SOURCES))
 ENGINE_CFLAGS := -fno-builtin-malloc -fno-builtin-calloc -fno-builtin-realloc -fno-builtin-free -fno-plt
 

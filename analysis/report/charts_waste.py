@@ -67,6 +67,8 @@ def tell(canvas: Canvas, axes: Axes, at: int, owner: int, row: Row, found: Split
     for part, size in pieces(found):
         share = f", {as_percent(size / found.requested)} of it" if part not in ("requested",) and found.requested else ""
         lines.append(f"{as_bytes(size)} {WORDS[part]}{share}")
+    if found.metadata is not None:
+        lines.append(f"at most {as_bytes(found.metadata)} of the last two are its own tables")
     if found.unreturned is None:
         lines.append("held and not resident: unknown")
     canvas.hover.spot(axes, min(found.resident / factor, axes.get_xlim()[1]), at, owner, row.allocator, *lines)

@@ -15,7 +15,7 @@ from .fields import Interval
 from .latency import CALLS, SHARES
 from .overview import overall
 from .results import Results, Row, Tape
-from .waste import split
+from .waste import PARTS, split
 
 Value = str | float | int | bool | None
 EXACT = 1 << 53  # up to here every whole number is one of a float's
@@ -74,7 +74,7 @@ SUMMARY = (
     "blow_up", "resident_blow_up",
     "mean_requested_bytes", "mean_held_bytes", "mean_resident_bytes", "mean_resident_by_time_bytes", "resident_byte_seconds",
     "reallocs_in_place", "reallocs_moved", "reallocs_moved_bytes",
-    "minor_faults", "major_faults", "system_calls", "huge_share_at_peak",
+    "metadata_bytes", "minor_faults", "major_faults", "system_calls", "huge_share_at_peak",
 )  # fmt: skip
 
 
@@ -91,7 +91,7 @@ def summary_row(tape: Tape, row: Row) -> list[Value]:
         waste.at_end, waste.area_ratio, waste.peak_utilization, waste.blow_up, waste.resident_blow_up,
         mean.requested, mean.held, mean.resident, mean.resident_by_time, mean.resident_byte_seconds,
         reallocs.in_place, reallocs.moved, reallocs.moved_bytes,
-        row.minor_faults, row.major_faults, None if row.calls is None else sum(c.calls for c in row.calls), row.huge_share,
+        row.metadata, row.minor_faults, row.major_faults, None if row.calls is None else sum(c.calls for c in row.calls), row.huge_share,
     ]  # fmt: skip
 
 
@@ -135,8 +135,7 @@ def waste(results: Results) -> Table:
     for tape, row in each(results):
         found = split(row)
         if found is not None:
-            parts = (*(f for f in found.__dataclass_fields__),)
-            rows += [(tape.name, row.allocator, part, getattr(found, part)) for part in parts]
+            rows += [(tape.name, row.allocator, part, getattr(found, part)) for part in (*PARTS, "unreturned")]
     return made("waste", ("tape", "allocator", "part", "bytes"), rows)
 
 

@@ -9,6 +9,7 @@ from .results import Row
 MORE_COLUMNS = (
     "Allocator",
     "Resident at start",
+    "Own tables, told",
     "Peak usable U",
     "Peak held H",
     "Mean of H/R − 1",
@@ -37,7 +38,7 @@ OVER_TIME_COLUMNS = (
 def more_cells(row: Row) -> list[Cell]:
     """In the order of MORE_COLUMNS without the name."""
     waste = row.fragmentation
-    sizes = [row.startup_resident, row.peak_usable, row.peak_held if row.held_known else None]
+    sizes = [row.startup_resident, row.metadata, row.peak_usable, row.peak_held if row.held_known else None]
     shares = [
         waste.mean_over_time,
         waste.at_peak_requested,

@@ -113,6 +113,7 @@ class Row:
     minor_faults: float | None = None
     major_faults: float | None = None
     huge_share: float | None = None
+    metadata: float | None = None  # what the allocator tells of its own data, in bytes
     over_time: OverTime = OverTime()
     reallocs: Reallocs = Reallocs()
     snapshots: str = ""  # file of the heap's snapshots, "" where there is none
@@ -313,6 +314,7 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         minor_faults=fields.number("memory_minor_faults"),
         major_faults=fields.number("memory_major_faults"),
         huge_share=fields.number("huge_share_at_peak"),
+        metadata=fields.number("metadata_bytes"),
         over_time=to_over_time(fields),
         reallocs=to_reallocs(fields),
         snapshots=snapshots_of(fields, folder),

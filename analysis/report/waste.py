@@ -19,6 +19,7 @@ class Split:
     between: float  # P - U: free or cached blocks and the allocator's own tables
     startup: float  # resident before the first operation
     unreturned: float | None  # H - P: held and not resident; None where H is unknown
+    metadata: float | None = None  # of `between` and `startup`, what is at most its own tables; None: it does not tell
 
     @property
     def resident(self) -> float:
@@ -38,10 +39,12 @@ def split(row: Row) -> Split | None:
     requested, usable = float(series.requested[at]), float(series.usable[at])
     resident, held = float(series.resident[at]), float(series.held[at])
     known = row.held_known and not numpy.isnan(held)
+    between, startup = max(resident - max(usable, requested), 0.0), row.startup_resident or 0.0
     return Split(
         requested=min(requested, resident),
         rounding=min(max(usable - requested, 0.0), max(resident - requested, 0.0)),
-        between=max(resident - max(usable, requested), 0.0),
-        startup=row.startup_resident or 0.0,
+        between=between,
+        startup=startup,
         unreturned=max(held - resident, 0.0) if known else None,
+        metadata=None if row.metadata is None else min(row.metadata, between + startup),
     )

@@ -39,6 +39,7 @@ void run_memory_take(struct run_memory *memory, const struct engine_result *resu
     memory->reallocs_in_place = result->realloc_in_place;
     memory->reallocs_moved = result->realloc_moved;
     memory->reallocs_moved_bytes = result->realloc_moved_bytes;
+    memory->metadata_bytes = result->metadata_bytes;
     memory->sampling_seconds = (double)result->sampling_ns / 1e9;
     memory->accounting_seconds = (double)result->accounting_ns / 1e9;
 }
@@ -97,6 +98,8 @@ void run_memory_emit(struct emit *emit, const struct run_memory *memory, bool ca
     emit_known(emit, "reallocs_in_place", memory, memory ? memory->reallocs_in_place : 0);
     emit_known(emit, "reallocs_moved", memory, memory ? memory->reallocs_moved : 0);
     emit_known(emit, "reallocs_moved_bytes", memory, memory ? memory->reallocs_moved_bytes : 0);
+    bool told = memory && memory->metadata_bytes != ENGINE_UNKNOWN;
+    emit_known(emit, "metadata_bytes", told, told ? memory->metadata_bytes : 0);
     emit_fixed(emit, "sampling_seconds", memory ? memory->sampling_seconds : NAN, 9);
     emit_fixed(emit, "accounting_seconds", memory ? memory->accounting_seconds : NAN, 9);
     if (calls)

@@ -19,6 +19,7 @@ struct run_memory {
     uint64_t huge_bytes_at_peak, huge_peak_resident_bytes; /* or ENGINE_UNKNOWN */
     uint64_t reallocs_in_place, reallocs_moved;            /* of those that gave a block */
     uint64_t reallocs_moved_bytes; /* of the moved ones, min(old size, new size) */
+    uint64_t metadata_bytes;       /* or ENGINE_UNKNOWN */
     double sampling_seconds, accounting_seconds;
 };
 

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "replayer/engine/metadata.h"
 #include "replayer/engine/crash.h"
 #include "replayer/engine/engine.h"
 #include "replayer/engine/latency.h"
@@ -429,6 +430,7 @@ int main(int argc, char **argv)
     engine_result->lanes = plan.several ? plan.lanes.count : 1;
     if (memory && !options.plan_only)
         sampler_close();
+    engine_result->metadata_bytes = memory && !options.plan_only ? metadata_told() : ENGINE_UNKNOWN;
     engine_result->wall_ns = engine_now_ns() - began;
     atomic_store(&engine_result->phase, ENGINE_DONE);
     plan_file_close(file, &plan);

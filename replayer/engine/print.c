@@ -54,6 +54,7 @@ static __attribute__((format(printf, 1, 2))) void line(const char *format, ...)
     X(exact_resident) \
     X(huge_bytes_at_peak) \
     X(huge_peak_resident_bytes) \
+    X(metadata_bytes) \
     X(system_calls_known) \
     X(snapshots) \
     X(snapshots_left_out) \

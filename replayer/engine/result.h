@@ -202,7 +202,8 @@ struct engine_result {
     uint64_t sampling_ns; /* of timed_ns and between windows: reading the samples */
     uint64_t snapshot_ns; /* of sampling_ns: taking snapshots */
     uint32_t snapshots, snapshots_left_out; /* taken; left out for lack of room in their file */
-    uint64_t accounting_ns; /* of timed_ns: keeping R and U, estimated from every 64th call */
+    uint64_t accounting_ns;  /* of timed_ns: keeping R and U, estimated from every 64th call */
+    uint64_t metadata_bytes; /* memory mode: what the allocator says of its own data (metadata.h) */
     /* Huge pages at the highest P at which they were read, and that P; ENGINE_UNKNOWN: never. */
     uint64_t huge_bytes_at_peak, huge_peak_resident_bytes;
     /* Verify mode: how many of each kind, and the first of all. */

@@ -133,6 +133,7 @@ def summary_ok(tape, name, rounds, shape, rows, is_floor, held_known):
         "relative_peak_resident": memory,
         "fragmentation": fragmentation(rows) if held_known else dict.fromkeys(fragmentation(rows)),
         "over_time": over_time(rows, startup, held_known),
+        "metadata_bytes": None,
         "reallocs_in_place": 2000,
         "reallocs_moved": round(1000 * factor),
         "reallocs_moved_bytes": round(64000 * factor),

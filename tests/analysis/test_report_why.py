@@ -38,6 +38,14 @@ def test_the_split_adds_up(tape):
     assert found.startup == 20 * KIB and found.unreturned == 40 * KIB and found.resident == 180 * KIB
 
 
+def test_metadata_is_part_of_what_is_free_or_was_there(tape):
+    """It bounds the tables' share of those two parts, whatever the allocator tells."""
+    row = row_with(tape.rows[0], 100 * KIB, 110 * KIB, 200 * KIB, 160 * KIB, 20 * KIB)
+    assert split(row).metadata is None
+    assert split(dataclasses.replace(row, metadata=30.0 * KIB)).metadata == 30 * KIB
+    assert split(dataclasses.replace(row, metadata=900.0 * KIB)).metadata == 70 * KIB
+
+
 def test_less_resident_than_asked_for(tape):
     """Blocks that were never touched: nothing is negative, and the sum is what is resident."""
     found = split(row_with(tape.rows[0], 100 * KIB, 110 * KIB, 200 * KIB, 60 * KIB, 0))

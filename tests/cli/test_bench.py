@@ -72,7 +72,7 @@ def test_results_have_the_documented_keys(bench):
         assert keys("tape allocator is_floor status detail rounds_ok rounds ns_per_operation floor_ns_per_operation "
                     "net_ns_per_operation relative_time peak_requested_bytes peak_usable_bytes peak_held_bytes "
                     "peak_resident_bytes startup_resident_bytes held_known relative_peak_resident fragmentation over_time "
-                    "reallocs_in_place reallocs_moved reallocs_moved_bytes series_csv") <= set(row)
+                    "metadata_bytes reallocs_in_place reallocs_moved reallocs_moved_bytes series_csv") <= set(row)
         assert set(row["ns_per_operation"]) == keys("median ci_low ci_high min max")
         assert set(row["fragmentation"]) == keys(
             "mean_over_time at_peak_requested at_peak_held max_held_over_max_requested area_ratio at_end peak_utilization "

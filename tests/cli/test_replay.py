@@ -1,6 +1,7 @@
 """heaptape replay: its figures, its options, and allocators that go wrong."""
 
 import json
+import subprocess
 
 import pytest
 
@@ -48,6 +49,34 @@ def test_replay_options_reach_the_engine(heaptape, threads_tape, options):
     result = heaptape("replay", threads_tape, *options, "--format=json")
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["operations"] > 0
+
+
+TELLS = """
+#include <stddef.h>
+void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
+void __libc_free(void *);
+void *malloc(size_t n) { return __libc_malloc(n); }
+void *calloc(size_t n, size_t m) { return __libc_calloc(n, m); }
+void *realloc(void *p, size_t n) { return __libc_realloc(p, n); }
+void free(void *p) { __libc_free(p); }
+size_t heaptape_metadata(void) { return 12345; }
+"""
+
+
+def test_what_an_allocator_tells_of_its_own_data(heaptape, tape, tmp_path):
+    def told(*arguments):
+        result = heaptape("replay", tape, "--memory", "--format=json", *arguments)
+        assert result.returncode == 0, result.stderr
+        return json.loads(result.stdout)["metadata_bytes"]
+
+    (tmp_path / "tells.c").write_text(TELLS)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "libtells.so", tmp_path / "tells.c"], check=True)
+    assert told("-a", f"tells={tmp_path}/libtells.so") == 12345
+    assert told("-a", "libc") is None
+    assert told("-a", "htmalloc") > 4096
+    known = json.loads(heaptape("allocators", "--format=json").stdout)["allocators"]
+    for name in {"jemalloc", "tcmalloc"} & {a["name"] for a in known if a.get("path")}:
+        assert told("-a", name) > 64 << 10
 
 
 def test_settings_of_an_allocator_reach_it(heaptape, tape):
