@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import struct
 import zlib
@@ -13,7 +14,6 @@ import numpy
 MAGIC, VERSION, PAGE = b"HAPSNPS\0", 1, 4096
 HEAD, ENTRY = struct.Struct("<8sIIIIQ"), struct.Struct("<II11Q32x")
 GRID, PEAK_REQUESTED, END, PEAK_RESIDENT, NO_PAGES, ASKED = 1, 2, 4, 8, 16, 32
-CODED_MAX = 1 << 34
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def read(path: pathlib.Path, blocks: bool = True) -> Iterator[Snapshot]:
     """The snapshots of the file, first to last; with `blocks` false as if there were no blocks, which is quicker. ValueError or
     OSError where it cannot be read."""
     with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
         head = file.read(HEAD.size)
         if len(head) < HEAD.size or head[:8] != MAGIC:
             raise ValueError("not snapshots of a heap")
@@ -107,7 +108,9 @@ def read(path: pathlib.Path, blocks: bool = True) -> Iterator[Snapshot]:
             if len(raw) < entry_bytes:
                 raise ValueError("the file is cut short")
             entry = ENTRY.unpack_from(raw)
-            coded = file.read(min(entry[12], CODED_MAX))
+            if entry[12] > size - file.tell():  # before so much memory is asked for
+                raise ValueError("the file is cut short")
+            coded = file.read(entry[12])
             if len(coded) < entry[12]:
                 raise ValueError("the file is cut short")
             if zlib.crc32(coded) != entry[1]:

@@ -227,6 +227,7 @@ static void threads_and_forks(const char *policy)
     pthread_t threads[THREADS];
     struct options switches;
     void *wrong;
+    alarm(200); /* a child that hangs at the lock */
     options_preset(policy, &switches);
     textbook_restart(&switches);
     for (uintptr_t i = 0; i < THREADS; i++)
@@ -258,7 +259,6 @@ static void test_threads_and_forks(void)
 int main(int argc, char **argv)
 {
     check_only = argc > 1 ? argv[1] : NULL;
-    alarm(200); /* a child that hangs at the lock */
     lock_setup();
     RUN(test_random_calls);
     RUN(test_nothing_is_lost);
