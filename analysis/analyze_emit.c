@@ -3,12 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/class_use.h"
+
 #define NS_PER_SECOND 1e9
 
 unsigned analyze_part_named(const char *word)
 {
-    static const char *const names[] = {
-        "summary", "top", "sizes", "lifetimes", "lanes", "size-lifetimes", "lane-frees"};
+    static const char *const names[] = {"summary",    "top",   "sizes",
+                                        "lifetimes",  "lanes", "size-lifetimes",
+                                        "lane-frees", "waste", "classes"};
 
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         if (!strcmp(word, names[i]))
@@ -236,6 +239,72 @@ static void emit_pairs(struct emit *emit, const struct statistics *s)
     free(sorted);
 }
 
+static void emit_waste(struct emit *emit, const struct class_sizes *sizes,
+                       const struct statistics *s)
+{
+    emit_array(emit, "class_waste");
+    for (unsigned i = 0; i < CLASS_RULES; i++) {
+        struct class_waste waste = class_waste(sizes, &class_rules[i]);
+        emit_object(emit, NULL);
+        emit_string(emit, "allocator", class_rules[i].allocator);
+        emit_string(emit, "version", class_rules[i].version);
+        emit_u64(emit, "classes", waste.classes);
+        emit_u64(emit, "lost_at_peak_bytes", waste.lost_at_peak);
+        emit_share(emit, "lost_at_peak_share", (double)waste.lost_at_peak,
+                   (double)s->peak_live_bytes);
+        emit_u64(emit, "lost_at_peak_large_bytes", waste.large_lost_at_peak);
+        emit_share(emit, "lost_in_calls_share", waste.lost_in_calls, waste.requested_in_calls);
+        emit_end(emit);
+    }
+    emit_end(emit);
+}
+
+static void emit_class(struct emit *emit, const struct class_rule *rule,
+                       const struct class_use *use)
+{
+    emit_object(emit, NULL);
+    emit_string(emit, "allocator", rule->allocator);
+    emit_u64(emit, "usable_bytes", use->usable);
+    emit_u64(emit, "least_requested_bytes", use->least);
+    emit_u64(emit, "allocations", use->allocations);
+    emit_u64(emit, "lost_in_calls_bytes", use->lost_in_calls);
+    emit_u64(emit, "blocks_at_peak", use->blocks_at_peak);
+    emit_u64(emit, "requested_at_peak_bytes", use->requested_at_peak);
+    emit_u64(emit, "lost_at_peak_bytes", use->lost_at_peak);
+    emit_end(emit);
+}
+
+static bool emit_classes(struct emit *emit, const struct class_sizes *sizes, unsigned top)
+{
+    struct class_use *uses = malloc((sizes->count + 1) * sizeof *uses);
+
+    emit_array(emit, "classes");
+    for (unsigned i = 0; uses && i < CLASS_RULES; i++) {
+        size_t count = class_use(sizes, &class_rules[i], uses);
+        class_use_rank(uses, count);
+        for (size_t at = 0; at < count && at < top; at++)
+            emit_class(emit, &class_rules[i], &uses[at]);
+    }
+    emit_end(emit);
+    free(uses);
+    return uses;
+}
+
+/* False: no memory. */
+static bool emit_class_parts(struct emit *emit, const struct analyze_output *output,
+                             const struct statistics *s)
+{
+    struct class_sizes sizes;
+    bool done = class_sizes_begin(&sizes, &s->sizes);
+
+    if (done && (output->parts & ANALYZE_WASTE))
+        emit_waste(emit, &sizes, s);
+    if (done && (output->parts & ANALYZE_CLASSES))
+        done = emit_classes(emit, &sizes, output->top);
+    class_sizes_end(&sizes);
+    return done;
+}
+
 int analyze_emit(const struct analyze_output *output, const struct statistics *s,
                  enum emit_format format)
 {
@@ -265,6 +334,8 @@ int analyze_emit(const struct analyze_output *output, const struct statistics *s
         emit_joint(&emit, s);
     if (output->parts & ANALYZE_PAIRS)
         emit_pairs(&emit, s);
+    bool done =
+        !(output->parts & (ANALYZE_WASTE | ANALYZE_CLASSES)) || emit_class_parts(&emit, output, s);
     emit_end(&emit);
-    return emit_finish(&emit);
+    return emit_finish(&emit) || !done ? -1 : 0;
 }

@@ -1,4 +1,5 @@
-/* The statistics of a tape as `heaptape analyze` prints them. Keys are explained in METRICS.md. */
+/* The statistics of a tape as `heaptape analyze` prints them for programs: JSON and CSV. Keys are
+ * explained in METRICS.md. */
 #ifndef HEAPTAPE_ANALYSIS_ANALYZE_EMIT_H
 #define HEAPTAPE_ANALYSIS_ANALYZE_EMIT_H
 
@@ -13,9 +14,11 @@ enum analyze_part {
     ANALYZE_SIZES = 4,     /* size histogram */
     ANALYZE_LIFETIMES = 8, /* lifetime histograms by events and by bytes */
     ANALYZE_LANES = 16,
-    ANALYZE_JOINT = 32, /* blocks by size and lifetime */
-    ANALYZE_PAIRS = 64, /* who frees whose blocks */
-    ANALYZE_ALL = 127
+    ANALYZE_JOINT = 32,    /* blocks by size and lifetime */
+    ANALYZE_PAIRS = 64,    /* who frees whose blocks */
+    ANALYZE_WASTE = 128,   /* lost inside blocks by allocators' size classes */
+    ANALYZE_CLASSES = 256, /* those classes, the worst of each allocator */
+    ANALYZE_ALL = 511
 };
 
 struct analyze_output {

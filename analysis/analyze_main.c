@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analysis/analyze_emit.h"
+#include "analysis/analyze_print.h"
 #include "analysis/packing.h"
 #include "traces/cli.h"
 
@@ -15,7 +15,8 @@
 
 static const char usage[] =
     "Examples:\n"
-    "  heaptape analyze app.tape                              peaks, leaks, top sizes, lifetimes\n"
+    "  heaptape analyze app.tape                              live bytes, sizes, lifetimes, lanes, "
+    "waste\n"
     "  heaptape analyze app.tape --format=json                the same and more, for programs\n"
     "  heaptape analyze app.tape --part=sizes --format=csv    the size histogram for a "
     "spreadsheet\n"
@@ -24,12 +25,17 @@ static const char usage[] =
     "Usage: heaptape analyze TAPE [OPTIONS]\n"
     "\n"
     "  --format=table|json|csv   how to print (default: table)\n"
-    "  --part=PART               summary, top, sizes, lifetimes, size-lifetimes, lanes, "
-    "lane-frees\n"
-    "                            or all; again for more (default: json all; table all but sizes "
-    "and\n"
-    "                            size-lifetimes; csv summary, and one part only)\n"
-    "  --top=N                   sizes in each list of top sizes (default: 10)\n"
+    "  --part=PART               summary    live bytes, how low a heap could be, calls\n"
+    "                            sizes, top what is asked for; exact sizes\n"
+    "                            lifetimes, size-lifetimes\n"
+    "                            lanes, lane-frees    threads, and who frees whose blocks\n"
+    "                            waste, classes       what is lost inside blocks by each "
+    "allocator's\n"
+    "                                                 size classes; the classes that lose most\n"
+    "                            or all; again for more (default: json all; table all but "
+    "classes;\n"
+    "                            csv summary, and one part only)\n"
+    "  --top=N                   sizes, lanes and classes in each list (default: 10)\n"
     "  --packing, --no-packing   how low a heap could have been: places every block, at some 3 "
     "million\n"
     "                            events a second (default: for tapes of up to 4 million events)\n"
@@ -63,7 +69,7 @@ static unsigned parts_default(enum emit_format format)
     case EMIT_CSV:
         return ANALYZE_SUMMARY;
     default:
-        return ANALYZE_ALL & ~(unsigned)(ANALYZE_SIZES | ANALYZE_JOINT);
+        return ANALYZE_ALL & ~(unsigned)ANALYZE_CLASSES;
     }
 }
 
@@ -73,7 +79,7 @@ static void take_part(struct options *options, const char *word)
 
     if (!part)
         cli_die_usage("--part=%s: summary, top, sizes, lifetimes, size-lifetimes, lanes, "
-                      "lane-frees or all",
+                      "lane-frees, waste, classes or all",
                       word);
     options->parts |= part;
 }
@@ -272,7 +278,9 @@ int main(int argc, char **argv)
     end_packings(&packings, &output);
     if (options.series)
         write_series(options.series, &statistics);
-    failed = analyze_emit(&output, &statistics, options.format);
+    failed = options.format == EMIT_TABLE
+                 ? !analyze_print(&output, &statistics, stdout) || fflush(stdout) || ferror(stdout)
+                 : analyze_emit(&output, &statistics, options.format);
     statistics_end(&statistics);
     tape_reader_close(reader);
     if (failed)

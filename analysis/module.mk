@@ -1,6 +1,6 @@
 # analysis: heaptape analyze and blame (C), report (Python), plot (gnuplot). The last two are started by small
 # scripts; what those run lies in share/heaptape.
-ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes lane_pairs live statistics packing space \
+ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes lane_pairs live statistics packing space classes class_use \
 	heap_file heap_pages heap_free blame blame_keys births site_names flame)
 ANALYSIS_SCRIPTS := $(patsubst %,$(LIBEXEC)/heaptape-%,report plot animate)
 
@@ -26,7 +26,7 @@ $(ANALYZE_LIB): $(ANALYZE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(LIBEXEC)/heaptape-analyze: $(OBJ)/analysis/analyze_main.o $(OBJ)/analysis/analyze_emit.o $(ANALYZE_LIB) $(TAPE_LIB)
+$(LIBEXEC)/heaptape-analyze: $(patsubst %,$(OBJ)/analysis/%.o,analyze_main analyze_emit analyze_print print_lanes print_text print_waste) $(ANALYZE_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)
@@ -54,5 +54,12 @@ $(TESTS)/make_tape: $(OBJ)/tests/analysis/make_tape.o $(TAPE_LIB)
 TEST_PROGRAMS += $(TESTS)/blame_case
 
 $(TESTS)/blame_case: $(OBJ)/tests/stress/blame_case.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
+
+# Whether an allocator's size classes are what analyze says.
+TEST_PROGRAMS += $(TESTS)/class_probe
+
+$(TESTS)/class_probe: $(OBJ)/tests/stress/class_probe.o $(ANALYZE_LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@

@@ -126,7 +126,8 @@ def test_series(heaptape, tape, tmp_path):
 
 @pytest.mark.parametrize(
     "part, header",
-    [("summary", "tape"), ("sizes", "size_low_bytes"), ("lifetimes", "lifetime_low"), ("lanes", "lane")],
+    [("summary", "tape"), ("sizes", "size_low_bytes"), ("lifetimes", "lifetime_low"), ("lanes", "lane"),
+     ("lane-frees", "allocated_by"), ("waste", "allocator"), ("classes", "allocator")],
 )
 def test_csv_of_each_part(heaptape, tape, part, header):
     result = heaptape("analyze", tape(*EVENTS), "--format=csv", f"--part={part}")
@@ -135,10 +136,54 @@ def test_csv_of_each_part(heaptape, tape, part, header):
     assert all(len(r) == len(rows[0]) for r in rows)
 
 
+def words(text) -> str:
+    """Lines with single spaces."""
+    return "\n".join(" ".join(line.split()) for line in text.splitlines())
+
+
 def test_table_has_the_same_figures(heaptape, tape):
     result = heaptape("analyze", tape(*EVENTS))
-    assert any(line.split() == ["peak_live_bytes", "450"] for line in result.stdout.splitlines())
+    table = words(result.stdout)
+    for said in (
+        "8 events in 0.007 s on 2 lanes",
+        "at the peak 450 B in 2 blocks, after event 4 (62.5 %), at 0.004 s",
+        "at the end 400 B in 1 blocks that were never freed",
+        "with blocks aligned 464 B",
+        "a placement of all blocks 576 B exists: 28.0 % above the first, 24.1 % above the second (first fit)",
+        "allocations 3 550 B in all, 183 B each on average; 428 and 76.7 KiB a second",
+        "frees 3 50.0 % of all that were freed by another lane than asked for them",
+        "temporary 1 33.3 % of allocations: freed by their lane before it asked for more",
+        "reallocs 1 1 grew, 0 shrank, 0 neither; at most 200 B to copy",
+        # Sizes, top sizes, lifetimes.
+        "64 B 1 25.0 % ##### 1 50 B 11.1 %",
+        "50 1 25.0 % 400 1 400 B 88.9 %",
+        "Lifetimes of the 2 blocks that were freed",
+        "<256 B - 50.0 % - - - - - - - -",
+        # Lane 1 asked for 200 bytes, made 400 of them, and freed a block of lane 0's.
+        "1 3 1 400 B 1 1 0 1",
+        "0 1 1 0",
+        # 400 in 408 and 50 in 56; in 448 and 64.
+        "libc 4 14 B 3.1 % 0 B 2.4 % blocks of 408 for 400 and more: 8 B",
+        "jemalloc 4 62 B 13.8 % 0 B 13.1 % blocks of 448 for 400 and more: 48 B",
+    ):
+        assert any(line == said or line.startswith(said + " ") for line in table.splitlines()), said
     assert result.stderr == "", "progress belongs on a terminal only"
+    assert all(len(line) <= 120 and line == line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_table_of_the_corpus(heaptape):
+    """Every section, no line too long; nothing but ASCII."""
+    for path in sorted((ROOT / "traces/corpus").glob("*.tape")):
+        text = heaptape("analyze", path, "--part=all").stdout
+        for section in ("Live bytes", "How low a heap could be", "Calls", "Sizes asked for", "Top sizes", "Lifetimes of the", "Size (down) by",
+                        "Lanes (threads)", "Who frees whose blocks", "Lost inside blocks", "Classes of tbbmalloc"):
+            assert f"\n{section}" in text, section
+        assert text.isascii() and all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
+
+
+def test_table_of_an_empty_tape(heaptape, tape):
+    result = heaptape("analyze", tape(), "--part=all")
+    assert result.returncode == 0 and "0 events" in result.stdout and "nan" not in result.stdout and "inf" not in result.stdout
 
 
 @pytest.mark.parametrize(
