@@ -62,3 +62,28 @@ def of_tape(folder: pathlib.Path, tape: Tape) -> Iterator[Blamed]:
                 yield from of_file((folder / row.snapshots).with_suffix(f".{at}.json"), row, when)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Of the resident pages at the highest resident, in bytes."""
+
+    requested: float  # live then
+    resident: float
+    empty: float  # without a block
+    sparse: float  # less than a quarter full
+    first: Blamed | None  # who is blamed most for those
+
+
+def pages_of(folder: pathlib.Path, row: Row) -> Pages | None:
+    """None where no snapshot told it."""
+    if not row.ok or not row.snapshots:
+        return None
+    at, when = MOMENTS[0]
+    path = (folder / row.snapshots).with_suffix(f".{at}.json")
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        figures = [figure(found[k]) for k in ("requested_bytes", "resident_pages_bytes", "empty_bytes", "sparse_bytes")]
+        return Pages(*figures, next(iter(of_file(path, row, when)), None))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

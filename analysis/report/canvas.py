@@ -26,6 +26,7 @@ from .hover import NOBODY, Hover, with_owners  # noqa: E402
 from .key import Entry, places  # noqa: E402
 from .key import draw as draw_key  # noqa: E402
 from .palette import GRID, INK, MUTED, PAPER  # noqa: E402
+from .units import shorten  # noqa: E402
 
 TEXT, SMALL, TITLE = 9.0, 7.2, 11.5  # points
 DPI = 150
@@ -158,8 +159,3 @@ def widest(texts: Sequence[str], size: float = TEXT, weight: str = "bold") -> fl
     """Inches that the longest of the texts takes, for whoever needs them before there is a sheet."""
     probe = Canvas(WIDTH, 1.0, "", "", "")
     return max(probe.text_width(text, size, weight) for text in texts)
-
-
-def shorten(name: str, limit: int = 20) -> str:
-    """A name that fits beside a bar."""
-    return name if len(name) <= limit else name[: limit - 1] + "…"

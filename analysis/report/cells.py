@@ -27,7 +27,8 @@ def relative_cell(value) -> Cell:
         return Cell("baseline", 1.0)
     if not value.shown:
         return Cell("no difference shown", value.median, units.as_change(value.median), verdict.SAME)
-    note = f"{units.figures(value.low)} to {units.figures(value.high)}×"
+    low, high = units.figures(value.low), units.figures(value.high)
+    note = f"{low} to {high}×" if low != high else ""
     return Cell(
         units.as_change(value.median),
         value.median,
@@ -40,7 +41,8 @@ def range_cell(value, text) -> Cell:
     """A median with its interval below."""
     if value is None:
         return UNKNOWN
-    return Cell(text(value.median), value.median, f"{text(value.low)} to {text(value.high)}")
+    low, high = text(value.low), text(value.high)
+    return Cell(text(value.median), value.median, f"{low} to {high}" if low != high else "")
 
 
 def share_cell(value: float | None) -> Cell:

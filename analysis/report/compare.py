@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -11,8 +11,7 @@ from .changes import Change, Changes
 from .context import Context
 from .data_files import as_csv
 from .data_tables import Table, ends, made, three
-from .figure import Figure, anchor_of, of_chart
-from .inline import styles_as_classes
+from .figure import Figure, anchor_of, lighter, of_chart
 from .page import Cell, environment, pairs_of
 from .results import Results
 
@@ -110,9 +109,7 @@ def draw(context: Context, old: Results, found: Changes, writer) -> list[Figure]
 
 
 def render(context: Context, old: Results, found: Changes, figures: list[Figure]) -> str:
-    changed, rules = styles_as_classes([str(d.svg) for f in figures for d in f.drawings])
-    svgs = iter(changed)
-    figures = [replace(f, drawings=[replace(d, svg=Markup(next(svgs))) for d in f.drawings]) for f in figures]
+    figures, _, _, rules = lighter(figures, [], [])
     data = {"names": list(context.colour), "series": {}, "charts": {d.anchor: d.model for f in figures for d in f.drawings if d.model}}
     return (
         environment()

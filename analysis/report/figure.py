@@ -4,13 +4,13 @@ it can come from another process."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from . import hover
 from .context import Chart, Context
-from .inline import for_page
+from .inline import for_page, styles_as_classes
 from .key import Entry
 
 
@@ -63,3 +63,17 @@ def of_chart(context: Context, chart: Chart, prefix: str, source: str, files: li
         anchor, chart.name, chart.title, sheet.subtitle, sheet.key, chart.reading, chart.description, drawings,
         round(72 * cells[0].box[2]), files, chart.canvas.notes.removesuffix(context.common()).strip(), chart.heaps,
     )  # fmt: skip
+
+
+def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]):
+    """The same figures with the styles of their drawings as classes, and the rules of those."""
+    parts = [overview, *of_tapes, live]
+    every = [drawing for part in parts for figure in part for drawing in figure.drawings]
+    changed, rules = styles_as_classes([str(d.svg) for d in every])
+    svgs = iter(changed)
+
+    def again(figure: Figure) -> Figure:
+        return replace(figure, drawings=[replace(d, svg=Markup(next(svgs))) for d in figure.drawings])
+
+    first, *middle, last = [[again(figure) for figure in part] for part in parts]
+    return first, middle, last, rules

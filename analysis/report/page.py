@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
@@ -12,8 +12,7 @@ from markupsafe import Markup
 from . import blamed, groups, page_series, palette, units, verdict, why
 from .cells import UNKNOWN, Cell, bytes_cell, range_cell, relative_cell, share_cell
 from .context import Context
-from .figure import Figure, anchor_of
-from .inline import styles_as_classes
+from .figure import Figure, anchor_of, lighter
 from .latency import CALLS, Call, Latency
 from .memory_cells import MORE_COLUMNS, OVER_TIME_COLUMNS, more_cells, over_time_cells
 from .overview import overall
@@ -39,6 +38,7 @@ class Section:
     headline: str
     lines: list[verdict.Line]
     undecided: str
+    beaten: str
     about: str
     reasons: list[why.Reason]
     table: list[tuple[Row, list[Cell]]]
@@ -59,7 +59,7 @@ COLUMNS = (
     "Peak resident",
     "Resident against libc",
     "Peak held",
-    "Fragmentation ΣH/ΣR − 1",
+    "Held beyond asked for, whole run",
 )
 LATENCY_COLUMNS = (
     "Allocator",
@@ -76,6 +76,9 @@ LATENCY_COLUMNS = (
 BLAME_COLUMNS = ("Allocator", "When", "Falls if gone", "Falls if moved", "Share of the pages", "Live on them", "Blocks", "Whose blocks")
 CALL_KINDS = ("mmap", "munmap", "mremap", "brk", "madvise", "mprotect")  # each with all of its variants
 CALL_COLUMNS = ("Allocator", "System calls", *CALL_KINDS, "Minor faults", "Major faults", "Huge pages at the peak")
+LOUD = ("noisy_machine", "steal", "throttled")  # warnings that belong beside the verdict
+
+
 def cells(row: Row) -> list[Cell]:
     """The row of the summary table, in the order of COLUMNS without the name."""
     waste = row.fragmentation
@@ -176,6 +179,11 @@ def facts(tape: Tape) -> list[tuple[str, str]]:
     return pairs
 
 
+def short_program(tape: Tape) -> str:
+    """Without its folder."""
+    return tape.program.rstrip("/").rsplit("/", 1)[-1] or tape.program
+
+
 def prefix_of(tape: Tape, number: int) -> str:
     """What the anchors of a tape's section begin with."""
     return f"t{number}-{anchor_of(tape.name)}"
@@ -206,8 +214,9 @@ def section(folder: pathlib.Path, tape: Tape, figures: list[Figure], number: int
         verdict.headline(tape),
         found,
         verdict.undecided(found),
+        verdict.beaten(tape),
         why.about(tape),
-        why.of_tape(tape),
+        why.of_tape(tape, folder),
         table(tape, cells),
         table(tape, more_cells),
         table(tape, over_time_cells),
@@ -252,7 +261,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(ns=units.as_ns, count=units.as_count, percent=units.as_percent)
+    made.filters.update(moment=units.as_moment, ns=units.as_ns, count=units.as_count, percent=units.as_percent)
     return made
 
 
@@ -264,20 +273,6 @@ def script_data(context: Context, figures: list[Figure]) -> dict:
         "charts": {d.anchor: d.model for f in figures for d in f.drawings if d.model},
         "heaps": {f.anchor: f.heaps for f in figures if f.heaps},
     }
-
-
-def lighter(overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]):
-    """The same figures with the styles of their drawings as classes, and the rules of those."""
-    parts = [overview, *of_tapes, live]
-    every = [drawing for part in parts for figure in part for drawing in figure.drawings]
-    changed, rules = styles_as_classes([str(d.svg) for d in every])
-    svgs = iter(changed)
-
-    def again(figure: Figure) -> Figure:
-        return replace(figure, drawings=[replace(d, svg=Markup(next(svgs))) for d in figure.drawings])
-
-    first, *middle, last = [[again(figure) for figure in part] for part in parts]
-    return first, middle, last, rules
 
 
 def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]], live: list[Figure]) -> str:
@@ -303,8 +298,8 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             blame_columns=BLAME_COLUMNS,
             colours=context.colour,
             overview=overview,
-            rules=Markup(rules),
             live=live,
+            rules=Markup(rules),
             data=script_data(context, [*overview, *(f for found in of_tapes for f in found), *live]),
             headline=verdict.overall_headline(totals, results) if compared else None,
             overall_reasons=why.overall(results, [o.allocator for o in totals]) if compared else [],
@@ -319,6 +314,8 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             ink={n: palette.variable(palette.letters(c)) for n, c in context.colour.items()},
             hue={n: palette.variable(c) for n, c in context.colour.items()},
             numbers={n: context.owner(n) for n in context.colour},
-            programs=list(dict.fromkeys(t.program for t in results.tapes)),
+            programs=list(dict.fromkeys(short_program(t) for t in results.tapes)),
+            commands=[dict(s.facts)["Program"] for s in sections],
+            loud=next((w for code in LOUD for w in results.warnings if w.get("code") == code), None),
         )
     )

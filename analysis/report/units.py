@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+
 SPACE = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+MONTHS = "January February March April May June July August September October November December".split()
 BYTE_UNITS = (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1))
 
 
@@ -75,3 +78,17 @@ def change_in_words(ratio: float, less: str, more: str, times: str) -> str:
     if ratio >= 2:
         return f"{figures(ratio, 2)}{SPACE}{times}"
     return f"{as_percent(abs(ratio - 1))} {less if ratio < 1 else more}"
+
+
+def as_moment(utc: str | None) -> str:
+    """2026-11-21T16:20:38Z -> 21 November 2026, 16:20 UTC; anything else stays as it is."""
+    try:
+        moment = datetime.datetime.strptime(utc or "", "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return utc or "at an unknown time"
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}, {moment:%H:%M} UTC"
+
+
+def shorten(name: str, limit: int = 20) -> str:
+    """A name that fits beside a bar."""
+    return name if len(name) <= limit else name[: limit - 1] + "…"

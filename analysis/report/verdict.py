@@ -49,7 +49,7 @@ def span(value: Interval, directed: bool = False) -> str:
     """
     low, high = value.low, value.high
     if high - low < 1e-6 * high:
-        return "every round the same"
+        return ""
     if value.median >= 2:
         first, second = apart(low, high, figures)
         return f"{first} to {second} times"
@@ -112,7 +112,7 @@ def best(pairs: list[tuple[Interval, str]]) -> list[str]:
     return [n for _, n in sorted(chosen)]
 
 
-def superlative(rows: list[Row], which: str, relative: str, adjective: str) -> str:
+def superlative(rows: list[Row], which: str, relative: str, adjective: str, words: tuple[str, str, str]) -> str:
     """'mimalloc is fastest', or that nobody can be told to be. Ratios to libc, paired by round, tell most."""
     chosen = relative if all(getattr(r, relative) for r in rows) else which
     pairs = [(getattr(r, chosen), r.allocator) for r in rows if getattr(r, chosen)]
@@ -124,7 +124,9 @@ def superlative(rows: list[Row], which: str, relative: str, adjective: str) -> s
         return f"no allocator is shown to be {adjective}"
     if len(found) > 1:
         return f"{names(found)} are {adjective}, with no difference shown between them"
-    return f"{found[0]} is {adjective}"
+    value = next(getattr(r, relative) for r in rows if r.allocator == found[0])
+    by = f" ({change_in_words(value.median, *words)} than libc)" if value and value.shown and value.median < 1 else ""
+    return f"{found[0]} is {adjective}{by}"
 
 
 def headline(tape: Tape) -> str:
@@ -137,8 +139,8 @@ def headline(tape: Tape) -> str:
     parts = [
         p
         for p in (
-            superlative(rows, "ns", "relative_time", "fastest"),
-            superlative(rows, "peak_resident", "relative_peak_resident", "leanest"),
+            superlative(rows, "ns", "relative_time", "fastest", TIME_WORDS),
+            superlative(rows, "peak_resident", "relative_peak_resident", "leanest", MEMORY_WORDS),
         )
         if p
     ]
@@ -147,6 +149,26 @@ def headline(tape: Tape) -> str:
         return "Too little was measured to compare."
     named = any(said.startswith(r.allocator) for r in rows)  # names keep their letters
     return (said if named else said[0].upper() + said[1:]) + "."
+
+
+def better_in_both(one: Row, other: Row) -> bool:
+    """Whether `one` needs less time and less memory, both beyond their intervals."""
+    pairs = [
+        (one.relative_time or one.ns, other.relative_time or other.ns),
+        (one.relative_peak_resident or one.peak_resident, other.relative_peak_resident or other.peak_resident),
+    ]
+    return all(a is not None and b is not None and a.high < b.low for a, b in pairs)
+
+
+def beaten(tape: Tape) -> str:
+    """'For libc and tbbmalloc there is another ...'; '' where nobody is beaten in both, or times are not told apart."""
+    rows = [r for r in tape.rows if r.ok]
+    if tape.baseline is not None and not any(r.relative_time and r.relative_time.shown for r in rows):
+        return ""
+    found = [r.allocator for r in rows if any(better_in_both(o, r) for o in rows)]
+    if not found:
+        return ""
+    return f"For {names(found)} there is another that takes both less time and less memory."
 
 
 def undecided(found: list[Line]) -> str:
@@ -170,7 +192,7 @@ def overall_phrase(entry: Overall, which: str, words: tuple[str, str, str], noun
         return None
     across = f"tape by tape {figures(min(ratios))} to {figures(max(ratios))} times libc's"
     if ends:
-        across = f"{span(Interval(mean, *ends), not shown)}; {across}"
+        across = "; ".join(w for w in (span(Interval(mean, *ends), not shown), across) if w)
     if not shown:
         return Phrase(f"no difference in {noun} shown on any tape", across, SAME)
     if shown < len(ratios):

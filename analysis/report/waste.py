@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from .results import Row
+from .results import Row, Series
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,17 @@ NEARLY = 0.99  # of the highest P
 PARTS = ("requested", "rounding", "between", "startup")
 
 
+def peak_point(series: Series) -> int:
+    """The first point within 1 % of the highest P."""
+    return int(numpy.argmax(series.resident >= NEARLY * numpy.nanmax(series.resident)))
+
+
 def split(row: Row) -> Split | None:
     """None where there is no curve. Where fewer bytes are resident than asked for, the rest of the parts is nothing."""
     series = row.series
     if series is None or numpy.all(numpy.isnan(series.resident)):
         return None
-    at = int(numpy.argmax(series.resident >= NEARLY * numpy.nanmax(series.resident)))
+    at = peak_point(series)
     requested, usable = float(series.requested[at]), float(series.usable[at])
     resident, held = float(series.resident[at]), float(series.held[at])
     known = row.held_known and not numpy.isnan(held)
