@@ -136,14 +136,14 @@ def heap_map(stories: Stories) -> Table:
 
 
 def blame_rows(folder: pathlib.Path, tape: Tape, row: Row) -> Iterator[list]:
-    """Of both moments. A file that is not there, or makes no sense, costs its rows and nothing else."""
-    for word in ("peak", "end"):
+    """Of both moments and lengths of pages. A file that is not there, or makes no sense, costs its rows and nothing else."""
+    for word in ("peak", "end", "peak-2M", "end-2M"):
         try:
             text = (folder / row.snapshots).with_suffix(f".{word}.json").read_text(encoding="utf-8")
             found = Fields(json.loads(text), "blame")
             groups = [Fields(g, "blame") for g in found.objects("groups")]
             rows = [
-                [tape.name, row.allocator, word, found.count("operation"), g.text("by"), g.count("rank"), g.text("name")]
+                [tape.name, row.allocator, word.partition("-")[0], found.count("operation"), found.count("page_bytes"), g.text("by"), g.count("rank"), g.text("name")]
                 + [g.number(key) for key in GROUP.values()]
                 for g in groups
             ]
@@ -153,7 +153,7 @@ def blame_rows(folder: pathlib.Path, tape: Tape, row: Row) -> Iterator[list]:
 
 
 def blame(context) -> Table:
-    columns = ("tape", "allocator", "moment", "operation", "by", "rank", "name", *GROUP)
+    columns = ("tape", "allocator", "moment", "operation", "page_bytes", "by", "rank", "name", *GROUP)
     folder = context.results.folder
     rows = (line for tape in context.results.tapes for row in tape.rows if row.ok and row.snapshots for line in blame_rows(folder, tape, row))
     return made("blame", columns, rows)

@@ -21,15 +21,26 @@ static void name_with(const char *heap, const char *ending, char *text, size_t b
     snprintf(text, bytes, "%.*s%s", (int)stem, heap, ending);
 }
 
-static bool run(const char *tape, const char *allocator, const char *heap, const char *at, int out)
+/* What is asked of the snapshots, and the ending of the file that it is written to. */
+static const struct question {
+    const char *at, *page, *ending;
+} questions[] = {
+    {"--at=peak", "--page=4k", ".peak.json"},
+    {"--at=end", "--page=4k", ".end.json"},
+    {"--at=peak", "--page=2M", ".peak-2M.json"},
+    {"--at=end", "--page=2M", ".end-2M.json"},
+};
+
+static bool run(const char *tape, const char *allocator, const char *heap,
+                const struct question *question, int out)
 {
-    char program[PATH_MAX], from[PATH_MAX + 8], moment[32], on[RESULTS_NAME_MAX + 16];
+    char program[PATH_MAX], from[PATH_MAX + 8], on[RESULTS_NAME_MAX + 16];
     snprintf(from, sizeof from, "--heap=%s", heap);
-    snprintf(moment, sizeof moment, "--at=%s", at);
     snprintf(on, sizeof on, "--allocator=%s", allocator);
     const char *arguments[] = {cli_libexec_path("heaptape-blame", program, sizeof program),
                                from,
-                               moment,
+                               question->at,
+                               question->page,
                                on,
                                "--format=json",
                                "--count=20",
@@ -47,24 +58,25 @@ static bool run(const char *tape, const char *allocator, const char *heap, const
     return result.end == PROCESS_EXITED && result.exit_status == 0;
 }
 
-static void write_one(const char *tape, const char *allocator, const char *heap, const char *at)
+/* False: it failed, and a line says so. */
+static bool write_one(const char *tape, const char *allocator, const char *heap,
+                      const struct question *question)
 {
-    char ending[32], path[PATH_MAX], draft[PATH_MAX];
-    snprintf(ending, sizeof ending, ".%s.json", at);
-    name_with(heap, ending, path, sizeof path);
+    char path[PATH_MAX], draft[PATH_MAX];
+    name_with(heap, question->ending, path, sizeof path);
     name_with(heap, ".tmp", draft, sizeof draft);
     int out = open(draft, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0666);
     if (out < 0)
         cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "cannot write %s: %s; choose another with -o", draft,
                 strerror(errno));
-    bool done = run(tape, allocator, heap, at, out);
+    bool done = run(tape, allocator, heap, question, out);
     close(out);
-    if (!done || rename(draft, path) < 0) {
-        unlink(draft);
-        if (!interrupt_seen())
-            cli_warn("%s: heaptape blame failed on these snapshots; the report goes without it",
-                     heap);
-    }
+    if (done && rename(draft, path) == 0)
+        return true;
+    unlink(draft);
+    if (!interrupt_seen())
+        cli_warn("%s: heaptape blame failed on these snapshots; the report goes without it", heap);
+    return false;
 }
 
 void blame_files_write(const struct results *results, const char *folder)
@@ -78,7 +90,8 @@ void blame_files_write(const struct results *results, const char *folder)
         char name[2 * RESULTS_NAME_MAX + 32], heap[PATH_MAX];
         series_snapshots_name(tape->name, allocator, name, sizeof name);
         output_path(folder, name, heap);
-        write_one(tape->replayed.path, allocator, heap, "peak");
-        write_one(tape->replayed.path, allocator, heap, "end");
+        bool done = true;
+        for (unsigned at = 0; done && at < sizeof questions / sizeof *questions; at++)
+            done = write_one(tape->replayed.path, allocator, heap, &questions[at]);
     }
 }

@@ -221,11 +221,13 @@ def test_the_report_tells_who_pins(heaptape, planted, tmp_path):
     found = json.loads(end.read_text())
     assert found["groups"][0]["name"].startswith("pin blame_case.c:") and found["allocator"] == "libc"
     assert json.loads((out / "snapshots" / "kept.libc.peak.json").read_text())["at"] == "peak"
+    huge = json.loads((out / "snapshots" / "kept.libc.end-2M.json").read_text())
+    assert huge["page_bytes"] == HUGE and huge["groups"][0]["name"].startswith("pin blame_case.c:")
     found["groups"][0]["name"] = "<script>pin</script> x.c:1 < main"
     end.write_text(json.dumps(found))
     assert heaptape("report", out, "--format=html").returncode == 0
     page = (out / "report.html").read_text()
-    assert "Whose blocks pin nearly empty pages" in page
+    assert "Whose blocks pin nearly empty pages" in page and "end, 2 MiB pages" in page
     assert "&lt;script&gt;pin&lt;/script&gt; x.c:1" in page and "<script>pin" not in page
     end.write_text(end.read_text()[:200])
     assert heaptape("report", out, "--format=html").returncode == 0
