@@ -74,8 +74,9 @@ static double seconds_of(const struct fragmentation_run *run, const struct tape_
         return (double)(next_ns - run->series[i].time_ns) / 1e9 * run->speed;
     }
     double events_each = run->operations ? (double)events / (double)run->operations : 0;
-    double from = (double)run->series[i].operation * events_each;
-    double to = (double)until(run, i) * events_each;
+    /* A point is what it is once its last event has been: that of index `operation` - 1. */
+    double from = (double)run->series[i].operation * events_each - 1;
+    double to = (double)until(run, i) * events_each - 1;
     return to > from ? (tape_clock_at(clock, to) - tape_clock_at(clock, from)) / 1e9 : 0;
 }
 

@@ -89,7 +89,8 @@ static void run_call(struct replay *replay, struct replay_thread *self, const st
         note_birth(replay, slot, call.kind, op);
     add(&self->operations, 1);
     /* Others may be waiting for this very operation: before they go on. */
-    if (ENGINE_UNLIKELY(call.flags & (PLAN_SIDE_SAMPLE | PLAN_SIDE_SNAPSHOT | PLAN_SIDE_ASKED)))
+    if (ENGINE_UNLIKELY(call.flags & (PLAN_SIDE_SAMPLE | PLAN_SIDE_SNAPSHOT | PLAN_SIDE_ASKED |
+                                      PLAN_SIDE_PAUSE)))
         sampler_mark(op, call.flags);
     if (call.flags & PLAN_SIDE_PUBLISH)
         replay_publish(replay, self, op);

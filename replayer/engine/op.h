@@ -65,10 +65,11 @@ enum plan_side_kind {
     PLAN_SIDE_USABLE_SIZE,
 };
 
-#define PLAN_SIDE_PUBLISH  1 /* another thread waits for it */
-#define PLAN_SIDE_SAMPLE   2 /* R peaks here: sample after it */
-#define PLAN_SIDE_SNAPSHOT 4 /* a chance for a snapshot after it */
-#define PLAN_SIDE_ASKED    8 /* a snapshot after it, whatever it costs */
+#define PLAN_SIDE_PUBLISH  1  /* another thread waits for it */
+#define PLAN_SIDE_SAMPLE   2  /* R peaks here: sample after it */
+#define PLAN_SIDE_SNAPSHOT 4  /* a chance for a snapshot after it */
+#define PLAN_SIDE_ASKED    8  /* a snapshot after it, whatever it costs */
+#define PLAN_SIDE_PAUSE    16 /* the program did nothing for long after it: sample */
 
 /* A call in its long form; or a moment of PLAN_CLOCK's. */
 struct plan_side {

@@ -7,6 +7,8 @@
 #define PROGRESS_STRIDE   65536 /* in time mode */
 #define CHANCE_STRIDE     4096  /* for a snapshot, of a tape whose length is not known */
 #define CHANCE_STRIDE_MIN 64
+#define PAUSES            256
+#define PAUSE_MIN_NS      UINT64_C(1000000)
 #define MEET_STRIDE       64 /* in memory mode: see "Drift" in order.h */
 
 /* Events between two chances for a snapshot. */
@@ -14,6 +16,13 @@ static uint64_t chance_stride(uint64_t events)
 {
     uint64_t stride = events / SNAPSHOT_CHANCES;
     return !events ? CHANCE_STRIDE : stride < CHANCE_STRIDE_MIN ? CHANCE_STRIDE_MIN : stride;
+}
+
+/* At most PAUSES of them, none shorter than PAUSE_MIN_NS; 0: not known. */
+static uint64_t pause_ns(const struct tape_reader *reader)
+{
+    uint64_t duration = tape_reader_duration_ns(reader), pause = duration / PAUSES;
+    return !duration ? 0 : pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause;
 }
 
 void plan_open(struct plan *plan, const struct engine_settings *settings)
@@ -41,6 +50,8 @@ void plan_open(struct plan *plan, const struct engine_settings *settings)
         plan->chance_stride = plan->next_chance = chance_stride(totals.events);
     plan->asked = settings->snapshots ? settings->snapshot_at : ENGINE_NO_EVENT;
     plan->slots = 1;
+    if (memory)
+        plan->pause_ns = pause_ns(plan->reader);
     timetable_open(&plan->timetable, settings->speed);
     plan->plain = plan->quick && !waits;
     if (!plan->several)
@@ -212,6 +223,15 @@ static inline enum tape_track_action judge(struct plan *plan, const struct tape_
     return action;
 }
 
+/* Memory that is held while the program waits counts for all of that time: the point of the series
+ * that stands for it is right before. */
+static inline void mark_pause(struct plan *plan, uint64_t time_ns)
+{
+    if (plan->last_index != UINT32_MAX && time_ns > plan->last_ns &&
+        time_ns - plan->last_ns >= plan->pause_ns)
+        window_flag(&plan->window, plan->last_index, PLAN_SIDE_PAUSE);
+}
+
 static inline void plan_event(struct plan *plan, uint32_t thread, const struct tape_event *event)
 {
     uint64_t old_size;
@@ -220,6 +240,8 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
         plan->skipped++;
         return;
     }
+    if (ENGINE_UNLIKELY(plan->pause_ns))
+        mark_pause(plan, event->time_ns);
     bool asked = plan->event >= plan->asked;
     bool chance = asked || (plan->chance_stride && plan->event >= plan->next_chance);
     plan->window.origin =
@@ -232,6 +254,8 @@ static inline void plan_event(struct plan *plan, uint32_t thread, const struct t
         put_lost_free(plan, thread, event->object);
     uint32_t index = put_event(plan, thread, event, old_size);
     put_done(plan, thread, event->object, index, tape_kind_frees(event->kind));
+    plan->last_ns = event->time_ns;
+    plan->last_index = index;
     if (chance) {
         window_flag(&plan->window, index, PLAN_SIDE_SNAPSHOT);
         plan->next_chance = plan->event + plan->chance_stride;
@@ -330,6 +354,7 @@ bool plan_window(struct plan *plan)
     window_clear(&plan->window);
     plan->window.first_event = plan->event;
     plan->peak_here = false;
+    plan->last_index = UINT32_MAX;
     timetable_window(&plan->timetable);
     if (plan->several) {
         lanes_window(&plan->lanes);

@@ -27,8 +27,11 @@ struct plan {
     uint64_t events_claimed;             /* by the tape; 0 = not known */
     uint64_t chance_stride, next_chance; /* events, for snapshots; 0 = none are wanted */
     uint64_t asked;                      /* event: a snapshot there; ENGINE_NO_EVENT: no more */
-    uint32_t windows;                    /* planned so far */
-    bool kept;                           /* by an earlier run: its windows come from plan_file.h */
+    uint64_t pause_ns;                   /* recorded: so long without an event is a pause */
+    uint64_t last_ns;    /* recorded time of the last call planned in this window, */
+    uint32_t last_index; /* and its operation; UINT32_MAX: none yet */
+    uint32_t windows;    /* planned so far */
+    bool kept;           /* by an earlier run: its windows come from plan_file.h */
     bool ended;
     bool several;   /* lanes: `lanes` and `order` are in use */
     uint32_t slots; /* size that the slot table must have */

@@ -327,6 +327,8 @@ void sampler_mark(const struct plan_op *op, unsigned flags)
     bool peak = flags & PLAN_SIDE_SAMPLE, asked = flags & PLAN_SIDE_ASKED;
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
+    if (flags & PLAN_SIDE_PAUSE && !peak && !asked)
+        take(false);
     if (peak || asked || snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()))) {
         struct engine_sample sample = take(peak);
         sampler.snapshots_ns +=

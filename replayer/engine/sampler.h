@@ -55,7 +55,8 @@ void sampler_check(void);
 void sampler_check_idle(void);
 /*
  * Samples whatever the grids say, after the operation that the plan has marked (PLAN_SIDE_* in
- * `flags`): R has a peak, or there is a chance for a snapshot, or one was asked for (snapshot.h).
+ * `flags`): R has a peak, or the program paused there, or there is a chance for a snapshot, or one
+ * was asked for (snapshot.h).
  */
 void sampler_mark(const struct plan_op *op, unsigned flags);
 /* The last sample, of the last pause, and peaks and series into engine_result. */

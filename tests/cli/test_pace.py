@@ -212,3 +212,14 @@ def test_a_cut_tape_has_its_time(heaptape, pauses, tmp_path):
     cut.write_bytes(pauses.read_bytes()[:-400])
     paced = json.loads(heaptape("replay", cut, "--pace=recorded", "--format=json").stdout)
     assert paced["status"] == "ok" and paced["paced_seconds"] > 0.15
+
+
+def test_what_is_held_in_a_pause_counts_for_all_of_it(heaptape, record, tmp_path):
+    """Mean resident by recorded time, of a replay that does not wait: 16 MiB are given back right before the first pause."""
+    tape = record("held", 16, 150, 4)
+    done = heaptape("bench", tape, "-n", 1, "--latency-rounds=0", "-a", "libc", "-a", "bump", "-o", tmp_path / "r")
+    assert done.returncode == 0, done.stderr
+    rows = {row["allocator"]: row for row in json.loads((tmp_path / "r/results.json").read_text())["summary"]}
+    share = {name: row["over_time"]["mean_resident_by_time_bytes"] / row["peak_resident_bytes"]["median"]
+             for name, row in rows.items()}
+    assert share["libc"] < 0.3 and share["bump"] > 0.8, share

@@ -181,7 +181,8 @@ static void test_fragmentation_by_hand(void)
 
 /*
  * P 150 300 300 and 50 at the start, for 4, 4 and 2 of 10 operations: mean 290. The tape has 10
- * events at 0, 1, ... 7 seconds, then 17 and 27: the points stand for 4, 13 and 10 seconds.
+ * events at 0, 1, ... 7 seconds, then 17 and 27: the points stand for 3 seconds (to the fourth
+ * event, after which the second was taken), 4 and 20.
  */
 static void test_memory_over_time_by_hand(void)
 {
@@ -197,8 +198,8 @@ static void test_memory_over_time_by_hand(void)
     struct memory_over_time figures = memory_over_time(&run, &clock, 10);
     CHECK_NEAR(figures.mean_requested_bytes, (4 * 100 + 4 * 200 + 2 * 100) / 10.0, 1e-9);
     CHECK_NEAR(figures.mean_resident_bytes, (4 * 200 + 4 * 350 + 2 * 350) / 10.0, 1e-9);
-    CHECK_NEAR(figures.resident_byte_seconds, 4 * 200 + 13 * 350 + 10 * 350, 1e-6);
-    CHECK_NEAR(figures.mean_resident_by_time_bytes, (4 * 200 + 23 * 350) / 27.0, 1e-6);
+    CHECK_NEAR(figures.resident_byte_seconds, 3 * 200 + 4 * 350 + 20 * 350, 1e-6);
+    CHECK_NEAR(figures.mean_resident_by_time_bytes, (3 * 200 + 24 * 350) / 27.0, 1e-6);
     CHECK(isnan(figures.mean_held_bytes)); /* not known of this allocator */
     run.held_known = true;
     CHECK_NEAR(memory_over_time(&run, NULL, 10).mean_held_bytes, 250, 1e-9);

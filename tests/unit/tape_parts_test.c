@@ -373,6 +373,24 @@ static void test_clock_of_many_events_is_near(void)
     CHECK_NEAR(tape_clock_at(&clock, EVENTS - 1), HALF + 9.0 * (EVENTS - 1 - HALF), 0);
 }
 
+/* A pause is exact at both ends however long the tape goes on; many short ones take no room. */
+static void test_clock_keeps_pauses(void)
+{
+    enum { EVENTS = 300000, AT = 12345 };
+    static struct tape_clock clock;
+    uint64_t time = 0;
+    for (uint64_t i = 0; i < EVENTS; i++) {
+        time += i == AT ? 5000000 : i % 50 == 0 ? 20 : 1;
+        tape_clock_add(&clock, time);
+    }
+    CHECK_LE_U64(clock.count, TAPE_CLOCK_POINTS);
+    double before = AT - 1 + 19.0 * (AT / 50 + 1) + 1, after = before + 5000000;
+    CHECK_NEAR(tape_clock_at(&clock, AT - 1), before, 0);
+    CHECK_NEAR(tape_clock_at(&clock, AT), after, 0);
+    CHECK_NEAR(tape_clock_at(&clock, AT - 0.5), (before + after) / 2, 1e-6);
+    CHECK_NEAR(tape_clock_at(&clock, AT - 600), before - 600 - 12 * 19, 2 * (double)clock.stride);
+}
+
 static void test_errors_are_one_line(void)
 {
     struct tape_error error;
@@ -409,6 +427,7 @@ int main(void)
     RUN(test_utf8);
     RUN(test_clock_of_few_events_is_exact);
     RUN(test_clock_of_many_events_is_near);
+    RUN(test_clock_keeps_pauses);
     RUN(test_errors_are_one_line);
     return CHECK_MAIN_END();
 }
