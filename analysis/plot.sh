@@ -19,8 +19,12 @@ Draws a quick chart with gnuplot from the folder that heaptape bench left. stdou
   --chart=CHART       growth (R, U, H and P over time, the default), fragmentation (H/R - 1 over time),
                       relative (time to libc's), memory (peak resident to libc's), time (per operation),
                       pareto (time against memory), waste (where the memory goes), latency (of single
-                      calls), faults, calls (page faults and system calls over time), or
-                      heapmap (a GIF or animated PNG, by heaptape animate)
+                      calls), latency_time (over the run), faults, calls (page faults and system calls
+                      over time), sizes (asked for), scaling (with threads), live, live_time (the real
+                      program's memory and time beside their prediction);
+                      of a bench with --snapshots: heapmap (to a GIF or PNG it moves, by heaptape
+                      animate), parts (what resident memory is made of), pages (how full they are),
+                      free (of what use free memory is). The report's names of charts will do as well
   --tape=TAPE         which tape (default: the first)
   -o, --output=FILE   write FILE.png or FILE.svg instead
   --terminal[=KIND]   in the terminal: kitty or sixel where it offers one, else dumb (letters)
@@ -74,14 +78,25 @@ while [ $# -gt 0 ]; do
     shift
 done
 [ -n "$results" ] || die $EXIT_USAGE 'no results folder given; see heaptape plot --help'
-if [ "$chart" = heapmap ]; then # moves: another program's work
-    [ -n "$output" ] || die $EXIT_USAGE '--chart=heapmap is a file: -o FILE.gif or -o FILE.png'
-    exec "$root/libexec/heaptape/heaptape-animate" "$results" --tape="$tape" --output="$output"
-fi
+case $chart in # as the report calls them
+relative_time) chart=relative ;;
+peak_resident) chart=memory ;;
+time_memory) chart=pareto ;;
+system_calls) chart=calls ;;
+heap_map) chart=heapmap ;;
+resident_parts) chart=parts ;;
+page_occupancy) chart=pages ;;
+free_runs) chart=free ;;
+esac
+case $chart$output in # moves: another program's work
+heapmap*.gif | heapmap*.png) exec "$root/libexec/heaptape/heaptape-animate" "$results" --tape="$tape" --output="$output" ;;
+esac
 case $chart in
 growth | fragmentation | time | latency | pareto | waste) script=$chart ;;
+latency_time | sizes | scaling | live | heapmap | parts | pages | free) script=$chart ;;
 relative | memory) script=relative ;;
 faults | calls) script=counts ;;
+live_time) script=live ;;
 *) die $EXIT_USAGE "--chart=$chart: no such chart; see heaptape plot --help" ;;
 esac
 case $terminal in '' | auto | dumb | sixel | kitty) ;; *) die $EXIT_USAGE "--terminal=$terminal: dumb, sixel or kitty; see heaptape plot --help" ;; esac
@@ -90,11 +105,12 @@ case $output in '' | *.png | *.svg) ;; *) die $EXIT_USAGE "-o $output: the name 
 command -v gnuplot >/dev/null 2>&1 || die $EXIT_ENVIRONMENT 'no gnuplot: run: apt-get install gnuplot-nox'
 [ -f "$scripts/$script.gp" ] || die $EXIT_ENVIRONMENT "its scripts are missing: $scripts: run make (or make install) again"
 
+case $script in latency_time | sizes | scaling | live | heapmap | parts | pages | free) needed='import numpy' ;; *) needed=pass ;; esac
 python=
 for candidate in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3; do
-    [ -n "$candidate" ] && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null && python=$candidate && break
+    [ -n "$candidate" ] && "$candidate" -c "import sys; $needed; sys.exit(sys.version_info < (3, 9))" 2>/dev/null && python=$candidate && break
 done
-[ -n "$python" ] || die $EXIT_ENVIRONMENT 'no python3 (3.9 or later): run: apt-get install python3'
+[ -n "$python" ] || die $EXIT_ENVIRONMENT "no python3 (3.9 or later) with what --chart=$chart needs: run: apt-get install python3 python3-numpy"
 
 # The window's size; 100 x 30 where there is none.
 window() {
@@ -162,8 +178,11 @@ if [ "$terminal" = auto ] || [ -z "$terminal$output" ]; then
     [ ! -t 1 ] || terminal=$(offered)
 fi
 width=1200 height=560 plain=0 across=3
-[ "$chart" != growth ] || height=$((110 + 300 * ((panels + 2) / 3)))
-case $script in time | relative | waste) height=$((150 + 50 * panels)) ;; esac
+case $script in
+growth | latency_time | heapmap | parts) height=$((110 + 300 * ((panels + 2) / 3))) across=$((panels < 3 ? panels : 3)) ;;
+time | relative | waste | live) height=$((150 + 50 * panels)) ;;
+pages) height=$((190 + 44 * panels)) ;;
+esac
 [ "$chart" != latency ] || { height=$((60 + 380 * ((panels + 1) / 2))) across=$((panels < 2 ? 1 : 2)); }
 case $terminal in
 dumb)
@@ -172,8 +191,12 @@ dumb)
     [ "$across" -ge 1 ] || across=1
     [ "$across" -le "$panels" ] || across=$panels
     height=$((lines - 2)) colour=mono
-    [ "$chart" != growth ] || height=$((2 + 15 * ((panels + across - 1) / across)))
-    case $script in time | relative | waste) height=$((7 + 3 * panels)) ;; esac
+    case $script in
+    growth | latency_time | parts) height=$((2 + 15 * ((panels + across - 1) / across))) ;;
+    heapmap) height=$((2 + 19 * ((panels + across - 1) / across))) ;;
+    time | relative | waste | live) height=$((7 + 3 * panels)) ;;
+    pages) height=$((8 + 2 * panels)) ;;
+    esac
     [ "$chart" != latency ] || { height=$((2 + 20 * panels)) across=1; }
     [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256
     device="set terminal dumb size $columns, $height noenhanced $colour"
@@ -202,6 +225,7 @@ $device
 ${to_file:+set output 'chart.out'}
 plain = $plain
 columns = $across
+letters = $((${columns:-100} / across - 6))
 load 'job.gp'
 load 'chart.gp'
 set output

@@ -7,10 +7,12 @@
 #   colours  words: "#rrggbb" each (optional)   tape     title (optional)
 #   plain    1 for a text terminal (optional)
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("what")) what = 'faults'
 if (!exists("colours")) colours = ''
-colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
+shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
+colour(i) = word(shades_given, 1 + (i - 1) % words(shades_given))
 
 set datafile separator ','
 set datafile missing ''
@@ -21,7 +23,7 @@ last = STATS_max
 calls = last >= 2e6 ? 1e6 : last >= 2e3 ? 1e3 : 1.0
 count = last >= 2e6 ? 'million operations' : last >= 2e3 ? 'thousand operations' : 'operations'
 
-set title sprintf('%s over the replay: %s', what eq 'calls' ? 'System calls' : 'Page faults', tape) noenhanced
+set title sprintf('%s over the replay%s', what eq 'calls' ? 'System calls' : 'Page faults', of_tape) noenhanced
 set border 3; set tics nomirror
 set xlabel count; set xrange [0:last / calls]; set yrange [0:*]
 set ylabel plain ? '' : 'so far'

@@ -8,10 +8,12 @@
 #   plain    1 for a text terminal (optional)
 # Moments with less than a quarter of the peak live are left out: everything is large against nothing.
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("colours")) colours = ''
 if (!exists("upper")) upper = ''
-colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
+shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
+colour(i) = word(shades_given, 1 + (i - 1) % words(shades_given))
 by_resident(i) = i <= words(upper) && word(upper, i) eq 'P'
 label(i) = by_resident(i) ? word(names, i).' (P)' : word(names, i)
 
@@ -23,7 +25,7 @@ calls = last >= 2e6 ? 1e6 : last >= 2e3 ? 1e3 : 1.0
 count = last >= 2e6 ? 'million operations' : last >= 2e3 ? 'thousand operations' : 'operations'
 waste(held, requested) = requested >= 0.25 * peak && requested > 0 ? 100 * (held / requested - 1) : NaN
 
-set title sprintf('Fragmentation over time: %s.  H/R - 1 in %%, lower is better', tape) noenhanced
+set title sprintf('Fragmentation over time%s.  H/R - 1 in %%, lower is better', of_tape) noenhanced
 set border 3; set tics nomirror
 set xlabel count; set xrange [0:last / calls]; set yrange [*<0:*]
 set ylabel plain ? '' : 'held above requested, %'

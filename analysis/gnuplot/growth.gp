@@ -9,12 +9,14 @@
 #   plain    1 for a text terminal: lines are letters, few ticks (optional)
 # The terminal and output are the caller's: set terminal pngcairo ...; set output 'x.png' before.
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("colours")) colours = ''
 if (!exists("upper")) upper = ''
 if (!exists("columns")) columns = words(names) < 3 ? words(names) : 3
 unknown(i) = i <= words(upper) && word(upper, i) eq 'P'
-colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
+shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
+colour(i) = word(shades_given, 1 + (i - 1) % words(shades_given))
 
 set datafile separator ','
 set datafile missing ''
@@ -34,12 +36,12 @@ set border 3; set tics nomirror; unset key
 set xrange [0:last / calls]; set yrange [0:1.05 * largest / bytes]
 if (plain) {
     unset grid
-    heading = sprintf('Heap growth: %s.  P resident *   H held #   U usable $   R requested %%', tape)
+    heading = sprintf('Heap growth%s.  P resident *   H held #   U usable $   R requested %%', of_tape)
     set xtics 0, last / calls, last / calls; set ytics 0, largest / bytes, largest / bytes
     set format '%.4g'
 } else {
     set grid lc rgb '#dedee3' lt 1 lw 0.7
-    heading = sprintf('Heap growth: %s   (thick P resident, thin H held, dotted U usable, filled R requested)', tape)
+    heading = sprintf('Heap growth%s   (thick P resident, thin H held, dotted U usable, filled R requested)', of_tape)
     set ylabel unit
 }
 set multiplot layout ceil(words(names) / (columns * 1.0)), columns title heading noenhanced

@@ -1,5 +1,6 @@
 """Prepares a chart for gnuplot: `job.py RESULTS CHART TAPE FOLDER` copies what the chart needs to FOLDER and
-writes FOLDER/job.gp, the variables of the scripts beside this file. Needs nothing but Python itself.
+writes FOLDER/job.gp, the variables of the scripts beside this file. Needs nothing but Python itself for the charts of times and
+of memory over time; from_tables.py has the others.
 
 Names from results are made plain words first, so that nothing in them can be read as gnuplot.
 """
@@ -10,8 +11,10 @@ import re
 import shutil
 import sys
 
-sys.path[0] = str(pathlib.Path(__file__).absolute().parent.parent)
+here = pathlib.Path(__file__).absolute().parent
+sys.path[0:1] = [str(here), str(here.parent)]
 
+import from_tables  # noqa: E402
 from report.fields import Fields, ResultsError, read_folder  # noqa: E402
 from report.palette import OTHERS, colours  # noqa: E402
 
@@ -211,6 +214,8 @@ def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pat
     if not rows:
         raise ResultsError(f"no allocator was measured on {tape}: run heaptape bench again")
     colour = colours(list(dict.fromkeys(str(v.get("allocator")) for v in top.objects("summary"))))
+    if chart in from_tables.WANTED:
+        return from_tables.job(folder, chart, tape, out, plain)
     if chart == "latency":
         return latency_job(folder, top, tape, colour, out)
     if chart in METRICS or chart == "pareto":

@@ -9,11 +9,13 @@
 #   plain    1 for a text terminal (optional)
 # The x axis is 1 / (1 - share): each step to the right is ten times as rare. Below 1 ns is drawn at 1 ns.
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("colours")) colours = ''
 if (!exists("calls")) calls = 'malloc'
 if (!exists("columns")) columns = words(calls) < 2 ? 1 : 2
-colour(i) = i <= words(colours) ? word(colours, i) : '#0072b2'
+shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
+colour(i) = word(shades_given, 1 + (i - 1) % words(shades_given))
 rarity(call) = strcol(1) eq call && column(2) < 1 ? 1 / (1 - column(2)) : NaN
 shown(ns) = ns > 1 ? ns : 1
 
@@ -27,7 +29,7 @@ set xlabel 'share of the calls, %, log scale of 1 / (1 - share)'
 set ylabel plain ? '' : 'at most, log scale'
 set yrange [1:*]; set xrange [1:*]
 if (plain) { unset grid; set key outside bottom horizontal noenhanced } else { set grid lc rgb '#dedee3' lt 1 lw 0.7; set key outside right noenhanced }
-heading = sprintf('Latency of single calls: %s.  Lower is better', tape)
+heading = sprintf('Latency of single calls%s.  Lower is better', of_tape)
 set multiplot layout ceil(words(calls) / (columns * 1.0)), columns title heading noenhanced
 do for [k = 1:words(calls)] {
     call = word(calls, k)

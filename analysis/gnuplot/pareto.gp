@@ -9,6 +9,7 @@
 # A long interval does not press the points into a corner: it leaves the chart. In letters a name stands a line higher where
 # there is another already.
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 
 set datafile separator ','
@@ -45,7 +46,7 @@ do for [pass = 1:rows] {
     Y[next] = B[next] + (n % 2 ? -line : line) * aside(n)
 }
 
-set title sprintf('Time against memory: %s.  Lower left is better', tape) noenhanced
+set title sprintf('Time against memory%s.  Lower left is better', of_tape) noenhanced
 set border 3; set tics nomirror; unset key
 set xlabel 'ns per operation, floor included'
 set ylabel plain ? '' : sprintf('peak resident, %s', unit)

@@ -8,6 +8,7 @@
 #   metric   relative_time (default) or relative_peak_resident
 #   tape     title (optional)                  plain   1 for a text terminal (optional)
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("metric")) metric = 'relative_time'
 low = metric.'_low'; high = metric.'_high'
@@ -25,7 +26,7 @@ if (end < 1) end = 1.0
 has_rgb = strstrt(system("head -n 1 '".table."'"), 'rgb') > 0
 rgb_of(n) = has_rgb ? column('rgb') : 0x0072b2
 
-set title sprintf('%s relative to libc: %s.  Lower is better', metric eq 'relative_time' ? 'Time' : 'Peak resident', tape) noenhanced
+set title sprintf('%s relative to libc%s.  Lower is better', metric eq 'relative_time' ? 'Time' : 'Peak resident', of_tape) noenhanced
 set border 3; set tics nomirror; unset key
 set xrange [0:end * 1.3]; set yrange [rows - 0.4:-0.6]
 set xlabel 'multiple of libc''s; the line is libc'

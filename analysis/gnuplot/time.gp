@@ -7,6 +7,7 @@
 #   floor_ns   ns per operation with an allocator that does nothing (optional)
 #   tape    title (optional)                   plain   1 for a text terminal (optional)
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 if (!exists("floor_ns")) floor_ns = NaN
 
@@ -16,7 +17,7 @@ stats table using (column(0)) skip 1 nooutput
 rows = STATS_max + 1
 stats table using 4 skip 1 nooutput
 end = STATS_records > 0 ? STATS_max : 1.0
-set title sprintf('Time per operation: %s.  Lower is better', tape) noenhanced
+set title sprintf('Time per operation%s.  Lower is better', of_tape) noenhanced
 set border 3; set tics nomirror; unset key
 set xrange [0:end * 1.3]; set yrange [rows - 0.4:-0.6]
 set xlabel sprintf('ns per operation, floor included%s', floor_ns == floor_ns ? sprintf('; floor %.2f ns', floor_ns) : '')

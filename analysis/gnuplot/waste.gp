@@ -6,6 +6,7 @@
 #           the parts of data/waste.csv (heaptape report), an allocator a line
 #   tape    title (optional)                   plain   1 for a text terminal (optional)
 if (!exists("tape")) tape = ''
+of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
 
 set datafile separator ','
@@ -19,7 +20,7 @@ bytes = STATS_max >= 2**30 ? 2.0**30 : STATS_max >= 2**20 ? 2.0**20 : 1024.0
 unit = STATS_max >= 2**30 ? 'GiB' : STATS_max >= 2**20 ? 'MiB' : 'KiB'
 end = STATS_max / bytes
 
-set title sprintf('Where the memory goes: %s.  Shorter is better', tape) noenhanced
+set title sprintf('Where the memory goes%s.  Shorter is better', of_tape) noenhanced
 set border 3; set tics nomirror
 set xrange [0:end * 1.3]; set yrange [rows - 0.4:-0.6]
 set xlabel sprintf('resident at its highest, %s', unit)

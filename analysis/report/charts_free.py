@@ -8,6 +8,7 @@ from matplotlib.ticker import FuncFormatter
 from . import labels
 from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
+from .heap_pages import REQUESTS, unusable
 from .heap_story import Story
 from .hover import Track, owned
 from .palette import letters
@@ -19,13 +20,6 @@ READING = (
     "are of no use to it (the unusable free space index). A curve that stays low has its free memory in long runs; one that rises early "
     "has it in crumbs. Gaps between neighbours in which an allocator keeps its headers are crumbs, too."
 )
-REQUESTS = 2.0 ** numpy.arange(3, 31)
-
-
-def unusable(runs: numpy.ndarray, requests: numpy.ndarray) -> numpy.ndarray:
-    """For each request the share of the free bytes in runs shorter than it. `runs`: shortest first."""
-    total = numpy.concatenate(([0], numpy.cumsum(runs)))
-    return total[numpy.searchsorted(runs, requests, side="left")] / max(total[-1], 1)
 
 
 def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> Chart:

@@ -15,7 +15,7 @@ TABLES = {
     "time": ("summary", "rounds"),
     "time_memory": ("summary",),
     "waste": ("waste",),
-    "growth": ("series",),
+    "growth": ("series", "tapes"),
     "fragmentation": ("series", "summary"),
     "latency": ("latency_curves", "latency"),
     "latency_time": ("latency_over_time",),

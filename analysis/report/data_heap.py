@@ -9,9 +9,10 @@ from typing import Iterable, Iterator
 
 import numpy
 
+from . import heap_story
 from .data_tables import Table, made
 from .fields import Fields, ResultsError
-from .charts_free import REQUESTS, unusable
+from .heap_pages import REQUESTS, unusable
 from .heap_story import HeapMap, Story
 from .results import Row, Tape
 from .size_classes import Classes
@@ -96,12 +97,12 @@ def unusable_index(stories: Stories) -> Table:
     return made("unusable_index", columns, rows)
 
 
-def coarser(drawn: HeapMap) -> HeapMap:
-    """Two bands made one."""
-    pairs = numpy.arange(0, len(drawn.resident), 2)
-    resident, live = (numpy.add.reduceat(values, pairs, axis=0) for values in (drawn.resident, drawn.live))
-    edges = numpy.concatenate((drawn.edges[:-1][::2], drawn.edges[-1:]))
-    return dataclasses.replace(drawn, edges=edges, band=2 * drawn.band, resident=resident, live=live)
+def coarser(drawn: HeapMap, each: int = 2) -> HeapMap:
+    """So many bands made one."""
+    firsts = numpy.arange(0, len(drawn.resident), each)
+    resident, live = (numpy.add.reduceat(values, firsts, axis=0) for values in (drawn.resident, drawn.live))
+    edges = numpy.concatenate((drawn.edges[:-1][::each], drawn.edges[-1:]))
+    return dataclasses.replace(drawn, edges=edges, band=each * drawn.band, resident=resident, live=live)
 
 
 def begins(drawn: HeapMap) -> numpy.ndarray:
@@ -119,17 +120,19 @@ def rectangles(drawn: HeapMap) -> Iterator[tuple]:
         new = begins(drawn)
     operation, last = drawn.operation.tolist(), len(drawn.operation) - 1
     for band in range(len(drawn.resident)):
-        address, size = int(drawn.edges[band]), min(drawn.band, drawn.size - band * drawn.band)
+        offset = band * drawn.band
+        place = int(drawn.edges[band]), offset, min(drawn.band, drawn.size - offset)
         starts = numpy.flatnonzero(new[band]).tolist()
         for first, after in zip(starts, [*starts[1:], last + 1]):
             resident, live = drawn.resident[band, first], drawn.live[band, first]
             if resident > 0:
-                yield band, address, size, operation[first], operation[after - 1], resident, live
+                yield *place, operation[first], operation[after - 1], operation[min(after, last)], resident, live
 
 
 def heap_map(stories: Stories) -> Table:
     columns = (
-        "tape", "allocator", "band", "address", "band_bytes", "first_operation", "last_operation", "resident_bytes", "live_bytes",
+        "tape", "allocator", "address", "offset_bytes", "band_bytes", "first_operation", "last_operation", "until_operation",
+        "resident_bytes", "live_bytes",
     )  # fmt: skip
     rows = ((tape.name, row.allocator, *found) for tape, row, s in stories for found in rectangles(s.heap_map))
     return dataclasses.replace(made("heap_map", columns, rows), in_json=False)
@@ -161,10 +164,10 @@ def blame(context) -> Table:
 
 def tables(context) -> list[Table]:
     """Those that have rows."""
-    from . import charts_classes, charts_heap  # which need matplotlib
+    from . import charts_classes  # which needs matplotlib
 
     tapes = context.results.tapes
-    stories = [(tape, row, story) for tape in tapes for row, story in charts_heap.stories_of(context, tape)]
+    stories = [(tape, row, story) for tape in tapes for row, story in heap_story.of_tape(context.results.folder, tape)]
     found = [(tape, row, c) for tape in tapes for row, c in charts_classes.found_in(context, tape)]
     every = [
         classes(found), parts(stories), occupancy(stories), free_runs(stories), unusable_index(stories), heap_map(stories), blame(context),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Iterable
 
-from .charts_scaling import families, lanes_of, rate, series_of
 from .data_tables import Table, made, three
 from .fields import Fields
 from .results import Results, Tape
+from .scaling import families, rate, series_of
 
 # Columns of the table and the keys of results.json that they come from.
 COUNTS = (

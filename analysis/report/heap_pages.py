@@ -15,6 +15,7 @@ from .snapshots import PAGE, Snapshot
 
 HUGE = 2 << 20
 WRITE, FILE = 2, 16
+REQUESTS = 2.0 ** numpy.arange(3, 31)  # sizes for which the use of free memory is told
 CLASSES = (0.10, 0.25, 0.50, 0.75)  # upper bounds of how full a page is; below them all: pages without a block
 
 
@@ -113,3 +114,9 @@ def free_runs(one: Snapshot, resident: numpy.ndarray | None = None) -> numpy.nda
     )
     rows = common(gaps[gaps[:, 0] < gaps[:, 1]], resident)
     return numpy.sort(rows[:, 1] - rows[:, 0])
+
+
+def unusable(runs: numpy.ndarray, requests: numpy.ndarray) -> numpy.ndarray:
+    """For each request the share of the free bytes in runs shorter than it. `runs`: shortest first."""
+    total = numpy.concatenate(([0], numpy.cumsum(runs)))
+    return total[numpy.searchsorted(runs, requests, side="left")] / max(total[-1], 1)

@@ -10,6 +10,7 @@ import numpy
 
 from . import heap_pages, snapshots
 from .heap_pages import below
+from .results import Row, Tape
 
 BANDS = 480  # of addresses, at most
 SPARSE = 0.25  # a page less full than this is nearly empty
@@ -141,3 +142,18 @@ def read(path: pathlib.Path, each: int = 0) -> Story | None:
         numpy.array([c[0] for c in columns]).T, numpy.array([c[1] for c in columns]).T,
     )  # fmt: skip
     return Story(operations, *numpy.array(parts, dtype=float).T, heap_map, peak, end)
+
+
+def of_tape(folder: pathlib.Path, tape: Tape) -> list[tuple[Row, Story]]:
+    """Of the allocators that left snapshots; a file that cannot be read costs its allocator's part and nothing else."""
+    found = []
+    for row in tape.rows:
+        if not row.ok or not row.snapshots:
+            continue
+        try:
+            story = read(folder / row.snapshots)
+        except (ValueError, OSError):
+            continue
+        if story is not None:
+            found.append((row, story))
+    return found

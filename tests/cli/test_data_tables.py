@@ -157,7 +157,9 @@ def test_the_heap_map_is_exactly_what_is_drawn(results, tables):
             one = dict(zip(header, row))
             if (one["tape"], one["allocator"]) != (tape, allocator):
                 continue
-            band, first, last = (int(one[k]) for k in ("band", "first_operation", "last_operation"))
+            offset, first, last = (int(one[k]) for k in ("offset_bytes", "first_operation", "last_operation"))
+            band = offset // drawn.band
+            assert int(one["until_operation"]) == operations[min(operations.index(last) + 1, len(operations) - 1)]
             assert int(one["address"]) == drawn.edges[band] and int(one["band_bytes"]) <= drawn.band
             for at in range(operations.index(first), operations.index(last) + 1):
                 resident[band][at], live[band][at] = int(one["resident_bytes"]), int(one["live_bytes"])
@@ -174,7 +176,7 @@ def test_a_restless_heap_map_stays_small(monkeypatch):
     monkeypatch.setattr(data_heap, "RECTANGLES", 400)
     rows = list(data_heap.rectangles(drawn))
     assert 100 < len(rows) <= 400 and rows[0][2] == 4 * 8192
-    assert sum(r[5] * (r[4] - r[3] + 1) for r in rows) == resident.sum()
+    assert sum(r[6] * (r[4] - r[3] + 1) for r in rows) == resident.sum()
     assert sum(r[2] for r in rows if r[3] <= 0 <= r[4]) == drawn.size
 
 

@@ -1,6 +1,7 @@
 """heaptape plot: gnuplot's charts in the terminal and as files."""
 
 import base64
+import json
 import os
 import pty
 import re
@@ -15,8 +16,11 @@ sys.path.insert(0, str(ROOT / "tests" / "analysis"))
 from make_results import EVERY, KINDS, make  # noqa: E402
 
 CHARTS = (
-    "growth", "fragmentation", "relative", "memory", "time", "pareto", "waste", "latency", "faults", "calls",
+    "growth", "fragmentation", "relative", "memory", "time", "pareto", "waste", "latency", "latency_time", "faults", "calls", "sizes",
+    "live", "live_time",
 )  # fmt: skip
+HEAP_CHARTS = ("heapmap", "parts", "pages", "free")
+SCRIPTS = ROOT / "analysis" / "gnuplot"
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +30,24 @@ def many(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def snapped(heaptape, tmp_path_factory):
+    """A bench with snapshots."""
+    folder = tmp_path_factory.mktemp("snapped")
+    tape, out = folder / "t.tape", folder / "r"
+    made = heaptape("trace", "synth", "-o", tape, "--events=20k", "--live=500", "--size=16..4k")
+    assert made.returncode == 0, made.stderr
+    made = heaptape("bench", tape, "-a", "libc", "-a", "htmalloc", "-n", 1, "--latency-rounds=0", "--snapshots", "-o", out)
+    assert made.returncode == 0, made.stderr
+    return out
+
+
 @pytest.mark.parametrize("chart", CHARTS)
 def test_in_the_terminal(heaptape, many, chart):
     result = heaptape("plot", many, f"--chart={chart}")
     assert result.returncode == 0 and result.stderr == "", result.stderr
     assert "\x1b" not in result.stdout, "no colour where stdout is no terminal"
-    assert all(name in result.stdout for name in EVERY if name != "null")
+    assert chart == "sizes" or all(name in result.stdout for name in EVERY if name != "null")
     assert len(result.stdout.splitlines()) > 15 and max(map(len, result.stdout.splitlines())) <= 130
 
 
@@ -95,7 +111,7 @@ def test_choosing_a_tape(heaptape, tmp_path):
 def test_names_run_nothing(heaptape, tmp_path):
     mark = tmp_path / "ran"
     name = f"`touch {mark}`'.system('touch {mark}').'"
-    make(tmp_path / "r", tapes=(("t", name),), allocators=("libc", name, "null"), points=20, latency=True, counts=True)
+    make(tmp_path / "r", tapes=(("t", name),), allocators=("libc", name, "null"), points=20, latency=True, counts=True, live=True)
     for chart in CHARTS:
         assert heaptape("plot", tmp_path / "r", f"--chart={chart}").returncode == 0, chart
     assert not mark.exists()
@@ -247,3 +263,72 @@ def test_a_terminal_that_offers_sixel_is_asked(many):
     assert b"\x1bP" not in seen and b"htmalloc" in seen
     seen = in_terminal(many, {**environment, "TERM": "xterm-kitty"}, {})
     assert b"\x1b_Gf=100" in seen
+
+
+@pytest.mark.parametrize("chart", HEAP_CHARTS)
+def test_charts_of_the_heap(heaptape, snapped, tmp_path, chart):
+    out = heaptape("plot", snapped, f"--chart={chart}")
+    assert out.returncode == 0 and out.stderr == "", out.stderr
+    assert "libc" in out.stdout and "htmalloc" in out.stdout and max(map(len, out.stdout.splitlines())) <= 101
+    made = heaptape("plot", snapped, f"--chart={chart}", "-o", tmp_path / "c.svg")
+    assert made.returncode == 0 and made.stdout + made.stderr == ""
+    assert (tmp_path / "c.svg").read_text().count("htmalloc") >= 1 and (tmp_path / "c.svg").stat().st_size > 8000
+
+
+def test_the_heap_map_in_letters(heaptape, snapped):
+    """At the end all is live as in the middle of random churn: no column of the map is empty, and no row."""
+    lines = heaptape("plot", snapped, "--chart=heapmap").stdout.splitlines()
+    first = next(i for i, line in enumerate(lines) if "libc" in line) + 1
+    rows = [line.partition("|")[2][:38] for line in lines[first + 1 : first + 11]]
+    assert all(set(row.strip()) <= set(".:-=+*%#") and row.strip() for row in rows), rows
+    assert all(any(row[i] != " " for row in rows) for i in range(2, 34)), rows
+
+
+@pytest.mark.parametrize("chart", [*HEAP_CHARTS, "scaling", "live"])
+def test_what_these_results_have_not(heaptape, tmp_path, chart):
+    make(tmp_path, points=10)
+    result = heaptape("plot", tmp_path, f"--chart={chart}")
+    word = {"scaling": "numbers of threads", "live": "heaptape live"}.get(chart, "bench --snapshots")
+    assert result.returncode == 3 and result.stderr.count("\n") == 1 and word in result.stderr and result.stdout == ""
+
+
+def test_scaling_has_a_line_for_each(heaptape, tmp_path):
+    made = make(tmp_path, tapes=(("t1", "/bin/prog"), ("t2", "/bin/prog")), allocators=("libc", "mimalloc", "null"), points=10)
+    made["tapes"][1]["lanes"] = 2
+    (tmp_path / "results.json").write_text(json.dumps(made))
+    out = heaptape("plot", tmp_path, "--chart=scaling").stdout
+    assert "Thread scaling: prog" in out and "libc ****" in out and "mimalloc ####" in out
+
+
+@pytest.mark.parametrize(
+    "ours, reports",
+    [("relative", "relative_time"), ("memory", "peak_resident"), ("pareto", "time_memory"), ("calls", "system_calls")],
+)
+def test_the_reports_names_will_do(heaptape, many, ours, reports):
+    assert heaptape("plot", many, f"--chart={reports}").stdout == heaptape("plot", many, f"--chart={ours}").stdout != ""
+
+
+TABLE_SCRIPTS = {
+    "sizes": "sizes", "latency_time": "latency_over_time", "live": "live", "heapmap": "heap_map", "parts": "heap_parts",
+    "pages": "page_occupancy", "free": "unusable_index",
+}  # fmt: skip
+
+
+def test_table_scripts_by_hand(heaptape, many, snapped, tmp_path):
+    """As their first lines say: with a table of the report and nothing else; as letters and as a picture."""
+    for results in (many, snapped):
+        assert heaptape("report", results, "--format=data", "-o", tmp_path / results.name).returncode == 0
+    for script, table in TABLE_SCRIPTS.items():
+        folder = tmp_path / (snapped.name if script in HEAP_CHARTS else many.name)
+        for options in ("set terminal dumb 120 50; plain=1", f"set terminal svg; set output '{script}.svg'"):
+            ran = subprocess.run(
+                ["gnuplot", "-e", f"{options}; table='data/{table}.csv'", SCRIPTS / f"{script}.gp"],
+                capture_output=True, text=True, cwd=folder, check=False,
+            )  # fmt: skip
+            assert ran.returncode == 0 and not ran.stderr.strip(), (script, ran.stderr)
+            shown = ran.stdout or (folder / f"{script}.svg").read_text()
+            assert script == "sizes" or "htmalloc" in shown, script
+    assert {path.stem for path in SCRIPTS.glob("*.gp")} == {*TABLE_SCRIPTS, "scaling", *SERIES_SCRIPTS}
+
+
+SERIES_SCRIPTS = ("growth", "fragmentation", "counts", "latency", "time", "relative", "pareto", "waste")  # tried above
