@@ -113,10 +113,10 @@ enum tape_status tape_summarize(struct tape_reader *reader, struct tape_summary 
                 goto end;
             }
             summary->by_kind[events[i].kind]++;
-            tape_clock_add(&summary->clock, events[i].time_ns);
             if (action != TAPE_TRACK_DROP)
                 add(summary, &events[i], &before);
         }
+        tape_clock_add_events(&summary->clock, events, count);
         summary->events += count;
     }
 end:

@@ -373,6 +373,40 @@ static void test_clock_of_many_events_is_near(void)
     CHECK_NEAR(tape_clock_at(&clock, EVENTS - 1), HALF + 9.0 * (EVENTS - 1 - HALF), 0);
 }
 
+/* Events by the batch make the same clock as one by one, pauses within batches and between them. */
+static void test_clock_by_batches(void)
+{
+    static struct tape_clock one, many;
+    static struct tape_event events[1000];
+    uint64_t time = 0;
+    for (int batch = 0; batch < 300; batch++) {
+        size_t count = next_random() % 1000;
+        for (size_t i = 0; i < count; i++) {
+            time += next_random() % 20000 ? next_random() % 3 : 500000;
+            events[i].time_ns = time;
+            tape_clock_add(&one, time);
+        }
+        tape_clock_add_events(&many, events, count);
+    }
+    CHECK_EQ_U64(one.events, many.events);
+    CHECK_EQ_U64(one.last_ns, many.last_ns);
+    CHECK_EQ_U64(one.count, many.count);
+    for (uint32_t i = 0; i < one.count && i < many.count; i++)
+        CHECK(one.points[i].event == many.points[i].event &&
+              one.points[i].time_ns == many.points[i].time_ns);
+}
+
+/* Times that go up and down without end, as damage may have them: none is lost, nothing hangs. */
+static void test_clock_of_times_that_go_back(void)
+{
+    static struct tape_clock clock;
+    for (uint64_t i = 0; i < 100000; i++)
+        tape_clock_add(&clock, i % 2 ? UINT64_MAX / 2 : i);
+    CHECK_EQ_U64(clock.events, 100000);
+    CHECK_LE_U64(clock.count, TAPE_CLOCK_POINTS);
+    CHECK_NEAR(tape_clock_at(&clock, 50000), (double)(UINT64_MAX / 2), 1e6);
+}
+
 /* A pause is exact at both ends however long the tape goes on; many short ones take no room. */
 static void test_clock_keeps_pauses(void)
 {
@@ -428,6 +462,8 @@ int main(void)
     RUN(test_clock_of_few_events_is_exact);
     RUN(test_clock_of_many_events_is_near);
     RUN(test_clock_keeps_pauses);
+    RUN(test_clock_by_batches);
+    RUN(test_clock_of_times_that_go_back);
     RUN(test_errors_are_one_line);
     return CHECK_MAIN_END();
 }
