@@ -137,7 +137,7 @@ static const char *page_words(const struct blame_output *output, char *text, siz
     static const char *const units[] = {"KiB", "MiB", "GiB"};
     uint64_t size = output->page_bytes >> 10;
     unsigned unit = 0;
-    for (; size >= 1024; size >>= 10)
+    for (; size >= 1024 && unit < 2; size >>= 10)
         unit++;
     if (output->page_bytes == HEAP_PAGE)
         snprintf(text, bytes, "pages");

@@ -11,6 +11,7 @@ import pathlib
 from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
+FIGURE_LIMIT = 2.0**64  # nothing that is counted or timed is as large
 
 
 class ResultsError(Exception):
@@ -30,6 +31,14 @@ class Interval:
     def shown(self) -> bool:
         """Whether a difference from the baseline is shown."""
         return self.verdict not in ("", "no difference shown", "baseline")
+
+
+def figure(text: str) -> float:
+    """A cell of a CSV file; an empty one is nan. ValueError for what is no figure, or none that can be drawn."""
+    value = float(text) if text else math.nan
+    if text and not abs(value) < FIGURE_LIMIT:  # nan and infinities, too
+        raise ValueError(text)
+    return value
 
 
 def read_json(path: pathlib.Path) -> dict:
@@ -73,7 +82,7 @@ class Fields:
         value = self.value.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < FIGURE_LIMIT:
             raise self.wrong(key, "a number")
         return float(value)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from .fields import Fields
+from .fields import Fields, figure
 
 CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
 SHARES = ("p50", "p90", "p99", "p99_9", "p99_99")
@@ -66,7 +66,7 @@ def read_curves(folder: pathlib.Path, name: str) -> dict[str, Curve]:
     try:
         with path.open(newline="", encoding="utf-8") as source:
             for row in csv.DictReader(source):
-                points.setdefault(row["call"], []).append((float(row["share"]), float(row["ns"])))
+                points.setdefault(row["call"], []).append((figure(row["share"]), figure(row["ns"])))
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, csv.Error):
@@ -86,7 +86,7 @@ def read_over_time(folder: pathlib.Path, name: str) -> OverTime | None:
         raise ValueError(f"{name} lies outside the results folder")
     try:
         with path.open(newline="", encoding="utf-8") as source:
-            rows = [[float(row[c]) for c in OVER_TIME_COLUMNS] for row in csv.DictReader(source)]
+            rows = [[figure(row[c]) for c in OVER_TIME_COLUMNS] for row in csv.DictReader(source)]
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, csv.Error):

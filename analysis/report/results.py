@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy
 
-from .fields import Fields, Interval, ResultsError, read_folder
+from .fields import Fields, Interval, ResultsError, figure, read_folder
 from .latency import Latency, read_latencies
 from .live import Live, read_live
 from .memory_figures import Fragmentation, OverTime, Reallocs, to_fragmentation, to_over_time, to_reallocs
@@ -211,7 +211,9 @@ def read_table(
             rows = csv.reader(source)
             header = next(rows, [])
             where = [header.index(c) for c in columns]
-            table = [[float(r[i]) if r[i] else math.nan for i in where] for r in rows if r]
+            table = [[figure(r[i]) for i in where] for r in rows if r]
+        if any(math.isnan(row[0]) for row in table):
+            raise ValueError(columns[0])
     except OSError as error:
         raise ValueError(f"{name}: {error.strerror}") from None
     except (ValueError, IndexError, csv.Error):
