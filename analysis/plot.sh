@@ -5,8 +5,22 @@ root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")/../.." && pwd)
 scripts=$root/share/heaptape/gnuplot
 readonly EXIT_USAGE=2 EXIT_ENVIRONMENT=4
 
+die() {
+    status=$1
+    shift
+    echo "heaptape plot: $*" >&2
+    exit "$status"
+}
+
+# What is on stdin to stdout. A closed pipe (| head) has had what it wanted.
+show() {
+    written=0
+    cat 2>/dev/null || written=$?
+    case $written in 0 | 141) ;; *) die $EXIT_ENVIRONMENT 'cannot write to stdout; make room, or send it elsewhere' ;; esac
+}
+
 usage() {
-    cat <<'END'
+    show <<'END'
 Examples:
   heaptape plot results                               heap growth of the first tape, in the terminal
   heaptape plot results --chart=time                  time per operation with intervals
@@ -36,18 +50,11 @@ Exit status: 0 ok, 2 usage, 3 the folder cannot be used, 4 environment.
 END
 }
 
-die() {
-    status=$1
-    shift
-    echo "heaptape plot: $*" >&2
-    exit "$status"
-}
-
 version() {
     for file in "$root/share/heaptape/VERSION" "$(readlink -f -- "$scripts")/../../VERSION"; do
-        [ -f "$file" ] && { echo "heaptape $(cat "$file")" && return; }
+        [ ! -f "$file" ] || { cat "$file"; return; }
     done
-    echo 'heaptape unknown'
+    echo unknown
 }
 
 results='' chart=growth tape='' output='' terminal=''
@@ -67,8 +74,8 @@ while [ $# -gt 0 ]; do
     --output=*) output=${1#*=} ;;
     --terminal) terminal=auto ;;
     --terminal=*) terminal=${1#*=} ;;
-    --help | -h) usage && exit 0 ;;
-    --version) version && exit 0 ;;
+    --help | -h) usage; exit ;;
+    --version) printf 'heaptape %s\n' "$(version)" | show; exit ;;
     -?*) die $EXIT_USAGE "unknown option $1; see heaptape plot --help" ;;
     *)
         [ -z "$results" ] || die $EXIT_USAGE "one results folder at a time; see heaptape plot --help"
@@ -237,7 +244,8 @@ END
 if [ -n "$output" ]; then
     cp "$work/chart.out" "$output" 2>/dev/null || die $EXIT_ENVIRONMENT "cannot write $output: choose another file with -o"
 elif [ "$terminal" = kitty ]; then
-    as_kitty "$work/chart.out"
+    as_kitty "$work/chart.out" >"$work/stdout"
+    show <"$work/stdout"
 else
-    cat "$work/stdout"
+    show <"$work/stdout"
 fi

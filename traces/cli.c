@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -16,9 +17,22 @@
 
 static const char *cli_name = "?";
 
+/*
+ * Where one of the three was closed by who started us, a file or a pipe of our own would get its
+ * number, and be written to in its stead. What takes the place of stdout cannot be written, so
+ * that this is told; what stderr would have said is lost, as it was meant to be.
+ */
+static void keep_standard_files(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 void cli_begin(const char *name)
 {
     cli_name = name;
+    keep_standard_files();
 }
 
 static void say(const char *format, va_list arguments, const char *end)

@@ -13,7 +13,8 @@
 
 /*
  * Names the command for messages: cli_begin("trace info") makes cli_die() print "heaptape trace
- * info: ...". `name` is kept, not copied. Call it first in main().
+ * info: ...". `name` is kept, not copied. Call it first in main(): it also sees to
+ * it that the descriptors 0 to 2 are open.
  */
 void cli_begin(const char *name);
 /* "heaptape NAME: MESSAGE" on stderr, then exit(status). MESSAGE is one line: what, where, what to

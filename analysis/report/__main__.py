@@ -7,6 +7,7 @@ here = pathlib.Path(__file__).absolute().parent
 sys.path[0] = str(here.parent)
 
 if __name__ == "__main__":
+    from report.command_line import run
     from report.main import main
 
-    sys.exit(main(sys.argv[1:]))
+    run("report", main)

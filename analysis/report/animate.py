@@ -9,8 +9,8 @@ import sys
 if __name__ == "__main__":
     sys.path[0] = str(pathlib.Path(__file__).absolute().parent.parent)
 
+from report.command_line import EXIT_BAD_INPUT, EXIT_ENVIRONMENT, EXIT_USAGE, Parser, fail, run  # noqa: E402
 from report.fields import ResultsError  # noqa: E402
-from report.main import EXIT_BAD_INPUT, EXIT_ENVIRONMENT, EXIT_USAGE, version  # noqa: E402
 
 USAGE = """Examples:
   heaptape bench --snapshots app.tape -o results && heaptape animate results -o heaps.gif
@@ -33,33 +33,19 @@ Exit status: 0 ok, 2 usage, 3 the folder cannot be used, 4 cannot write.
 """
 
 
-def fail(status: int, message: str):
-    print(f"heaptape animate: {message}", file=sys.stderr)
-    raise SystemExit(status)
-
-
-class Parser(argparse.ArgumentParser):
-    def format_help(self) -> str:
-        return USAGE
-
-    def error(self, message: str):
-        fail(EXIT_USAGE, f"{message}; see heaptape animate --help")
-
-
 def parse(arguments: list[str]) -> argparse.Namespace:
-    parser = Parser(prog="heaptape animate", allow_abbrev=False)
+    parser = Parser("animate", USAGE)
     parser.add_argument("results")
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--tape", default="")
     parser.add_argument("-a", "--allocator", action="append", default=[])
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=9.0)
-    parser.add_argument("--version", action="version", version=f"heaptape {version()}")
     options = parser.parse_args(arguments)
     if not options.output.endswith((".gif", ".png")):
-        fail(EXIT_USAGE, f"-o {options.output}: the name must end in .gif or .png; see heaptape animate --help")
+        fail("animate", EXIT_USAGE, f"-o {options.output}: the name must end in .gif or .png; see heaptape animate --help")
     if not 2 <= options.frames <= 1000 or not 0.1 <= options.seconds <= 600:
-        fail(EXIT_USAGE, "--frames is 2 to 1000 and --seconds 0.1 to 600; see heaptape animate --help")
+        fail("animate", EXIT_USAGE, "--frames is 2 to 1000 and --seconds 0.1 to 600; see heaptape animate --help")
     return options
 
 
@@ -81,13 +67,13 @@ def main(arguments: list[str]) -> int:
         tape = chosen_tape(context.results, options.tape)
         reels = film.reels_of(context, tape, options.allocator)
     except ResultsError as error:
-        fail(EXIT_BAD_INPUT, str(error))
+        fail("animate", EXIT_BAD_INPUT, str(error))
     try:
         film.write(context, tape, reels, pathlib.Path(options.output), options.frames, options.seconds)
     except OSError as error:
-        fail(EXIT_ENVIRONMENT, f"cannot write {options.output}: {error.strerror or error}: choose another file with -o")
+        fail("animate", EXIT_ENVIRONMENT, f"cannot write {options.output}: {error.strerror or error}: choose another file with -o")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("animate", main)

@@ -20,6 +20,7 @@ from .heap_story import Story
 from .palette import GRID, INK, MUTED, PAPER, letters
 from .results import Row, Tape
 from .units import as_bytes, as_count, as_percent
+from .writer import put
 
 ACROSS, UP = 72, 36  # squares of a panel
 SQUARE = 5  # pixels
@@ -176,13 +177,8 @@ def write(context: Context, tape: Tape, reels: list[Reel], path: pathlib.Path, c
     frames = [stage.frame(stage.last * i / (count - 1)) for i in range(count)]
     each = max(20, round(1000 * seconds / count))
     times = [each] * (count - 1) + [max(HOLD, each)]
-    draft = path.with_name(path.name + ".part")
     if path.suffix == ".gif":
         frames = as_palette(frames)
     kind = "GIF" if path.suffix == ".gif" else "PNG"
-    try:
-        frames[0].save(draft, format=kind, save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    more = {"save_all": True, "append_images": frames[1:], "duration": times, "loop": 0, "optimize": False}
+    put(path, lambda draft: frames[0].save(draft, format=kind, **more))

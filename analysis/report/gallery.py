@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 from . import (
@@ -87,15 +89,19 @@ def single(context: Context, writer, module, prefix: str) -> list[Figure]:
 
 
 def run(tasks: list[tuple[int, int]], progress) -> list[tuple[list[Figure], list]]:
-    """In this process where there is one core or little to do."""
+    """In this process where there is one core or little to do. MemoryError also where another one had none."""
     cores = len(os.sched_getaffinity(0))
     if cores < 2 or len(tasks) < FEW:
         return [part(task) for task in tasks]
     done = []
-    with ProcessPoolExecutor(min(cores, 4), mp_context=multiprocessing.get_context("fork")) as pool:
-        for found in pool.map(part, tasks):
-            done.append(found)
-            progress(f"{len(done)} of {len(tasks)} charts")
+    how = {"mp_context": multiprocessing.get_context("fork"), "initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_DFL)}
+    try:
+        with ProcessPoolExecutor(min(cores, 4), **how) as pool:
+            for found in pool.map(part, tasks):
+                done.append(found)
+                progress(f"{len(done)} of {len(tasks)} charts")
+    except BrokenProcessPool:  # one was killed; nobody but the kernel, short of memory, does that
+        raise MemoryError from None
     return done
 
 

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import BUILD, ROOT
 
 JQ = ROOT / "traces" / "corpus" / "jq.tape"
 
@@ -72,6 +73,65 @@ def test_nothing_is_converted_onto_itself(heaptape, tape, tmp_path):
     rep.write_text("a 0 10\nf 0\n")
     refused(heaptape("trace", "convert", "-o", rep, rep), 2, "onto itself")
     assert rep.read_text() == "a 0 10\nf 0\n"
+
+
+# ---- stdin, stdout, stderr ---------------------------------------------------------------------
+
+PRINTS = [("--help",), ("--version",), ("compare", "--help"), ("report", "--help"), ("animate", "--version"), ("plot", "--help"),
+          ("plot", "--version"), ("bench", "--help"), ("plot", "RESULTS"), ("plot", "RESULTS", "--terminal=kitty"),
+          ("report", "RESULTS", "--format=data"), ("analyze", "TAPE"), ("diff", "RESULTS", "RESULTS"), ("trace", "info", "TAPE")]
+
+
+def asked(command, results, tape) -> list[str]:
+    return [word.replace("RESULTS", str(results)).replace("TAPE", str(tape)) for word in command]
+
+
+@pytest.fixture(scope="module")
+def results(heaptape, tmp_path_factory):
+    """A real bench of a small tape, with snapshots."""
+    folder = tmp_path_factory.mktemp("door")
+    assert heaptape("trace", "synth", "-o", folder / "small.tape", "--events=3k", "--live=100").returncode == 0
+    made = heaptape("bench", folder / "small.tape", "-a", "htmalloc", "-n", "2", "--snapshots", "-o", folder / "results")
+    assert made.returncode == 0, made.stderr
+    return folder / "results"
+
+
+@pytest.mark.parametrize("command", PRINTS, ids=" ".join)
+def test_a_full_disk_behind_stdout(heaptape, results, command):
+    with open("/dev/full", "w") as full:
+        result = heaptape(*asked(command, results, JQ), capture_output=False, stdout=full, stderr=subprocess.PIPE)
+    assert result.returncode == 4 and result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("heaptape") and "cannot write" in result.stderr
+
+
+@pytest.mark.parametrize("command", PRINTS, ids=" ".join)
+def test_a_closed_pipe_has_had_what_it_wanted(heaptape, results, command):
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = heaptape(*asked(command, results, JQ), capture_output=False, stdout=writing, stderr=subprocess.PIPE,
+                      restore_signals=True)
+    os.close(writing)
+    assert result.returncode in (0, -signal.SIGPIPE) and result.stderr == "", result.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", [("report", "RESULTS", "--format=html", "-o", "OUT"), ("plot", "RESULTS", "-o", "OUT/x.svg"),
+                                     ("bench", "TAPE", "-a", "libc", "--quick", "-o", "OUT/results")], ids=lambda c: c[0])
+def test_files_are_whole_whatever_is_closed(results, tmp_path, command, closed):
+    """None of a command's own files may get the number of stdin, stdout or stderr."""
+    words = [w.replace("OUT", str(tmp_path)) for w in asked(command, results, results.parent / "small.tape")]
+    line = f'exec "$0" "$@" {closed}'
+    result = subprocess.run(["sh", "-c", line, str(ROOT / "heaptape"), *words], env=dict(os.environ, B=str(BUILD)),
+                            capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    assert result.returncode in ((0, 4) if ">&- 2" in closed or closed == ">&-" else (0,)), result.stderr
+    assert "Traceback" not in result.stderr and "error;" not in result.stderr
+    if command[0] == "report":
+        assert (tmp_path / "report.html").read_text().rstrip().endswith("</html>")
+    elif command[0] == "plot":
+        assert (tmp_path / "x.svg").read_text().rstrip().endswith("</svg>")
+    else:
+        rows = json.loads((tmp_path / "results" / "results.json").read_text())["summary"]
+        assert [row["status"] for row in rows] == ["ok", "ok"]
 
 
 # ---- options -----------------------------------------------------------------------------------

@@ -366,7 +366,8 @@ static void test_clock_of_many_events_is_near(void)
     CHECK_EQ_U64(clock.events, EVENTS);
     CHECK_LE_U64(clock.count, TAPE_CLOCK_POINTS);
     CHECK_LE_U64(clock.stride, 2 * EVENTS / TAPE_CLOCK_POINTS + 1);
-    for (double event = 0; event < EVENTS; event += 1234.5) {
+    for (int i = 0; i * 1234.5 < EVENTS; i++) {
+        double event = i * 1234.5;
         double exact = event < HALF ? event : HALF + 9 * (event - HALF);
         CHECK_NEAR(tape_clock_at(&clock, event), exact, 9 * (double)clock.stride);
     }
