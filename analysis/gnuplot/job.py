@@ -83,6 +83,13 @@ def series_job(
     ]
 
 
+def packed_job(top: Fields, tape: str) -> list[str]:
+    """How low the heap could have been, where the bench found out."""
+    facts = next((Fields(t, f"results.json: tape {tape}") for t in top.objects("tapes") if t.get("name") == tape), None)
+    found = facts.number("packing_bytes") if facts else None
+    return [f"packed = {found!r}"] if found else []
+
+
 def time_job(rows: list[Fields], colour: dict[str, str], out: pathlib.Path) -> list[str]:
     """The table of times, fastest first, failures last with their reason."""
     lines, floor = [], None
@@ -225,6 +232,8 @@ def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pat
     if chart in ("faults", "calls"):
         return counts_job(chart, folder, rows, colour, out)
     job = time_job(rows, colour, out) if chart == "time" else series_job(folder, rows, colour, out)
+    if chart == "growth":
+        job += packed_job(top, tape)
     (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
     return job
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import pathlib
 
 import numpy
 from matplotlib.axes import Axes
 
-from . import bars, charts_sizes
+from . import bars, charts_sizes, data_heap
 from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
+from .data_tables import Table
 from .hover import NOBODY, own, owned
+from .kept import Kept
 from .palette import MUTED, letters
 from .panels import Panels
 from .results import Row, Tape
@@ -34,17 +37,20 @@ LEAST = 8.0  # bytes, left end of the axes
 Found = list[tuple[Row, Classes]]
 
 
-def found_in(context: Context, tape: Tape) -> Found:
+def read_all(folder: pathlib.Path, tape: Tape) -> Found:
     """Those with snapshots that can be read."""
     found = []
     for row in tape.rows:
         try:
-            classes = read(context.results.folder / row.snapshots) if row.ok and row.snapshots else None
+            classes = read(folder / row.snapshots) if row.ok and row.snapshots else None
         except (ValueError, OSError):
             classes = None
         if classes is not None:
             found.append((row, classes))
     return found
+
+
+found_in = Kept(read_all)
 
 
 def end_of(found: Found) -> float:
@@ -184,6 +190,11 @@ def waste_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
 
 def draw(context: Context, tape: Tape) -> list[Chart]:
     """Both charts; none without snapshots."""
-    found = found_in(context, tape)
+    found = found_in(context.results.folder, tape)
     charts = [classes_chart(context, tape, found), waste_chart(context, tape, found)] if found else []
     return [chart for chart in charts if chart is not None]
+
+
+def tables(context: Context, tape: Tape) -> list[Table]:
+    """What the charts are drawn from."""
+    return [data_heap.classes([(tape, row, found) for row, found in found_in(context.results.folder, tape)])]

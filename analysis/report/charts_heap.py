@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from . import charts_free, charts_heapmap, charts_occupancy, charts_parts, heap_story, heap_view
+from . import charts_free, charts_heapmap, charts_occupancy, charts_parts, data_heap, heap_story, heap_view
 from .context import Chart, Context
+from .data_tables import Table
 from .results import Tape
 
 
@@ -16,3 +17,8 @@ def draw(context: Context, tape: Tape) -> list[Chart]:
         return []
     heap_map = dataclasses.replace(charts_heapmap.draw(context, tape, stories), heaps=heap_view.of_stories(context, stories))
     return [heap_map, *(module.draw(context, tape, stories) for module in (charts_parts, charts_occupancy, charts_free))]
+
+
+def tables(context: Context, tape: Tape) -> list[Table]:
+    """What the charts are drawn from."""
+    return data_heap.of_stories([(tape, row, story) for row, story in heap_story.of_tape(context.results.folder, tape)])

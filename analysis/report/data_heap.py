@@ -9,7 +9,6 @@ from typing import Iterable, Iterator
 
 import numpy
 
-from . import heap_story
 from .data_tables import Table, made
 from .fields import Fields, ResultsError
 from .heap_pages import REQUESTS, unusable
@@ -162,14 +161,13 @@ def blame(context) -> Table:
     return made("blame", columns, rows)
 
 
-def tables(context) -> list[Table]:
-    """Those that have rows."""
-    from . import charts_classes  # which needs matplotlib
+def of_stories(stories: list[tuple[Tape, Row, Story]]) -> list[Table]:
+    return [make(stories) for make in (parts, occupancy, free_runs, unusable_index, heap_map)]
 
-    tapes = context.results.tapes
-    stories = [(tape, row, story) for tape in tapes for row, story in heap_story.of_tape(context.results.folder, tape)]
-    found = [(tape, row, c) for tape in tapes for row, c in charts_classes.found_in(context, tape)]
-    every = [
-        classes(found), parts(stories), occupancy(stories), free_runs(stories), unusable_index(stories), heap_map(stories), blame(context),
-    ]  # fmt: skip
-    return [table for table in every if table.rows]
+
+def joined(found: Iterable[Table]) -> list[Table]:
+    """Those of single tapes made one for all; those that have rows."""
+    whole: dict[str, Table] = {}
+    for table in found:
+        whole.setdefault(table.name, dataclasses.replace(table, rows=[])).rows.extend(table.rows)
+    return [table for table in whole.values() if table.rows]

@@ -10,6 +10,7 @@ import numpy
 
 from . import heap_pages, snapshots
 from .heap_pages import below
+from .kept import Kept
 from .results import Row, Tape
 
 BANDS = 480  # of addresses, at most
@@ -144,7 +145,7 @@ def read(path: pathlib.Path, each: int = 0) -> Story | None:
     return Story(operations, *numpy.array(parts, dtype=float).T, heap_map, peak, end)
 
 
-def of_tape(folder: pathlib.Path, tape: Tape) -> list[tuple[Row, Story]]:
+def read_all(folder: pathlib.Path, tape: Tape) -> list[tuple[Row, Story]]:
     """Of the allocators that left snapshots; a file that cannot be read costs its allocator's part and nothing else."""
     found = []
     for row in tape.rows:
@@ -157,3 +158,6 @@ def of_tape(folder: pathlib.Path, tape: Tape) -> list[tuple[Row, Story]]:
         if story is not None:
             found.append((row, story))
     return found
+
+
+of_tape = Kept(read_all)

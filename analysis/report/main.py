@@ -65,15 +65,15 @@ def write(results, writer: Writer) -> None:
 
     set_style()
     context = Context.of(results)
-    drawn = gallery.draw(context, writer, progress) if set(writer.formats) - {"data"} else None
+    drawn = gallery.draw(context, writer, progress)
     tables = []
     if "data" in writer.formats:
-        tables = data_tables.tables(results) + data_tapes.tables(results) + data_heap.tables(context)
+        tables = [*data_tables.tables(results), *data_tapes.tables(results), *drawn.tables, *data_heap.joined([data_heap.blame(context)])]
         for name, text in data_files.files(results, tables):
             writer.data(name, text)
         for name in data_charts.stale({table.name for table in tables}):
             (writer.folder / "data" / f"{name}.csv").unlink(missing_ok=True)
-    if drawn and "html" in writer.formats:
+    if "html" in writer.formats:
         names = {table.name for table in tables}
         overview, live = (data_charts.linked(figures, names) for figures in (drawn.overview, drawn.live))
         writer.page(page.render(context, overview, [data_charts.linked(figures, names) for figures in drawn.tapes], live))

@@ -2,6 +2,7 @@
 explained, and that no chart is drawn without its figures being in a table."""
 
 import csv
+import dataclasses
 import json
 import re
 import shutil
@@ -16,7 +17,8 @@ from conftest import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "analysis"))
 sys.path.insert(0, str(ROOT / "analysis"))
 from make_results import make, write_live  # noqa: E402
-from report import data_charts, data_files, data_heap, heap_story  # noqa: E402
+from report import data_charts, data_files, data_heap, heap_story, kept  # noqa: E402
+from report.results import load  # noqa: E402
 
 PAGE = (ROOT / "analysis" / "DATA.md").read_text()
 TEXTS = {
@@ -191,6 +193,25 @@ def test_scaling_by_hand(heaptape, tmp_path):
     assert [(r["threads"], r["tape"]) for r in rows] == [("1", "one"), ("2", "two")]
     assert all(round(float(r["operations_per_second"])) == 33333333 and r["relative_to_fewest_threads"] == "1" for r in rows)
     assert float(rows[0]["operations_per_second_low"]) == pytest.approx(1e9 / 30.6)
+
+
+def test_the_same_with_charts_and_without(heaptape, results, data, tmp_path):
+    """With charts the tables of the heap come from the processes that draw."""
+    assert heaptape("report", results, "--format=data", "-o", tmp_path).returncode == 0
+    names = {path.name for path in (tmp_path / "data").iterdir()}
+    assert names == {path.name for path in data.iterdir()} and "heap_map.csv" in names
+    assert all((tmp_path / "data" / name).read_bytes() == (data / name).read_bytes() for name in names)
+
+
+def test_what_is_kept_is_read_again_when_it_has_changed(tmp_path):
+    make(tmp_path, points=10)
+    tape = load(tmp_path).tapes[0]
+    tape = dataclasses.replace(tape, rows=tuple(dataclasses.replace(row, snapshots="s") for row in tape.rows))
+    (tmp_path / "s").write_text("one")
+    look = kept.Kept(lambda folder, tape: (folder / "s").read_text())
+    assert [look(tmp_path, tape), look(tmp_path, tape)] == ["one", "one"]
+    (tmp_path / "s").write_text("other")
+    assert look(tmp_path, tape) == "other"
 
 
 def test_what_has_no_rows_now_is_removed(heaptape, tmp_path):

@@ -332,3 +332,12 @@ def test_table_scripts_by_hand(heaptape, many, snapped, tmp_path):
 
 
 SERIES_SCRIPTS = ("growth", "fragmentation", "counts", "latency", "time", "relative", "pareto", "waste")  # tried above
+
+
+def test_growth_shows_how_low_it_could_have_been(heaptape, tmp_path):
+    made = make(tmp_path, points=10)
+    assert heaptape("plot", tmp_path, "-o", tmp_path / "a.svg").returncode == 0
+    made["tapes"][0]["packing_bytes"] = 30 << 20
+    (tmp_path / "results.json").write_text(json.dumps(made))
+    assert heaptape("plot", tmp_path, "-o", tmp_path / "b.svg").returncode == 0
+    assert ["lowest placement" in (tmp_path / name).read_text() for name in ("a.svg", "b.svg")] == [False, True]
