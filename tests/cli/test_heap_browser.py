@@ -67,7 +67,7 @@ def test_a_map_for_each_allocator(page):
     while page.ask(colour_count) <= 8 and time.monotonic() < deadline:
         time.sleep(0.1)
     assert page.ask(colour_count) > 8
-    assert page.ask("getComputedStyle(document.querySelector('figure.replaced > .scroll')).display") == "none"
+    assert page.ask("getComputedStyle(document.querySelector('figure.replaced > .drawn')).display") == "none"
 
 
 def test_the_keyboard_tells_exact_bytes(page, results):
