@@ -68,13 +68,13 @@ static void draw_live(const struct statistics *s, FILE *out)
 static void print_live(const struct statistics *s, FILE *out)
 {
     double mean = s->events ? s->live_bytes_sum / (double)s->events : 0;
-    fprintf(out, "\nLive bytes\n  %-26s %10s  in %s blocks, after event %s (%s), at %.6g s\n",
-            "at the peak", print_bytes(s->peak_live_bytes), print_count(s->blocks_at_peak),
+    fprintf(out, "\nLive bytes\n  %-26s %10s  in %s, after event %s (%s), at %.6g s\n",
+            "at the peak", print_bytes(s->peak_live_bytes), print_blocks(s->blocks_at_peak),
             print_count(s->peak_event), print_share((double)s->peak_event + 1, (double)s->events),
             (double)s->peak_time_ns / 1e9);
     fprintf(out, "  %-26s %10s  over all events\n", "mean", print_bytes((uint64_t)mean));
-    fprintf(out, "  %-26s %10s  in %s blocks that were never freed\n", "at the end",
-            print_bytes(s->track.live_bytes), print_count(s->track.live_objects));
+    fprintf(out, "  %-26s %10s  in %s never freed\n", "at the end",
+            print_bytes(s->track.live_bytes), print_blocks(s->track.live_objects));
     draw_live(s, out);
 }
 
@@ -110,9 +110,10 @@ static void print_calls(const struct statistics *s, FILE *out)
     if (seconds > 0)
         fprintf(out, "; %s and %s a second", print_count((uint64_t)(allocations / seconds)),
                 print_bytes((uint64_t)(bytes / seconds)));
-    fprintf(out, "\n  %-14s %14s  %s of all that were freed by another lane than asked for them\n",
-            "frees", print_count(statistics_frees(s)),
-            print_share((double)s->cross_lane_frees, (double)s->ended));
+    fprintf(out, "\n  %-14s %14s  %s by another lane than asked for them\n", "frees",
+            print_count(statistics_frees(s)),
+            s->cross_lane_frees ? print_share((double)s->cross_lane_frees, (double)s->ended)
+                                : "none");
     fprintf(out, "  %-14s %14s  %s of allocations: freed by their lane before it asked for more\n",
             "temporary", print_count(s->temporary), print_share((double)s->temporary, allocations));
     fprintf(out, "  %-14s %14s  %s grew, %s shrank, %s neither; at most %s to copy\n", "reallocs",
@@ -197,9 +198,8 @@ static void print_lifetimes(const struct statistics *s, FILE *out)
 {
     const uint64_t *of[2] = {s->lifetimes.by_events.blocks, s->lifetimes.by_bytes.blocks};
     double ended = (double)s->ended, so_far[2] = {0, 0};
-    fprintf(out,
-            "\nLifetimes of the %s blocks that were freed\n  %-*s by bytes allocated meanwhile\n",
-            print_count(s->ended), BAR_WIDTH + 35, "by events of the tape");
+    fprintf(out, "\nLifetimes of the %s that were freed\n  %-*s by bytes allocated meanwhile\n",
+            print_blocks(s->ended), BAR_WIDTH + 35, "by events of the tape");
     for (unsigned i = 0; i < 2; i++)
         fprintf(out, "%*s  %-*s %8s %8s", i ? 16 : 12, "below", BAR_WIDTH, "", "of all", "so far");
     fputc('\n', out);

@@ -63,8 +63,14 @@ const char *print_bar(double part, double whole, unsigned width)
     char *text = next_text();
     unsigned length = whole > 0 ? (unsigned)(part / whole * width + 0.5) : 0;
     length = length > width ? width : length;
-    length = part > 0 && !length ? 1 : length;
     memset(text, '#', length);
-    text[length] = '\0';
+    strcpy(text + length, part > 0 && !length ? "." : "");
+    return text;
+}
+
+const char *print_blocks(uint64_t count)
+{
+    char *text = next_text();
+    snprintf(text, TEXT_BYTES, "%s block%s", print_count(count), count == 1 ? "" : "s");
     return text;
 }

@@ -147,11 +147,11 @@ def test_table_has_the_same_figures(heaptape, tape):
     for said in (
         "8 events in 0.007 s on 2 lanes",
         "at the peak 450 B in 2 blocks, after event 4 (62.5 %), at 0.004 s",
-        "at the end 400 B in 1 blocks that were never freed",
+        "at the end 400 B in 1 block never freed",
         "with blocks aligned 464 B",
         "a placement of all blocks 576 B exists: 28.0 % above the first, 24.1 % above the second (first fit)",
         "allocations 3 550 B in all, 183 B each on average; 428 and 76.7 KiB a second",
-        "frees 3 50.0 % of all that were freed by another lane than asked for them",
+        "frees 3 50.0 % by another lane than asked for them",
         "temporary 1 33.3 % of allocations: freed by their lane before it asked for more",
         "reallocs 1 1 grew, 0 shrank, 0 neither; at most 200 B to copy",
         # Sizes, top sizes, lifetimes.
