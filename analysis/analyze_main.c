@@ -32,13 +32,12 @@ static const char usage[] =
     "                            waste, classes       what is lost inside blocks by each "
     "allocator's\n"
     "                                                 size classes; the classes that lose most\n"
-    "                            or all; again for more (default: json all; table all but "
-    "classes;\n"
-    "                            csv summary, and one part only)\n"
+    "                            or all; again for more (default: json all; table all but\n"
+    "                            classes; csv summary, and one part only)\n"
     "  --top=N                   sizes, lanes and classes in each list (default: 10)\n"
-    "  --packing, --no-packing   how low a heap could have been: places every block, at some 3 "
-    "million\n"
-    "                            events a second (default: for tapes of up to 4 million events)\n"
+    "  --packing, --no-packing   how low a heap could have been: places every block, at 2 to 5\n"
+    "                            million events a second (default: for tapes of up to 4 million "
+    "events)\n"
     "  --series=FILE             write live bytes and blocks over the tape as CSV\n"
     "  -q, --quiet               no progress\n"
     "  --version                 the version\n"
@@ -238,8 +237,9 @@ static void begin_packings(struct packings *packings, const struct options *opti
     packings->wanted = options->packing == PACKING_YES ||
                        (options->packing == PACKING_AUTO && (options->parts & ANALYZE_SUMMARY) &&
                         events > 0 && events <= PACKING_EVENTS);
-    packing_init(&packings->first, SPACE_FIRST_FIT);
-    packing_init(&packings->best, SPACE_BEST_FIT);
+    if (!packing_init(&packings->first, SPACE_FIRST_FIT) ||
+        !packing_init(&packings->best, SPACE_BEST_FIT))
+        cli_die(HEAPTAPE_EXIT_ENVIRONMENT, "out of memory: free some, or raise ulimit -v");
 }
 
 static void end_packings(struct packings *packings, struct analyze_output *output)

@@ -1,6 +1,6 @@
 # analysis: heaptape analyze and blame (C), report (Python), plot (gnuplot). The last two are started by small
 # scripts; what those run lies in share/heaptape.
-ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes lane_pairs live statistics packing space classes class_use \
+ANALYZE_OBJECTS := $(patsubst %,$(OBJ)/analysis/%.o,sizes lifetime lanes lane_pairs live statistics packing space space_lists hole_map classes class_use \
 	heap_file heap_pages heap_free blame blame_keys births site_names flame)
 ANALYSIS_SCRIPTS := $(patsubst %,$(LIBEXEC)/heaptape-%,report plot animate)
 

@@ -39,10 +39,10 @@ static struct packing_block *block_of(struct packing *p, uint32_t object)
     return &p->blocks[object];
 }
 
-void packing_init(struct packing *packing, enum space_fit fit)
+bool packing_init(struct packing *packing, enum space_fit fit)
 {
     *packing = (struct packing){0};
-    space_init(&packing->space, fit);
+    return space_init(&packing->space, fit);
 }
 
 void packing_end(struct packing *packing)

@@ -6,7 +6,7 @@
  * says how much an allocator's fragmentation could be blamed on the program. (The best placement of
  * all is an NP-hard problem, dynamic storage allocation.)
  *
- * Memory: 16 bytes an object id and 48 a hole, by mmap. Not thread-safe; one tape each.
+ * Memory: 16 bytes an object id, and what space.h says. Not thread-safe; one tape each.
  */
 #ifndef HEAPTAPE_ANALYSIS_PACKING_H
 #define HEAPTAPE_ANALYSIS_PACKING_H
@@ -17,7 +17,7 @@
 #include "analysis/space.h"
 #include "traces/event.h"
 
-#define PACKING_GRANULE 16u
+#define PACKING_GRANULE SPACE_GRANULE
 
 struct packing_block; /* of an object */
 
@@ -28,7 +28,8 @@ struct packing {
     uint64_t peak; /* the end of the last block, at most */
 };
 
-void packing_init(struct packing *packing, enum space_fit fit);
+/* False: no memory. packing_end() in any case. */
+bool packing_init(struct packing *packing, enum space_fit fit);
 void packing_end(struct packing *packing);
 /* The next event. Uses of objects that are not live (damage) are left out. False where there is no
  * memory. */

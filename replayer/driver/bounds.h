@@ -22,7 +22,7 @@ struct bounds {
  * are placed in tapes of up to BOUNDS_PACKING_EVENTS events, some ten seconds. Needs
  * interrupt_begin() before; writes a file into `folder` and removes it.
  */
-#define BOUNDS_PACKING_EVENTS UINT64_C(32000000)
+#define BOUNDS_PACKING_EVENTS UINT64_C(20000000)
 void bounds_find(struct results *results, const char *folder);
 /* As members of the tape's object in results.json; unknown is null. */
 void bounds_emit(const struct bounds *bounds, struct emit *emit);

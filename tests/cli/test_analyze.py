@@ -216,8 +216,8 @@ def test_full_disk(heaptape, tape):
     with open("/dev/full", "w") as full:
         result = heaptape("analyze", tape(*EVENTS), capture_output=False, stdout=full, stderr=subprocess.PIPE)
     assert result.returncode == 4 and result.stderr.count("\n") == 1
-    result = heaptape("analyze", tape(*EVENTS), "--series=/nonexistent/s.csv")
-    assert result.returncode == 4 and "/nonexistent/s.csv" in result.stderr
+    result = heaptape("analyze", tape(*EVENTS), "--series=/proc/none/s.csv")
+    assert result.returncode == 4 and "/proc/none/s.csv" in result.stderr
 
 
 def test_damage_is_told_and_survived(heaptape, tape, tmp_path):

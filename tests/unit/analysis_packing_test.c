@@ -1,5 +1,5 @@
-/* The packing of `heaptape analyze --packing`: by hand on small tapes, and against a plain search
- * over a map of granules on long random ones. */
+/* The packing of `heaptape analyze --packing`: by hand on small tapes; the space that it places
+ * them in against a map of granules. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void step(unsigned kind, uint32_t object, uint64_t size, unsigned align_l
 
 static void test_holes_are_joined_and_used(void)
 {
-    packing_init(&p, SPACE_FIRST_FIT);
+    CHECK(packing_init(&p, SPACE_FIRST_FIT));
     for (uint32_t i = 1; i <= 4; i++)
         step(TAPE_MALLOC, i, 30, 0); /* 32 each: 0, 32, 64, 96 */
     CHECK_EQ_U64(p.space.top, 128);
@@ -38,7 +38,7 @@ static void test_holes_are_joined_and_used(void)
 
 static void test_alignment_and_realloc(void)
 {
-    packing_init(&p, SPACE_FIRST_FIT);
+    CHECK(packing_init(&p, SPACE_FIRST_FIT));
     step(TAPE_MALLOC, 1, 16, 0);
     step(TAPE_ALIGNED, 2, 64, 6); /* 64 to 128; 16 to 64 is a hole */
     CHECK_EQ_U64(p.space.top, 128);
@@ -55,7 +55,7 @@ static void test_alignment_and_realloc(void)
 
 static void test_damage(void)
 {
-    packing_init(&p, SPACE_FIRST_FIT);
+    CHECK(packing_init(&p, SPACE_FIRST_FIT));
     step(TAPE_FREE, 7, 0, 0);
     step(TAPE_REALLOC, 8, 100, 0);
     step(TAPE_FREE_NULL, TAPE_NO_OBJECT, 0, 0);
@@ -68,20 +68,13 @@ static void test_damage(void)
 
 /* --- against a map of granules --- */
 
-#define GRANULES 20000u
-#define OBJECTS  300u
+#define GRANULES  20000u
+#define STRETCHES 300u
 
 static unsigned char used[GRANULES];
-static unsigned from[OBJECTS], length[OBJECTS];
-
-static unsigned lowest(unsigned count)
-{
-    for (unsigned at = 0, room = 0;; at++) {
-        room = used[at] ? 0 : room + 1;
-        if (room == count)
-            return at + 1 - count;
-    }
-}
+static struct {
+    unsigned from, length;
+} stretches[STRETCHES];
 
 static unsigned map_end(void)
 {
@@ -91,68 +84,118 @@ static unsigned map_end(void)
     return top;
 }
 
-/* The start of the shortest run of free granules below the end that is long enough; else the end.
- */
-static unsigned tightest(unsigned count)
+/* The free granules in a row from `at` on, below the end. */
+static unsigned room_at(unsigned at, unsigned end)
 {
-    unsigned end = map_end(), found = end, least = GRANULES;
-    for (unsigned at = 0, room = 0; at <= end; at++) {
-        if (at < end && !used[at]) {
-            room++;
-            continue;
-        }
-        if (room >= count && room < least && at < end) {
-            least = room;
-            found = at - room;
-        }
-        room = 0;
-    }
-    return found;
+    unsigned room = 0;
+    while (at + room < end && !used[at + room])
+        room++;
+    return room;
 }
 
-static void against_a_plain_search(enum space_fit fit)
+/* Whether `count` granules may be taken at `at`: the start of a hole that is the first, or of the
+ * shortest length, of those that have room; the end where there is none. */
+static bool is_right(enum space_fit fit, unsigned at, unsigned count)
 {
+    unsigned end = map_end(), first = end, shortest = GRANULES, own = room_at(at, end);
+    for (unsigned i = 0; i < end;) {
+        unsigned room = room_at(i, end);
+        if (room >= count) {
+            first = first == end ? i : first;
+            shortest = room < shortest ? room : shortest;
+        }
+        i += room > 0 ? room : 1;
+    }
+    if (first == end || fit == SPACE_FIRST_FIT)
+        return at == first;
+    return own == shortest && (at == 0 || used[at - 1]);
+}
+
+static void against_a_map(enum space_fit fit)
+{
+    struct space space;
     uint64_t random = 7;
     memset(used, 0, sizeof used);
-    memset(length, 0, sizeof length);
-    packing_init(&p, fit);
-    for (int i = 0; i < 20000; i++) {
+    memset(stretches, 0, sizeof stretches);
+    CHECK(space_init(&space, fit));
+    for (int i = 0; i < 30000; i++) {
         random = random * 6364136223846793005u + 1442695040888963407u;
-        unsigned object = 1 + (unsigned)(random >> 33) % (OBJECTS - 1);
-        unsigned granules = 1 + (unsigned)(random >> 50) % 40;
-        if (granules == length[object]) /* a realloc to as many leaves the block where it is */
-            granules++;
-        memset(used + from[object], 0, length[object]);
-        if (length[object] > 0 && random >> 20 & 1) {
-            length[object] = 0;
-            step(TAPE_FREE, object, 0, 0);
+        unsigned which = (unsigned)(random >> 33) % STRETCHES;
+        unsigned from = stretches[which].from, length = stretches[which].length;
+        if (length > 0) {
+            memset(used + from, 0, length);
+            CHECK(space_give(&space, (uint64_t)from * SPACE_GRANULE, length * SPACE_GRANULE));
+            stretches[which].length = 0;
         } else {
-            bool live = length[object] > 0;
-            length[object] = granules;
-            from[object] = fit == SPACE_FIRST_FIT ? lowest(granules) : tightest(granules);
-            memset(used + from[object], 1, granules);
-            step(live ? TAPE_REALLOC : TAPE_MALLOC, object, granules * PACKING_GRANULE - 3, 0);
+            length = 1 + (unsigned)(random >> 50) % 40;
+            from = (unsigned)(space_take(&space, length * SPACE_GRANULE) / SPACE_GRANULE);
+            if (!CHECK(is_right(fit, from, length)))
+                break;
+            memset(used + from, 1, length);
+            stretches[which].from = from;
+            stretches[which].length = length;
         }
-        if (!CHECK_EQ_U64(p.space.top, (uint64_t)map_end() * PACKING_GRANULE))
-            return;
+        if (!CHECK_EQ_U64(space.top, (uint64_t)map_end() * SPACE_GRANULE))
+            break;
     }
-    packing_end(&p);
+    space_end(&space);
 }
 
-static void test_first_fit_against_a_plain_search(void)
+static void test_first_fit_against_a_map(void)
 {
-    against_a_plain_search(SPACE_FIRST_FIT);
+    against_a_map(SPACE_FIRST_FIT);
 }
 
-static void test_best_fit_against_a_plain_search(void)
+static void test_best_fit_against_a_map(void)
 {
-    against_a_plain_search(SPACE_BEST_FIT);
+    against_a_map(SPACE_BEST_FIT);
+}
+
+/* A space that outgrows the first stretches of the tree, with holes of all lengths: what is taken
+ * lies apart from what is taken already, and all of it given back is an empty space. */
+static void test_a_large_space(void)
+{
+    enum { COUNT = 2000 };
+    static struct {
+        uint64_t offset, bytes;
+    } taken[COUNT];
+    for (enum space_fit fit = SPACE_FIRST_FIT; fit <= SPACE_BEST_FIT; fit++) {
+        struct space space;
+        uint64_t random = 11, live = 0;
+        CHECK(space_init(&space, fit));
+        for (int i = 0; i < 40000; i++) {
+            random = random * 6364136223846793005u + 1442695040888963407u;
+            unsigned at = (unsigned)(random >> 33) % COUNT;
+            if (taken[at].bytes) {
+                CHECK(space_give(&space, taken[at].offset, taken[at].bytes));
+                live -= taken[at].bytes;
+                taken[at].bytes = 0;
+                continue;
+            }
+            taken[at].bytes = (1 + (random >> 40) % 4096) << (random >> 60) % 16;
+            taken[at].bytes *= SPACE_GRANULE;
+            taken[at].offset = space_take(&space, taken[at].bytes);
+            live += taken[at].bytes;
+            for (unsigned other = 0; i % 16 == 0 && other < COUNT; other++)
+                CHECK(other == at || !taken[other].bytes ||
+                      taken[other].offset >= taken[at].offset + taken[at].bytes ||
+                      taken[at].offset >= taken[other].offset + taken[other].bytes);
+        }
+        CHECK(space.top > UINT64_C(1) << 32 && space.top < 2 * live);
+        for (unsigned at = 0; at < COUNT; at++) {
+            CHECK(space_give(&space, taken[at].offset, taken[at].bytes));
+            taken[at].bytes = 0;
+        }
+        CHECK_EQ_U64(space.top, 0);
+        CHECK_EQ_U64(space.ends.used, 0);
+        space_end(&space);
+    }
 }
 
 /* 64 free bytes, then 32 further up: the shorter hole is the better one. */
 static void test_best_fit(void)
 {
-    packing_init(&p, SPACE_BEST_FIT);
+    CHECK(packing_init(&p, SPACE_BEST_FIT));
     step(TAPE_MALLOC, 1, 64, 0);
     step(TAPE_MALLOC, 2, 16, 0);
     step(TAPE_MALLOC, 3, 32, 0);
@@ -169,7 +212,7 @@ static void test_best_fit(void)
 static void test_impossible_sizes(void)
 {
     for (enum space_fit fit = SPACE_FIRST_FIT; fit <= SPACE_BEST_FIT; fit++) {
-        packing_init(&p, fit);
+        CHECK(packing_init(&p, fit));
         step(TAPE_MALLOC, 1, UINT64_MAX, 0);
         step(TAPE_ALIGNED, 2, 16, 63);
         for (uint32_t i = 3; i < 300; i++)
@@ -187,8 +230,9 @@ int main(void)
     RUN(test_holes_are_joined_and_used);
     RUN(test_alignment_and_realloc);
     RUN(test_damage);
-    RUN(test_first_fit_against_a_plain_search);
-    RUN(test_best_fit_against_a_plain_search);
+    RUN(test_first_fit_against_a_map);
+    RUN(test_best_fit_against_a_map);
+    RUN(test_a_large_space);
     RUN(test_best_fit);
     RUN(test_impossible_sizes);
     return CHECK_MAIN_END();
