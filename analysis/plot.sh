@@ -205,7 +205,11 @@ dumb)
     pages) height=$((8 + 2 * panels)) ;;
     esac
     [ "$chart" != latency ] || { height=$((2 + 20 * panels)) across=1; }
-    [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256
+    # In colours all lines are drawn alike; these tell them apart by letters.
+    case $script in
+    growth | parts) ;;
+    *) [ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] && colour=ansi256 ;;
+    esac
     device="set terminal dumb size $columns, $height noenhanced $colour"
     ;;
 sixel)
@@ -232,7 +236,7 @@ $device
 ${to_file:+set output 'chart.out'}
 plain = $plain
 columns = $across
-letters = $((${columns:-100} / across - 6))
+room = ${columns:-100}
 load 'job.gp'
 load 'chart.gp'
 set output

@@ -27,7 +27,7 @@ stats table using (seen(stringcolumn('allocator'))) nooutput
 if (!exists("names")) names = all
 stats table using (stringcolumn('moment') eq moment ? column('longest_run_bytes') : NaN) name 'x' nooutput
 
-set title sprintf('Of what use free memory is%s, %s.  Lower is better', of_tape, moment eq 'peak' ? 'at the highest resident' : 'at the end') noenhanced
+set title sprintf(plain ? 'Of what use free memory is%s, %s' : 'Of what use free memory is%s, %s.  Lower is better', of_tape, moment eq 'peak' ? 'at the highest resident' : 'at the end') noenhanced
 set border 3; set tics nomirror
 set logscale x 2
 set xrange [8:(x_max > 16 ? 4 * x_max : 64)]; set yrange [0:103]

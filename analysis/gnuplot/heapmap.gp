@@ -9,10 +9,12 @@
 #   colours  words: "#rrggbb" each (optional)   tape     title (optional)
 #   columns  panels beside each other (optional)
 #   plain    1 for a text terminal: letters from . (nothing live) to # (all of it) (optional)
+#   room     characters of its lines (optional, 100)
 # Addresses that were never resident are left out; panels have scales of their own.
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 if (!exists("colours")) colours = ''
 shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
 colour(i) = word(shades_given, 1 + (i - 1) % words(shades_given))
@@ -45,10 +47,18 @@ until(n) = column('until_operation') / calls
 low(n) = column('offset_bytes') / bytes
 high(n) = (column('offset_bytes') + column('band_bytes')) / bytes
 above(n) = high(0) + 0.6 * column('band_bytes') / bytes  # what the next band covers; without it the paper shines through
-inside(x) = from(0) <= x && (x < until(0) || until(0) == x_max / calls) ? x : NaN
 if (plain) {
-    heading = sprintf('Heap map%s.  Address up; live of what is resident: . nothing  : - = + * %% up to # all', of_tape)
-    across = exists("letters") ? letters : 36
+    heading = sprintf('Heap map%s, address up', of_tape)."\nlive of what is resident: . nothing  : - = + * % up to # all"
+    across = room / columns - 6
+    # Each panel's rectangles by themselves, so that they are not looked for again and again.
+    do for [i = 1:words(names)] {
+        eval(sprintf("set table $part%d", i))
+        plot table using (from(0)):(until(0)):((low(0) + high(0)) / 2):(live(0)):(high(0)) with table if (stringcolumn('allocator') eq word(names, i))
+        unset table
+    }
+    set datafile separator whitespace
+    set datafile nocolumnheaders
+    shown(x) = $1 <= x && (x < $2 || $2 == x_max / calls) ? x : NaN
     set xtics 0, x_max / calls, x_max / calls; set format x '%.4g'; set format y '%.3g'
 } else {
     heading = sprintf('Heap map%s   (dark: resident for nothing; bright: full of live blocks)', of_tape)
@@ -58,13 +68,13 @@ set multiplot layout ceil(words(names) / (columns * 1.0)), columns title heading
 do for [i = 1:words(names)] {
     name = word(names, i)
     set yrange [*:*]
-    stats table using (of(name, high(0))) name 'top' nooutput
+    if (plain) { eval(sprintf("stats $part%d using 5 name 'top' nooutput", i)) } else { stats table using (of(name, high(0))) name 'top' nooutput }
     set yrange [0:top_max]
     set title name noenhanced textcolor rgb colour(i)
     set xlabel plain ? sprintf('%s; top %.3g %s', count, top_max, unit) : count
     if (plain) {
         set ytics 0, top_max, top_max
-        plot for [k = 0:across] table using (of(name, inside(k * x_max / calls / across))):((low(0) + high(0)) / 2):(letter(live(0))) with labels center noenhanced
+        eval(sprintf("plot for [k = 0:across] $part%d using (shown(k * x_max / calls / across)):3:(letter(column(4))) with labels center noenhanced", i))
     } else {
         plot table using (of(name, from(0))):(low(0)):(from(0)):(until(0)):(low(0)):(above(0)):(100 * live(0)) with boxxyerror fs solid 1 noborder lc palette
     }

@@ -233,7 +233,7 @@ def chart_job(folder: pathlib.Path, chart: str, top: Fields, tape: str, out: pat
         return counts_job(chart, folder, rows, colour, out)
     job = time_job(rows, colour, out) if chart == "time" else series_job(folder, rows, colour, out)
     if chart == "growth":
-        job += packed_job(top, tape)
+        job += packed_job(top, tape) + (["seconds = 1"] if str(top.object("settings").get("pace") or "asap") != "asap" else [])
     (out / "panels").write_text(str(len(rows) if chart == "time" else len(list(out.glob("[0-9]*.csv")))))
     return job
 

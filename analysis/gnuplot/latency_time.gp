@@ -34,7 +34,7 @@ set logscale y
 set xrange [0:x_max / calls]; set yrange [1:y_max * 1.5]
 set ytics ('1 ns' 1, '100 ns' 100, '10 us' 1e4, '1 ms' 1e6, '100 ms' 1e8, '10 s' 1e10)
 if (!plain) { set grid lc rgb '#dedee3' lt 1 lw 0.7 } else { set xtics 0, x_max / calls, x_max / calls; set format x '%.4g' }
-heading = sprintf(plain ? 'Latency over the run%s.  99 of 100 calls at most; lower is better' : 'Latency over the run%s   (thick 99 of 100 calls at most, thin half of them, grey dots the slowest; log scale, lower is better)', of_tape)
+heading = sprintf(plain ? "Latency over the run%s\n99 of 100 calls at most; lower is better" : 'Latency over the run%s   (thick 99 of 100 calls at most, thin half of them, grey dots the slowest; log scale, lower is better)', of_tape)
 of(name, value) = stringcolumn('allocator') eq name ? (value > 1 ? value : 1) : NaN
 set multiplot layout ceil(words(names) / (columns * 1.0)), columns title heading noenhanced
 do for [i = 1:words(names)] {

@@ -5,10 +5,11 @@
 #   table    CSV with the columns of data/live.csv (heaptape report): allocator, METRIC, predicted_METRIC, and rgb, a number,
 #            where each allocator is to have its colour
 #   metric   peak_resident_bytes (default) or cpu_seconds
-#   tape     title (optional)                  plain   1 for a text terminal (optional)
+#   tape     title (optional)                  plain   1 for a text terminal of room characters (optional)
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 if (!exists("metric")) metric = 'peak_resident_bytes'
 predicted = 'predicted_'.metric
 memory = metric eq 'peak_resident_bytes'
@@ -16,6 +17,7 @@ memory = metric eq 'peak_resident_bytes'
 set datafile separator ','
 set datafile missing ''
 set datafile columnheaders
+stats table using (strlen(stringcolumn('allocator'))) name 'name' nooutput
 stats table using (column(0)) nooutput
 rows = STATS_max + 1
 stats table using (column(metric)) name 'real' nooutput
@@ -30,12 +32,13 @@ rgb_of(n) = has_rgb ? column('rgb') : 0x0072b2
 known(x) = x == x
 words_of(r, p) = !known(r) ? 'not known' : !known(p) || r == p ? sprintf('%.3g %s', r / one, unit) : sprintf('%.3g %s, predicted %.3g (%+.1f %%)', r / one, unit, p / one, 100 * (p / r - 1))
 
-set title sprintf('The real program beside its prediction, %s%s.  Lower is better', memory ? 'peak resident' : 'processor time', of_tape) noenhanced
+set title sprintf(plain ? 'Real and predicted %s%s' : 'The real program beside its prediction, %s%s.  Lower is better', memory ? 'peak resident' : 'processor time', of_tape) noenhanced
 set border 3; set tics nomirror; unset key
 set yrange [rows - 0.4:-0.6]
 set ytics noenhanced
 if (plain) {
-    width = 40.0
+    width = room - name_max - 38 < 40.0 ? room - name_max - 38 : 40.0
+    if (width < 6) { width = 6.0 }
     times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
     set xlabel sprintf('to %.3g %s', end, unit)
     set border 2; unset xtics; set xrange [0:1]

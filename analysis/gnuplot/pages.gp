@@ -8,10 +8,11 @@
 #   moment   peak (default) or end
 #   names    words: the allocators to show (optional, all)
 #   colours  words: "#rrggbb" each (optional)   tape     title (optional)
-#   plain    1 for a text terminal (optional)
+#   plain    1 for a text terminal of room characters (optional)
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 if (!exists("colours")) colours = ''
 if (!exists("moment")) moment = 'peak'
 shades_given = words(colours) ? colours : '#1c1c21 #d55e00 #0072b2 #009e73 #cc79a7 #e69f00 #56b4e9 #8a8a94'
@@ -52,12 +53,15 @@ set border 3; set tics nomirror; unset key
 set yrange [rows - 0.4:-0.6]; set xrange [0:largest / bytes]
 set ytics noenhanced
 set for [i = 1:rows] ytics add (word(names, i) i - 1)
-width = 34.0
+longest = 0
+do for [i = 1:rows] { if (strlen(word(names, i)) > longest) { longest = strlen(word(names, i)) } }
+edge = plain ? (longest + 3.0) / room : 0.09
+width = plain ? floor((0.97 - edge - 0.02) / 2 * room) - 3 : 34
 times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
 key_words = 'no block .  under 10 % live :  25 % -  50 % +  75 % *  more #'
-set multiplot layout 1, 2 title sprintf('How full pages are%s, %s', of_tape, when) noenhanced margins (plain ? 0.12 : 0.09), 0.97, (plain ? 0.1 : 0.22), (plain ? 0.8 : 0.84) spacing (plain ? 0.02 : 0.03)
+set multiplot layout 1, 2 title sprintf('How full pages are%s, %s', of_tape, when).(plain ? sprintf('; to %.3g %s', largest / bytes, unit) : '') noenhanced margins edge, 0.97, (plain ? 0.1 : 0.22), (plain ? 0.8 : 0.84) spacing (plain ? 0.02 : 0.03)
 do for [p = 0:1] {
-    set title (p ? 'pages of 2 MiB' : 'pages of 4 KiB').(plain ? sprintf(', to %.3g %s', largest / bytes, unit) : '')
+    set title (p ? 'pages of 2 MiB' : 'pages of 4 KiB')
     unset object; unset label
     if (plain) {
         set border 2; unset xtics
@@ -86,7 +90,7 @@ do for [p = 0:1] {
             }
         }
     }
-    if (plain && p == 0) { set label 1000 key_words at screen 0.12, screen 0.03 left noenhanced }
+    if (plain && p == 0) { set label 1000 key_words at screen 0.02, screen 0.03 left noenhanced }
     if (p == 1) { set for [i = 1:rows] ytics add ('' i - 1); set format y '' }
     plot NaN
 }

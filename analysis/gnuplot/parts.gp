@@ -40,7 +40,7 @@ set xrange [0:x_max / calls]; set yrange [0:1.05 * y_max / bytes]
 of(name, value) = stringcolumn('allocator') eq name ? value / bytes : NaN
 at = "(column('operation') / calls)"
 if (plain) {
-    heading = sprintf('What resident memory is made of%s.  To %% live, to $ free on used pages, to # pinned, to * empty', of_tape)
+    heading = sprintf('What resident memory is made of%s', of_tape)."\nto % live, to $ free on used pages, to # pinned, to * empty"
     set xtics 0, x_max / calls, x_max / calls; set ytics 0, y_max / bytes, y_max / bytes; set format '%.4g'
 } else {
     heading = sprintf('What resident memory is made of%s   (from below: live, free on well-used pages, free on nearly empty pages, empty pages)', of_tape)

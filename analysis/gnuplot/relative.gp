@@ -6,16 +6,18 @@
 #   table    CSV with the columns of data/summary.csv (heaptape report): allocator, METRIC, METRIC_low, METRIC_high, and
 #            rgb, a number, where each allocator is to have its colour
 #   metric   relative_time (default) or relative_peak_resident
-#   tape     title (optional)                  plain   1 for a text terminal (optional)
+#   tape     title (optional)                  plain   1 for a text terminal of room characters (optional)
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 if (!exists("metric")) metric = 'relative_time'
 low = metric.'_low'; high = metric.'_high'
 
 set datafile separator ','
 set datafile missing ''
 set datafile columnheaders
+stats table using (strlen(stringcolumn('allocator'))) name 'name' nooutput
 stats table using (column(0)) nooutput
 rows = STATS_max + 1
 stats table using (column(high)) nooutput
@@ -37,7 +39,8 @@ words_of(m, l, h) = m == 1 && l == 1 && h == 1 ? 'the baseline' : sprintf('%+.1f
 clip(x) = x > end ? end : x
 if (plain) {
     # Letters: # to the interval's low end, = to the median, - to its high end.
-    width = 36.0
+    width = room - name_max - 32 < 36.0 ? room - name_max - 32 : 36.0
+    if (width < 6) { width = 6.0 }
     times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
     bar(m, l, h) = times('#', l / end * width).times('=', (m - l) / end * width).times('-', (clip(h) - m) / end * width).(h > end ? '>' : '')
     figures(n) = bar(column(metric), column(low), column(high)).' '.words_of(column(metric), column(low), column(high))

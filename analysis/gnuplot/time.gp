@@ -5,14 +5,16 @@
 #   table   CSV with a header and the columns
 #             name,median_ns,low_ns,high_ns,rgb,note     rgb as one number; note where there is no figure
 #   floor_ns   ns per operation with an allocator that does nothing (optional)
-#   tape    title (optional)                   plain   1 for a text terminal (optional)
+#   tape    title (optional)                   plain   1 for a text terminal of room characters (optional)
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 if (!exists("floor_ns")) floor_ns = NaN
 
 set datafile separator ','
 set datafile missing ''
+stats table using (strlen(strcol(1))) skip 1 name 'name' nooutput
 stats table using (column(0)) skip 1 nooutput
 rows = STATS_max + 1
 stats table using 4 skip 1 nooutput
@@ -27,7 +29,8 @@ if (!plain) { set grid x lc rgb '#dedee3' lt 1 lw 0.7 }
 words_of(m, l, h) = sprintf('%.1f ns [%.1f, %.1f]', m, l, h)
 if (plain) {
     # Letters: # to the interval's low end, = to the median, - to its high end.
-    width = 40.0
+    width = room - name_max - 29 < 40.0 ? room - name_max - 29 : 40.0
+    if (width < 6) { width = 6.0 }
     times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
     bar(m, l, h) = times('#', l / end * width).times('=', (m - l) / end * width).times('-', (h - m) / end * width)
     set xlabel "# to the interval's low end, = to the median, - to its high end".(floor_ns == floor_ns ? sprintf('; floor %.2f ns', floor_ns) : '')

@@ -4,16 +4,18 @@
 # Variables
 #   table   CSV with the columns allocator, requested, rounding, between, startup, unreturned (bytes; empty where unknown):
 #           the parts of data/waste.csv (heaptape report), an allocator a line
-#   tape    title (optional)                   plain   1 for a text terminal (optional)
+#   tape    title (optional)                   plain   1 for a text terminal of room characters (optional)
 if (!exists("tape")) tape = ''
 of_tape = tape eq '' ? '' : ': '.tape
 if (!exists("plain")) plain = 0
+if (!exists("room")) room = 100
 
 set datafile separator ','
 set datafile missing ''
 set datafile columnheaders
 part(name) = valid(name) ? column(name) : 0
 resident(n) = column('requested') + column('rounding') + column('between') + column('startup')
+stats table using (strlen(stringcolumn('allocator'))) name 'name' nooutput
 stats table using (resident(0)) nooutput
 rows = STATS_records
 bytes = STATS_max >= 2**30 ? 2.0**30 : STATS_max >= 2**20 ? 2.0**20 : 1024.0
@@ -33,7 +35,8 @@ d(n) = c(0) + column('startup') / bytes
 said(n) = sprintf('%.3g %s', d(0), unit)
 if (plain) {
     # Letters: r asked for, # rounded up, = free, cached, tables, - at start.
-    width = 48.0
+    width = room - name_max - 14 < 48.0 ? room - name_max - 14 : 48.0
+    if (width < 6) { width = 6.0 }
     times(letter, x) = x < 0.5 ? '' : letter.times(letter, x - 1)
     bar(n) = times('r', a(0) / end * width).times('#', (b(0) - a(0)) / end * width).times('=', (c(0) - b(0)) / end * width).times('-', (d(0) - c(0)) / end * width)
     set xlabel sprintf('to %.3g %s;  r asked for  # rounded up  = free, cached, tables  - at start', end, unit)

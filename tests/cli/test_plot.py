@@ -341,3 +341,22 @@ def test_growth_shows_how_low_it_could_have_been(heaptape, tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(made))
     assert heaptape("plot", tmp_path, "-o", tmp_path / "b.svg").returncode == 0
     assert ["lowest placement" in (tmp_path / name).read_text() for name in ("a.svg", "b.svg")] == [False, True]
+
+
+def test_growth_is_over_time_after_a_replay_at_a_pace(heaptape, tmp_path):
+    made = make(tmp_path, points=30)
+    assert "thousand operations" in heaptape("plot", tmp_path).stdout
+    made["settings"]["pace"] = "recorded"
+    (tmp_path / "results.json").write_text(json.dumps(made))
+    out = heaptape("plot", tmp_path).stdout
+    assert "seconds" in out and "operations" not in out and re.search(r"^ *0 +0\.9 *$", out, re.M)
+
+
+@pytest.mark.parametrize("chart", ["time", "relative", "memory", "waste", "live", "pages"])
+@pytest.mark.parametrize("columns", [60, 80])
+def test_bars_fit_a_narrow_window(heaptape, many, snapped, chart, columns):
+    results = snapped if chart == "pages" else many
+    out = heaptape("plot", results, f"--chart={chart}", env={**os.environ, "COLUMNS": str(columns), "LINES": "24"}, start_new_session=True).stdout
+    lines = out.splitlines()
+    assert max(len(line) for line in lines) <= columns + 1 and "htmalloc" in out
+    assert all(line.rstrip().endswith(("]", "baseline", "B", ")", "|", "#", "*")) for line in lines if "malloc |" in line), out
