@@ -127,7 +127,7 @@ def test_names_run_nothing(heaptape, tmp_path):
         (("a", "--terminal=vt52"), 2, "--terminal"),
         (("a", "-o", "x.png", "--terminal"), 2, "either"),
         (("a", "--nope"), 2, "unknown"),
-        (("/nonexistent",), 3, "no such folder"),
+        (("/proc/none",), 3, "no such folder"),
     ],
 )
 def test_errors_are_one_line(heaptape, arguments, status, word):
@@ -139,8 +139,8 @@ def test_errors_are_one_line(heaptape, arguments, status, word):
 
 
 def test_unwritable_file(heaptape, many):
-    result = heaptape("plot", many, "-o", "/nonexistent/x.png")
-    assert result.returncode == 4 and "/nonexistent/x.png" in result.stderr
+    result = heaptape("plot", many, "-o", "/proc/none/x.png")
+    assert result.returncode == 4 and "/proc/none/x.png" in result.stderr
 
 
 def test_the_scripts_work_alone(many, tmp_path):
