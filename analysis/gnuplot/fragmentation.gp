@@ -25,7 +25,7 @@ calls = last >= 2e6 ? 1e6 : last >= 2e3 ? 1e3 : 1.0
 count = last >= 2e6 ? 'million operations' : last >= 2e3 ? 'thousand operations' : 'operations'
 waste(held, requested) = requested >= 0.25 * peak && requested > 0 ? 100 * (held / requested - 1) : NaN
 
-set title sprintf('Fragmentation over time%s.  H/R - 1 in %%, lower is better', of_tape) noenhanced
+set title sprintf('Fragmentation over time%s', of_tape).(plain ? "\n" : '.  ').'H/R - 1 in % where R is at least a quarter of its peak; lower is better' noenhanced
 set border 3; set tics nomirror
 set xlabel count; set xrange [0:last / calls]; set yrange [*<0:*]
 set ylabel plain ? '' : 'held above requested, %'

@@ -17,7 +17,7 @@ from .units import as_excess
 READING = (
     "How much more the allocator holds from the system than the program has asked for: 0 % would be no waste at all, 100 % "
     "twice what is needed. Lower is better. The figure beside a name is that of the whole run: the sum of what was held over "
-    "the sum of what was asked for, less one. Moments at which the program has less than a quarter of its peak live are not "
+    "the sum of what was asked for, less one. Moments at which the program has less than a tenth of its peak live are not "
     "drawn, since everything is large against almost nothing."
 )
 MANY = 20.0  # from here on the axis counts multiples, not percent
