@@ -23,7 +23,11 @@ done
 for python in "${HEAPTAPE_PYTHON:-}" python3 /usr/bin/python3 /usr/local/bin/python3; do
     [ -n "$python" ] && command -v "$python" >/dev/null 2>&1 || continue
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null || continue
-    "$python" -c 'import sys; sys.path[:] = filter(None, sys.path); import numpy, matplotlib, jinja2' 2>/dev/null || continue
+    "$python" -c '
+import sys
+from importlib.util import find_spec  # to import them takes as long as to draw several charts
+sys.path[:] = filter(None, sys.path)
+sys.exit(not all(map(find_spec, ("numpy", "matplotlib", "jinja2"))))' 2>/dev/null || continue
     if [ -n "$new" ]; then # the report reads what heaptape diff says, be it that it cannot
         "$root/libexec/heaptape/heaptape-diff" --format=json -- "$old" "$new" 2>&1 | "$python" -B "$report" "$@"
         exit

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy
 from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 
 from .canvas import TEXT, WIDTH, Canvas, shorten
 from .hover import NOBODY, own, owned
@@ -60,6 +63,15 @@ def tell(canvas: Canvas, axes: Axes, bars: list[Bar]) -> None:
     for i, bar in enumerate(bars):
         x = min(bar.value.median, axes.get_xlim()[1]) if bar.value else 0.0
         canvas.hover.spot(axes, x, i, bar.owner, bar.name, *(bar.said or (bar.words,)))
+
+
+def boxes(axes: Axes, left, bottom, right, top, **style) -> PathPatch:
+    """Boxes of one look as one path, which is far shorter and quicker than one each. The axes' limits are the caller's."""
+    corners = numpy.stack(numpy.broadcast_arrays(*[numpy.asarray(v, dtype=float) for v in (left, bottom, right, top)]), axis=-1)
+    corners = corners.reshape(-1, 4)[:, [0, 1, 2, 1, 2, 3, 0, 3, 0, 1]].reshape(-1, 2)  # round it, and where it began
+    codes = numpy.tile([Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY], len(corners) // 5)
+    patch = PathPatch(Path(corners, codes), **({"lw": 0, "zorder": 3} | style))
+    return axes.add_artist(patch)
 
 
 def draw_bar(axes: Axes, i: int, bar: Bar, end: float) -> None:

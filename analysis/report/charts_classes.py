@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import math
-import pathlib
 
 import numpy
 from matplotlib.axes import Axes
 
-from . import bars, charts_sizes, data_heap
+from . import bars, charts_sizes
 from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
-from .data_tables import Table
+from .heap_story import Story
 from .hover import NOBODY, own, owned
-from .kept import Kept
 from .palette import MUTED, letters
 from .panels import Panels
 from .results import Row, Tape
-from .size_classes import Classes, read
+from .size_classes import Classes
 from .units import as_bytes, as_count, as_percent, byte_unit
 
 READING = (
@@ -32,25 +30,10 @@ READING_WASTE = (
 )
 ROW_HEIGHT = 0.30  # inches
 PLOT, AROUND = (2.35, 1.4), (0.58, 0.14, 0.48, 0.5)  # inches, as Panels has them
-SPOTS_MAX = 60  # of an allocator; larger classes are left to the waste's bars
+SPOTS_MAX = 36  # of an allocator; larger classes are left to the waste's bars
+STROKES = 24  # to a doubling, at most
 LEAST = 8.0  # bytes, left end of the axes
 Found = list[tuple[Row, Classes]]
-
-
-def read_all(folder: pathlib.Path, tape: Tape) -> Found:
-    """Those with snapshots that can be read."""
-    found = []
-    for row in tape.rows:
-        try:
-            classes = read(folder / row.snapshots) if row.ok and row.snapshots else None
-        except (ValueError, OSError):
-            classes = None
-        if classes is not None:
-            found.append((row, classes))
-    return found
-
-
-found_in = Kept(read_all)
 
 
 def end_of(found: Found) -> float:
@@ -63,7 +46,7 @@ def draw_sizes(canvas: Canvas, axes: Axes, tape: Tape) -> None:
     calls, size = charts_sizes.regroup(tape.sizes, edges)
     share = 100 * calls / max(calls.sum(), 1)
     drawn = numpy.maximum(edges, LEAST)
-    axes.bar(drawn[:-1], share, width=numpy.diff(drawn), align="edge", color=MUTED, alpha=0.5, lw=0, zorder=3)
+    bars.boxes(axes, drawn[:-1], 0, drawn[1:], share, color=MUTED, alpha=0.5)
     axes.set_ylabel("calls, %")
     axes.set_ylim(0, float(share.max()) * 1.08)
     tick_plainly(axes.yaxis, 3)
@@ -87,7 +70,8 @@ def tell(canvas: Canvas, axes: Axes, at: int, owner: int, name: str, classes: Cl
 
 
 def draw_strokes(axes: Axes, places: numpy.ndarray, row: int, colour: str) -> None:
-    """All strokes of a row as one path, which is far shorter than one each."""
+    """All strokes of a row as one path, which is far shorter than one each; of those that would lie on one another, one."""
+    places = places[numpy.unique(numpy.floor(STROKES * numpy.log2(places)), return_index=True)[1]]
     heights = numpy.tile([row - 0.34, row + 0.34, numpy.nan], len(places))
     axes.plot(numpy.repeat(places, 3), heights, color=colour, lw=1.0, solid_capstyle="butt")
 
@@ -151,7 +135,7 @@ def draw_waste(context: Context, canvas: Canvas, axes: Axes, pair: tuple[Row, Cl
     lost, blocks, asked = by_size(classes, edges)
     drawn = numpy.maximum(edges, LEAST)
     with owned(axes, owner):
-        axes.bar(drawn[:-1], lost / factor, width=numpy.diff(drawn), align="edge", color=colour, alpha=0.88, lw=0, zorder=3)
+        bars.boxes(axes, drawn[:-1], 0, drawn[1:], lost / factor, color=colour, alpha=0.88)
     charts_sizes.label_sizes(axes, LEAST, float(edges[-1]))
     axes.set_xticks(axes.get_xticks()[::2], labels=[t.get_text() for t in axes.get_xticklabels()][::2])
     axes.set_xlabel("size of the block")
@@ -188,13 +172,8 @@ def waste_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
     return Chart("class_waste", "Lost inside blocks, by size", READING_WASTE, said + ".", sheet.canvas)
 
 
-def draw(context: Context, tape: Tape) -> list[Chart]:
-    """Both charts; none without snapshots."""
-    found = found_in(context.results.folder, tape)
+def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> list[Chart]:
+    """Both charts; none where no block was seen."""
+    found = [(row, story.classes) for row, story in stories if story.classes is not None]
     charts = [classes_chart(context, tape, found), waste_chart(context, tape, found)] if found else []
     return [chart for chart in charts if chart is not None]
-
-
-def tables(context: Context, tape: Tape) -> list[Table]:
-    """What the charts are drawn from."""
-    return [data_heap.classes([(tape, row, found) for row, found in found_in(context.results.folder, tape)])]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from . import charts_free, charts_heapmap, charts_occupancy, charts_parts, data_heap, heap_story, heap_view
+from . import charts_classes, charts_free, charts_heapmap, charts_occupancy, charts_parts, data_heap, heap_story, heap_view
 from .context import Chart, Context
 from .data_tables import Table
 from .results import Tape
@@ -16,7 +16,8 @@ def draw(context: Context, tape: Tape) -> list[Chart]:
     if not stories:
         return []
     heap_map = dataclasses.replace(charts_heapmap.draw(context, tape, stories), heaps=heap_view.of_stories(context, stories))
-    return [heap_map, *(module.draw(context, tape, stories) for module in (charts_parts, charts_occupancy, charts_free))]
+    others = [module.draw(context, tape, stories) for module in (charts_parts, charts_occupancy, charts_free)]
+    return [heap_map, *others, *charts_classes.draw(context, tape, stories)]
 
 
 def tables(context: Context, tape: Tape) -> list[Table]:

@@ -10,9 +10,9 @@ from matplotlib.colors import to_hex
 from .canvas import TEXT, shorten
 from .context import Chart, Context
 from .curves import label_operations, tick_plainly
-from .heap_story import Story
+from .heap_story import HeapMap, Story
 from .key import Entry
-from .palette import MUTED, letters
+from .palette import ABSENT, MUTED, letters
 from .panels import Panels
 from .results import Row, Tape
 from .units import as_percent, byte_unit
@@ -20,19 +20,30 @@ from .units import as_percent, byte_unit
 READING = (
     "Each column is a snapshot of the heap, lowest address at the bottom, memory that was never resident left out. The colour says "
     "how much of what is resident there belongs to live blocks: bright is full, dark is memory that is kept for nothing. "
-    "What has the paper's colour is not resident. Dark bands that stay are pages pinned by a few blocks, or freed and not given back; "
+    "What is white (on a dark page: grey) is not resident. Dark bands that stay are pages pinned by a few blocks, or freed and not given back; "
     "the allocator's own tables are dark, too. Drag over a part, or press + and -, to look closer; arrows move the cross, Escape "
     "shows all."
 )
 COLOURS = "cividis"
+ACROSS, DOWN = 180, 260  # pixels at most; the page draws the map itself, to be looked at closely
 PLOT, AROUND = (2.4, 2.1), (0.52, 0.14, 0.48, 0.5)  # inches, as Panels has them
-KEY = (Entry("of what is resident is live:", "words"), *(Entry(f"{100 * v:g} %", "area", to_hex(colormaps[COLOURS](v))) for v in (0, 0.25, 0.5, 0.75, 1)))
+KEY = (Entry("of what is resident is live:", "words"), *(Entry(f"{100 * v:g} %", "area", to_hex(colormaps[COLOURS](v))) for v in (0.0, 0.25, 0.5, 0.75, 1.0)))
 
 
 def column_edges(operation: numpy.ndarray) -> numpy.ndarray:
     """A snapshot's column reaches half-way to its neighbours."""
     middle = (operation[:-1] + operation[1:]) / 2
     return numpy.concatenate(([0.0], middle, [operation[-1]]))
+
+
+def pixels(drawn: HeapMap) -> numpy.ndarray:
+    """The map as colours, a row a band or several: every snapshot has as many columns as it reaches far. Nothing resident: transparent."""
+    at = (numpy.arange(ACROSS) + 0.5) / ACROSS * drawn.operation[-1]
+    snapshot = numpy.clip(numpy.searchsorted(column_edges(drawn.operation), at, side="right") - 1, 0, len(drawn.operation) - 1)
+    each = -(-len(drawn.resident) // DOWN)
+    resident, live = (numpy.add.reduceat(v, numpy.arange(0, len(v), each), axis=0) for v in (drawn.resident, drawn.live))
+    share = numpy.where(resident > 0, numpy.minimum(live / numpy.maximum(resident, 1), 1.0), numpy.nan)
+    return colormaps[COLOURS].with_extremes(bad=(0, 0, 0, 0))(share[:, snapshot], bytes=True)
 
 
 def live_share(story: Story) -> float:
@@ -46,9 +57,10 @@ def draw_panel(context: Context, axes: Axes, row: Row, story: Story, largest: fl
     x_factor = label_operations(axes, largest, 4)
     rows = numpy.minimum(numpy.arange(len(drawn.edges)) * drawn.band, drawn.size) / factor
     axes.grid(False)
-    axes.pcolormesh(
-        column_edges(drawn.operation) / x_factor, rows, drawn.occupancy, cmap=COLOURS, vmin=0, vmax=1, rasterized=True
-    )
+    axes.set_facecolor(ABSENT)
+    extent = (0, float(drawn.operation[-1]) / x_factor, 0, float(rows[-1]))
+    axes.imshow(pixels(drawn), extent=extent, origin="lower", aspect="auto", interpolation="none", zorder=2)
+    axes.set_ylim(0, float(rows[-1]))
     axes.set_xlim(0, largest / x_factor)
     tick_plainly(axes.xaxis, 4)
     tick_plainly(axes.yaxis, 4)

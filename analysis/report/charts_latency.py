@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from . import labels
 from .canvas import TEXT, WIDTH, Canvas, shorten
@@ -86,8 +86,7 @@ def decorate(axes: Axes, count: int, name: str, highest: float) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_locator(LogLocator(10))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: time_label(v)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(axis="y", which="minor", left=False)
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.tick_params(labelleft=True)
     axes.set_xlabel("share of the calls, log scale of 1 / (1 − share)")
     axes.set_ylabel("at most, log scale")

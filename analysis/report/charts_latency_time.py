@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from .canvas import TEXT, Canvas, shorten
 from .charts_latency import LEAST_NS, time_label
@@ -54,8 +54,7 @@ def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Latency, ends:
     tick_plainly(axes.xaxis, 4)
     axes.yaxis.set_major_locator(LogLocator(10, numticks=12))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: time_label(v)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(axis="y", which="minor", left=False)
+    axes.yaxis.set_minor_locator(NullLocator())
     name = shorten(row.allocator, 26)
     place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "bottom"}
     axes.annotate(name, (0, 1), xytext=(0, 5), size=TEXT + 0.5, weight="bold", color=letters(colour), **place)

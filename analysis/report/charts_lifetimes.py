@@ -6,8 +6,8 @@ import math
 
 import numpy
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
+from . import bars
 from .canvas import WIDTH, Canvas, shorten
 from .charts_sizes import BLUE, label_sizes
 from .context import Chart, Context
@@ -32,10 +32,8 @@ def draw_squares(axes: Axes, found: Lifetimes) -> None:
     """Areas by share; the commonest pair fills its cell."""
     x, y = numpy.log2(middle(found.size_low, found.size_high)), numpy.log2(middle(found.life_low, found.life_high))
     side = 0.92 * numpy.sqrt(found.blocks / found.blocks.max())
-    for at_x, at_y, edge in zip(x, y, numpy.maximum(side, 0.07)):
-        corner, far = (at_x - edge / 2, at_y - edge / 2), (at_x + edge / 2, at_y + edge / 2)
-        width, height = 2 ** far[0] - 2 ** corner[0], 2 ** far[1] - 2 ** corner[1]
-        axes.add_patch(Rectangle((2 ** corner[0], 2 ** corner[1]), width, height, color=BLUE, alpha=0.75, lw=0, zorder=3))
+    half_side = numpy.maximum(side, 0.07) / 2
+    bars.boxes(axes, 2 ** (x - half_side), 2 ** (y - half_side), 2 ** (x + half_side), 2 ** (y + half_side), color=BLUE, alpha=0.75)
 
 
 def tell(canvas: Canvas, axes: Axes, found: Lifetimes) -> None:

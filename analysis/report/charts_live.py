@@ -86,7 +86,7 @@ def draw_entry(axes: Axes, found: Figures, row: int, colour: str, factor: float,
         axes.plot([real, predicted], [row, row], color=colour, lw=1.4, alpha=0.6, zorder=3)
         axes.plot([predicted], [row], marker="D", ms=6.5, mfc=paper, mec=colour, mew=1.4, zorder=5)
     place = axes.get_yaxis_transform()
-    axes.text(0.0, row + 0.34, words, va="center", size=TEXT - 1.4, color=MUTED, transform=place)
+    axes.text(0.0, row + 0.34, words, va="center", size=TEXT - 1.0, color=MUTED, transform=place)
 
 
 def sheet(context: Context, measure: Measure, live: Live, known: list[LiveEntry]) -> tuple[Canvas, Axes]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy
 from matplotlib.axes import Axes
 
+from . import bars
 from .canvas import TEXT, WIDTH, Canvas, shorten, widest
 from .context import Chart, Context
 from .curves import tick_plainly
 from .heap_story import Story
 from .hover import own
 from .key import Entry
-from .palette import MUTED, PAPER, letters
+from .palette import FULLNESS, MUTED, letters
 from .panels import Panels
 from .results import Row, Tape
 from .units import as_bytes, as_percent, byte_unit
@@ -22,8 +23,7 @@ READING = (
     "pages the same blocks pin more: what is dark on the left and brighter on the right could be given back only in small pages."
 )
 NAMES = ("no block", "under 10 %", "10 to 25 %", "25 to 50 %", "50 to 75 %", "75 % and more")
-SHADES = ("#1f3a6d", "#46506c", "#666970", "#8b8677", "#bdb06c", "#f2df52")
-KEY = (Entry("live on a page:", "words"), *(Entry(words, "area", colour) for words, colour in zip(NAMES, SHADES)))
+KEY = (Entry("live on a page:", "words"), *(Entry(words, "area", colour) for words, colour in zip(NAMES, FULLNESS)))
 ROW = 0.27  # inches
 
 
@@ -32,9 +32,9 @@ def draw_panel(
 ) -> None:
     for i, (row, classes) in enumerate(rows):
         owner, left = context.owner(row.allocator), 0.0
-        for name, colour, value in zip(NAMES, SHADES, classes):
-            for artist in axes.barh(i, value / factor, left=left / factor, height=0.66, color=colour, edgecolor=PAPER, lw=0.4, zorder=3):
-                own(artist, owner)
+        for name, colour, value in zip(NAMES, FULLNESS, classes):
+            if value > 0:
+                own(bars.boxes(axes, left / factor, i - 0.33, (left + value) / factor, i + 0.33, facecolor=colour, edgecolor=MUTED, lw=0.5), owner)
             left += value
         parts = [f"{name}: {as_bytes(v)} ({as_percent(v / max(classes.sum(), 1))})" for name, v in zip(NAMES, classes)]
         canvas.hover.spot(axes, min(classes.sum() / 2, end) / factor, i, owner, f"{row.allocator}, {title}", *parts)

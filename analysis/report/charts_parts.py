@@ -11,7 +11,7 @@ from .curves import label_operations, tick_plainly
 from .heap_story import Story
 from .hover import Track
 from .key import Entry
-from .palette import PAPER
+from .palette import FREE, FULLNESS, MUTED, PAPER, PINNED
 from .panels import Panels
 from .results import Row, Tape
 from .units import as_bytes, as_percent, byte_unit
@@ -23,10 +23,10 @@ READING = (
 )
 # As bright as in the heap map: what is used is bright.
 PARTS = (
-    ("live", "live", "#f2df52"),
-    ("full_free", "free on well-used pages", "#a49d78"),
-    ("sparse_free", "free on nearly empty pages: pinned", "#666970"),
-    ("empty", "empty pages: could go back", "#1f3a6d"),
+    ("live", "live", FULLNESS[-1]),
+    ("full_free", "free on well-used pages", FREE),
+    ("sparse_free", "free on nearly empty pages: pinned", PINNED),
+    ("empty", "empty pages: could go back", FULLNESS[0]),
 )
 KEY = tuple(Entry(words, "area", colour) for _, words, colour in PARTS)
 PLOT = (2.4, 1.75)  # inches
@@ -40,6 +40,7 @@ def draw_panel(context: Context, canvas: Canvas, axes: Axes, row: Row, story: St
     axes.stackplot(
         story.operation / x_factor, *(v / factor for v in values), colors=[c for _, _, c in PARTS], edgecolor=PAPER, lw=0.4, zorder=3
     )
+    axes.plot(story.operation / x_factor, story.resident / factor, color=MUTED, lw=0.7, zorder=4)  # bright parts have an edge, too
     axes.set_xlim(0, x_max / x_factor)
     axes.set_ylim(0, y_max / factor * 1.04)
     tick_plainly(axes.xaxis, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy
 
+from . import bars
 from .canvas import TEXT, WIDTH, Canvas, shorten
 from .context import Chart, Context
 from .curves import tick_plainly
@@ -114,16 +115,7 @@ def draw(context: Context, tape: Tape) -> Chart | None:
     subtitle = f"Half of the calls ask for ≤ {at_most[0]}; half of the bytes lie in sizes ≤ {at_most[1]}."
     canvas = Canvas(WIDTH, 3.7, f"Sizes asked for: {shorten(tape.label, 40)}", subtitle, footer)
     axes = canvas.axes(0.56, 0.5, WIDTH - 0.7, 3.1)
-    axes.bar(
-        drawn_edges[:-1],
-        share,
-        width=numpy.diff(drawn_edges),
-        align="edge",
-        color=BLUE,
-        alpha=0.45,
-        lw=0,
-        zorder=3,
-    )
+    bars.boxes(axes, drawn_edges[:-1][used], 0, drawn_edges[1:][used], share[used], color=BLUE, alpha=0.45)
     label_sizes(axes, low, end)
     upto = edges[1:]
     axes.plot([low, *upto, end], [0, *running_calls, 100], color=BLUE, lw=1.9, zorder=4)

@@ -162,7 +162,8 @@ def blame(context) -> Table:
 
 
 def of_stories(stories: list[tuple[Tape, Row, Story]]) -> list[Table]:
-    return [make(stories) for make in (parts, occupancy, free_runs, unusable_index, heap_map)]
+    found = [(tape, row, story.classes) for tape, row, story in stories if story.classes is not None]
+    return [classes(found), *(make(stories) for make in (parts, occupancy, free_runs, unusable_index, heap_map))]
 
 
 def joined(found: Iterable[Table]) -> list[Table]:

@@ -34,6 +34,8 @@ class Table:
 
 def plain(value) -> Value:
     """A number as CSV and JSON have it: whole ones without a point, nan as unknown."""
+    if type(value) is int and -EXACT <= value <= EXACT:
+        return value
     if value is None or isinstance(value, (str, bool)):
         return value
     number = float(value)

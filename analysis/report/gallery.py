@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from . import (
     charts_calls,
-    charts_classes,
     charts_faults,
     charts_fragmentation,
     charts_growth,
@@ -50,7 +49,6 @@ CHARTS = (
     charts_faults,
     charts_sizes,
     charts_lifetimes,
-    charts_classes,
     charts_heap,
 )
 Part = tuple[list[Figure], list, list[Table]]
@@ -120,7 +118,9 @@ def draw(context: Context, writer, progress) -> Drawn:
     _shared = (context, writer)
     tapes = context.results.tapes
     overview = single(context, writer, charts_overview, "all") + single(context, writer, charts_scaling, "all")
-    tasks = [(number, k) for number in range(len(tapes)) for k in range(len(CHARTS)) if drawing(writer) or hasattr(CHARTS[k], "tables")]
+    first = CHARTS.index(charts_heap)  # takes longest
+    order = [first, *(k for k in range(len(CHARTS)) if k != first)]
+    tasks = [(number, k) for number in range(len(tapes)) for k in order if drawing(writer) or hasattr(CHARTS[k], "tables")]
     found: list[list[Figure]] = [[] for _ in tapes]
     tables: list[Table] = []
     for (number, _), (figures, written, made) in zip(tasks, run(tasks, progress)):

@@ -12,6 +12,7 @@ from . import heap_pages, snapshots
 from .heap_pages import below
 from .kept import Kept
 from .results import Row, Tape
+from .size_classes import Classes, Collector
 
 BANDS = 480  # of addresses, at most
 SPARSE = 0.25  # a page less full than this is nearly empty
@@ -59,6 +60,7 @@ class Story:
     heap_map: HeapMap
     peak: Moment  # the highest resident, to 1 %: the first snapshot there
     end: Moment  # the last snapshot
+    classes: Classes | None = None  # of its blocks; None where there were none
 
     @property
     def resident(self) -> numpy.ndarray:
@@ -125,16 +127,17 @@ def read(path: pathlib.Path, each: int = 0) -> Story | None:
     edges, band = band_edges(union, each or pages_of_band(union))
     operation, parts, columns = [], [], []
     peak = end = None
+    classes = Collector()
     most = -1
-    for one in snapshots.read(path):
+    for one in snapshots.read(path, births=False):
         resident = heap_pages.stretches(one)
         pages = heap_pages.small_pages(one, resident)
         operation.append(one.operation)
+        classes.add(one)
         parts.append(parts_of(pages))
         columns.append(column_of(edges, resident, pages))
         now = sum(parts[-1])
-        if one.kinds & snapshots.END or now > most * HIGHER:
-            end = moment_of(one, resident, pages)
+        end = (one, resident, pages)
         if now > most * HIGHER:
             peak, most = end, now
     operations = numpy.array(operation, dtype=float)
@@ -142,7 +145,7 @@ def read(path: pathlib.Path, each: int = 0) -> Story | None:
         operations, edges, band, int((union[:, 1] - union[:, 0]).sum()),
         numpy.array([c[0] for c in columns]).T, numpy.array([c[1] for c in columns]).T,
     )  # fmt: skip
-    return Story(operations, *numpy.array(parts, dtype=float).T, heap_map, peak, end)
+    return Story(operations, *numpy.array(parts, dtype=float).T, heap_map, moment_of(*peak), moment_of(*end), classes.found())
 
 
 def read_all(folder: pathlib.Path, tape: Tape) -> list[tuple[Row, Story]]:

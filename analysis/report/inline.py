@@ -19,9 +19,10 @@ NUMBER = re.compile(r"-?\d+\.\d+")
 PIECE = re.compile(r"([ML]) (-?[\d.]+) (-?[\d.]+) ?|(z) ?")
 SPACES = re.compile(r">\s+<")
 UPRIGHT = re.compile(r' transform="rotate\(-0 [^"]*\)"')
-GROUPS = re.compile(r"<g><g>((?:(?!</?g>).)*)</g></g>")
+ALONE = re.compile(r"<g>(<(?:path|use)\b[^>]*/>|<text\b[^>]*>[^<]*</text>)</g>")
+GRID_LINE = re.compile(r'(<path d="M[-.\d ]+[hv][-.\d]+") clip-path="[^"]*"')
 TOP_GROUP = re.compile(r'^  <g id="cell-(\d+)-\d+">\n(.*?)^  </g>\n', re.S | re.M)
-DEFINED = re.compile(r'<(clipPath|path|pattern) id="([^"]+)".*?(?:</\1>|/>)', re.S)
+DEFINED = re.compile(r'<(?:path id="([^"]+)"[^>]*/>|(clipPath|pattern) id="([^"]+)".*?</\2>)', re.S)
 USED = re.compile(r'(?:xlink:href="#|url\(#)([^")]+)')
 
 
@@ -103,7 +104,7 @@ def smaller(body: str) -> str:
     body = UPRIGHT.sub("", SPACES.sub("><", UNUSED.sub("", body)))
     body = PLACE.sub(rounded, body)
     body = PATH.sub(lambda m: f' d="{shorter(m[1].replace(chr(10), ""))}"', body)
-    return GROUPS.sub(r"<g>\1</g>", body)
+    return ALONE.sub(r"\1", ALONE.sub(r"\1", GRID_LINE.sub(r"\1", body)))
 
 
 def styles_as_classes(drawings: list[str]) -> tuple[list[str], str]:
@@ -126,14 +127,14 @@ def styles_as_classes(drawings: list[str]) -> tuple[list[str], str]:
 
 def cut(svg: str, cells: int) -> list[str]:
     """The drawing of each cell, with the definitions that it needs."""
-    defined = {m[2]: m[0] for m in DEFINED.finditer(svg)}
+    defined = {m[1] or m[3]: m[0] for m in DEFINED.finditer(svg)}
     parts = ["" for _ in range(cells)]
     for group in TOP_GROUP.finditer(svg):
         if int(group[1]) < cells:
             parts[int(group[1])] += f"<g>{group[2]}</g>"
     found = []
     for part in parts:
-        own = {m[2] for m in DEFINED.finditer(part)}
+        own = {m[1] or m[3] for m in DEFINED.finditer(part)}
         needed = [defined[name] for name in dict.fromkeys(USED.findall(part)) if name in defined and name not in own]
         found.append((f"<defs>{''.join(needed)}</defs>" if needed else "") + part)
     return found

@@ -8,7 +8,7 @@ from typing import Sequence
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from .palette import CHROME, INK, MUTED, SHADE, variable
+from .palette import INK, MUTED, SHADE, every_colour, variable
 
 SIZE, GAP, LINE = 8.2, 0.2, 0.2  # points; inches between entries, and from line to line
 WIDE = {"line": 0.26, "thin": 0.26, "dotted": 0.26, "dashed": 0.26}  # inches of a symbol; others are squares
@@ -26,8 +26,8 @@ class Entry:
 
     @property
     def css(self) -> str:
-        """Its colour in the page: chrome follows light and dark, anything else is what it is."""
-        return f"var({variable(self.colour)})" if self.colour in CHROME else self.colour
+        """Its colour in the page: those of the palette follow light and dark."""
+        return f"var({variable(self.colour)})" if self.colour in every_colour() else self.colour
 
 
 def symbol_width(entry: Entry) -> float:

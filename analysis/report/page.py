@@ -59,7 +59,7 @@ COLUMNS = (
     "Peak resident",
     "Resident against libc",
     "Peak held",
-    "Held beyond asked for, whole run",
+    "Held beyond asked for",
 )
 LATENCY_COLUMNS = (
     "Allocator",

@@ -9,7 +9,11 @@ import zlib
 
 # Colours of the drawing itself. Distinct hex values, since the page finds them in the SVG by value.
 INK, MUTED, GRID, PAPER, SHADE = "#1c1c21", "#5c5c66", "#dedee3", "#ffffff", "#ececf0"
-CHROME = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", SHADE: "shade"}
+ABSENT = "#fefefe"  # of a heap map: not resident
+CHROME = {INK: "ink", MUTED: "muted", GRID: "grid", PAPER: "paper", SHADE: "shade", ABSENT: "absent"}
+# How full pages are, from no block to nearly full, as bright as in the heap map; and what resident memory is made of.
+FULLNESS = ("#1f3a6d", "#46506c", "#666970", "#8b8677", "#bdb06c", "#f2df52")
+FREE, PINNED = "#a49d78", "#666971"  # on well-used pages, on nearly empty ones
 
 FIXED = {
     "libc": "#222222",
@@ -56,6 +60,14 @@ DARK = {
     "#4d7c8a": "#83b3c2",
     "#2f6b3c": "#7fc98f",
     "#a8327d": "#e07cb9",
+    "#1f3a6d": "#5f86d0",
+    "#46506c": "#7f8cb0",
+    "#666970": "#8f939f",
+    "#666971": "#8f939f",
+    "#8b8677": "#a7a190",
+    "#a49d78": "#b3ab84",
+    "#bdb06c": "#cbbd73",
+    "#f2df52": "#f2df52",
 }
 
 # The same hue, dark enough for letters on white paper (contrast 4.5 and over); the others are dark enough as they are.
@@ -96,7 +108,7 @@ def letters(colour: str) -> str:
 
 
 def every_colour() -> list[str]:
-    return [*CHROME, *dict.fromkeys([*FIXED.values(), *OTHERS, *LETTERS.values()])]
+    return [*CHROME, *dict.fromkeys([*FIXED.values(), *OTHERS, *LETTERS.values(), *FULLNESS, FREE, PINNED])]
 
 
 def dark(colour: str) -> str:

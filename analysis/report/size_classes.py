@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
 from dataclasses import dataclass
 
 import numpy
 
-from . import snapshots
+from .snapshots import Snapshot
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,28 @@ def merged(usable: list[numpy.ndarray], least: list[numpy.ndarray]) -> tuple[num
     return seen, smallest[order][first]
 
 
-def read(path: pathlib.Path) -> Classes | None:
-    """None where no block was live at any snapshot. ValueError or OSError where the file cannot be read."""
-    usable, least, best = [], [], None
-    for one in snapshots.read(path):
+class Collector:
+    """Of the snapshots of one heap, each given once."""
+
+    def __init__(self) -> None:
+        self.usable: list[numpy.ndarray] = []
+        self.least: list[numpy.ndarray] = []
+        self.best: tuple[int, numpy.ndarray, numpy.ndarray] | None = None  # R, sizes asked for and usable, at the highest R
+
+    def add(self, one: Snapshot) -> None:
         if not len(one.usable):
-            continue
-        sizes = one.usable.astype(numpy.int64)
-        asked = one.requested.astype(numpy.int64)
+            return
+        sizes, asked = one.usable.astype(numpy.int64), one.requested.astype(numpy.int64)
         order = numpy.lexsort((asked, sizes))
         seen, first = numpy.unique(sizes[order], return_index=True)
-        usable.append(seen)
-        least.append(asked[order][first])
-        if best is None or one.requested_bytes > best[0]:
-            best = (one.requested_bytes, asked, sizes)
-    if best is None:
-        return None
-    return of_blocks(best[1].astype(float), best[2], *merged(usable, least))
+        self.usable.append(seen)
+        self.least.append(asked[order][first])
+        if self.best is None or one.requested_bytes > self.best[0]:
+            self.best = (one.requested_bytes, asked, sizes)
+
+    def found(self) -> Classes | None:
+        """None where no block was live at any snapshot."""
+        if self.best is None:
+            return None
+        _, asked, sizes = self.best
+        return of_blocks(asked.astype(float), sizes, *merged(self.usable, self.least))

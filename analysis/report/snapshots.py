@@ -33,8 +33,8 @@ class Snapshot:
     address: numpy.ndarray  # of the blocks, lowest first
     requested: numpy.ndarray
     usable: numpy.ndarray
-    birth: numpy.ndarray
-    lane: numpy.ndarray
+    birth: numpy.ndarray  # empty where not asked for
+    lane: numpy.ndarray  # likewise
 
 
 def varints(coded: bytes) -> numpy.ndarray:
@@ -46,11 +46,15 @@ def varints(coded: bytes) -> numpy.ndarray:
     if not len(last) or last[-1] != len(plain) - 1:
         raise ValueError("a snapshot is damaged")
     first = numpy.concatenate(([0], last[:-1] + 1))
-    place = numpy.arange(len(plain)) - numpy.repeat(first, last - first + 1)
-    if place.max() > 9:
+    length = last - first + 1
+    if length.max() > 10:
         raise ValueError("a snapshot is damaged")
-    parts = (plain & 0x7F).astype(numpy.uint64) << (7 * place).astype(numpy.uint64)
-    return numpy.bitwise_or.reduceat(parts, first)
+    found = (plain[first] & 0x7F).astype(numpy.uint64)
+    longer = numpy.flatnonzero(length > 1)
+    for place in range(1, int(length.max())):  # most values are short, so that few are looked at again
+        found[longer] |= (plain[first[longer] + place] & 0x7F).astype(numpy.uint64) << numpy.uint64(7 * place)
+        longer = longer[length[longer] > place + 1]
+    return found
 
 
 def signed(values: numpy.ndarray) -> numpy.ndarray:
@@ -71,15 +75,18 @@ def first_bytes(coded: bytes, values: int) -> bytes:
     return coded[: int(last[values - 1]) + 1] if 0 < values <= len(last) else coded[: 0 if not values else None]
 
 
-def decode(entry: tuple, coded: bytes, with_blocks: bool) -> Snapshot:
+def decode(entry: tuple, coded: bytes, blocks_known: bool, births_known: bool) -> Snapshot:
     kinds, _, event, operation, time_ns, requested, usable, held, resident, blocks, mappings, runs, *_ = entry
-    if not with_blocks:
-        coded, blocks = first_bytes(coded, 3 * (mappings + runs)), 0
-    values = varints(coded)
     before = 3 * (mappings + runs)
-    if len(values) != before + 5 * blocks:
+    blocks = blocks if blocks_known else 0
+    known = 5 if births_known else 3
+    if known < 5 or not blocks_known:
+        coded = first_bytes(coded, before + known * blocks)
+    values = varints(coded)
+    if len(values) != before + known * blocks:
         raise ValueError("a snapshot is damaged")
-    columns = values[before:].reshape(5, blocks)
+    columns = values[before:].reshape(known, blocks)
+    none = numpy.empty(0, dtype=numpy.int64)
     return Snapshot(
         kinds, event, operation, time_ns, requested, usable, held, resident,
         mappings=ranges(values[: 3 * mappings]),
@@ -87,14 +94,14 @@ def decode(entry: tuple, coded: bytes, with_blocks: bool) -> Snapshot:
         address=numpy.cumsum(columns[0], dtype=numpy.uint64),
         requested=columns[1],
         usable=(columns[1].astype(numpy.int64) + signed(columns[2])).astype(numpy.uint64),
-        birth=numpy.cumsum(signed(columns[3])),
-        lane=columns[4],
+        birth=numpy.cumsum(signed(columns[3])) if births_known else none,
+        lane=columns[4] if births_known else none,
     )  # fmt: skip
 
 
-def read(path: pathlib.Path, blocks: bool = True) -> Iterator[Snapshot]:
-    """The snapshots of the file, first to last; with `blocks` false as if there were no blocks, which is quicker. ValueError or
-    OSError where it cannot be read."""
+def read(path: pathlib.Path, blocks: bool = True, births: bool = True) -> Iterator[Snapshot]:
+    """The snapshots of the file, first to last; with `blocks` false as if there were no blocks, with `births` false without births
+    and lanes, which is quicker. ValueError or OSError where it cannot be read."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(HEAD.size)
@@ -115,4 +122,4 @@ def read(path: pathlib.Path, blocks: bool = True) -> Iterator[Snapshot]:
                 raise ValueError("the file is cut short")
             if zlib.crc32(coded) != entry[1]:
                 raise ValueError("a snapshot is damaged")
-            yield decode(entry, coded, blocks)
+            yield decode(entry, coded, blocks, births)
