@@ -70,8 +70,8 @@ static void emit_packing(struct emit *emit, const struct analyze_output *output,
     uint64_t bytes = analyze_packing_bytes(output);
     emit_u64(emit, keys[0], bytes);
     emit_string(emit, keys[1],
-                bytes < output->first_fit_bytes ? "best_fit_16_byte_granules_no_headers"
-                                                : "first_fit_16_byte_granules_no_headers");
+                bytes < output->first_fit_bytes ? "best_fit_aligned_no_headers"
+                                                : "first_fit_aligned_no_headers");
     emit_ratio(emit, keys[2], (double)bytes, (double)s->peak_live_bytes, 4);
     emit_ratio(emit, keys[3], (double)bytes, (double)s->peak_granule_bytes, 4);
 }

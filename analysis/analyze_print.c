@@ -83,8 +83,8 @@ static void print_bounds(const struct analyze_output *output, const struct stati
     uint64_t lower = s->peak_live_bytes, aligned = s->peak_granule_bytes;
     fprintf(out, "\nHow low a heap could be\n  %-26s %10s  no allocator can do with less\n",
             "peak of live bytes", print_bytes(lower));
-    fprintf(out, "  %-26s %10s  no allocator can with less that aligns every block to 16 bytes\n",
-            "with blocks aligned", print_bytes(aligned));
+    fprintf(out, "  %-26s %10s  none can that gives each whole 16 bytes (8 for up to 8)\n",
+            "rounded for alignment", print_bytes(aligned));
     if (!output->packed) {
         fprintf(out, "  %-26s %10s  --packing finds one\n", "a placement of all blocks", "?");
         return;

@@ -16,9 +16,11 @@ struct packing_block {
 /* A place for so many bytes; what alignment leaves around them is a hole again. */
 static bool place(struct packing *p, uint64_t bytes, uint64_t align, uint64_t *ret_offset)
 {
-    uint64_t room = bytes + align - PACKING_GRANULE;
-    uint64_t offset = space_take(&p->space, room), end = offset + room;
-    uint64_t start = (offset + align - 1) & ~(align - 1);
+    uint64_t room = align > PACKING_GRANULE ? bytes + align - PACKING_GRANULE : bytes;
+    uint64_t offset;
+    if (!space_take(&p->space, room, &offset))
+        return false;
+    uint64_t end = offset + room, start = (offset + align - 1) & ~(align - 1);
     *ret_offset = start;
     bool fine = space_give(&p->space, start + bytes, end - start - bytes) &&
                 space_give(&p->space, offset, start - offset);
@@ -67,8 +69,12 @@ static bool settle(struct packing *p, struct packing_block *block, uint64_t size
         return false;
     if (size > BYTES_MAX || align_log2 > 55 || p->space.top > TOP_MAX)
         return true;
-    uint64_t align = align_log2 > 4 ? (uint64_t)1 << align_log2 : PACKING_GRANULE;
     block->bytes = packing_granules(size);
+    if (align_log2 >= 4 && block->bytes < PACKING_GRANULE)
+        block->bytes = PACKING_GRANULE;
+    uint64_t align = block->bytes < PACKING_GRANULE ? SPACE_HALF : PACKING_GRANULE;
+    if (align_log2 > 4)
+        align = (uint64_t)1 << align_log2;
     return place(p, block->bytes, align, &block->offset);
 }
 

@@ -1,10 +1,10 @@
 /*
  * How low a heap could have been: a tape's blocks placed one by one, in the tape's order, into the
- * first or the best fitting hole (space.h), without headers, in granules of 16 bytes, and nothing
- * moved but by realloc. Any placement shows that the least possible heap is not higher; no heap is
- * lower than the peak of the live bytes. So the least lies between those two, and their distance
- * says how much an allocator's fragmentation could be blamed on the program. (The best placement of
- * all is an NP-hard problem, dynamic storage allocation.)
+ * first or the best fitting hole (space.h), without headers, in granules of 16 bytes (blocks of up
+ * to 8 bytes in 8), and nothing moved but by realloc. Any placement shows that the least possible
+ * heap is not higher; no heap is lower than the peak of the live bytes. So the least lies between
+ * those two, and their distance says how much an allocator's fragmentation could be blamed on the
+ * program. (The best placement of all is an NP-hard problem, dynamic storage allocation.)
  *
  * Memory: 16 bytes an object id, and what space.h says. Not thread-safe; one tape each.
  */
@@ -37,11 +37,12 @@ bool packing_event(struct packing *packing, const struct tape_event *event);
 /* See STATISTICS_AHEAD. */
 void packing_expect(const struct packing *packing, const struct tape_event *event);
 
-/* What a block of `size` bytes takes: whole granules, one at least. */
+/* What a block of `size` bytes takes: whole granules; 8 bytes where it has no more: nothing that
+ * fits into 8 bytes needs a larger alignment, and most allocators have a class for them. */
 static inline uint64_t packing_granules(uint64_t size)
 {
     uint64_t last = PACKING_GRANULE - 1;
-    return size == 0 ? PACKING_GRANULE : (size + last) & ~last;
+    return size <= SPACE_HALF ? SPACE_HALF : (size + last) & ~last;
 }
 
 #endif

@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(struct space_hole) == 32, "two a cache line");
 
-/* Keys of the map. An offset is even: whole granules. */
+/* Keys of the map. Offsets are multiples of 8. */
 static uint64_t start_key(uint64_t offset)
 {
     return offset | 1;
@@ -84,24 +84,43 @@ static uint32_t new_hole(struct space *s)
 /* ---- taking and giving -------------------------------------------------------------------------
  */
 
-uint64_t space_take(struct space *space, uint64_t bytes)
+/* Enters what is free; nothing where it is empty. Room in the map is reserved. False: no memory. */
+static bool add(struct space *s, uint64_t offset, uint64_t bytes)
 {
-    uint32_t id = space_lists_find(space, bytes);
-    uint64_t offset = space->top;
-    if (!id) {
-        space->top += bytes;
-        return offset;
-    }
-    struct space_hole *hole = &space->holes[id];
-    offset = hole->offset;
+    uint32_t id = bytes ? new_hole(s) : 0;
+    if (!id)
+        return !bytes;
+    s->holes[id].offset = offset;
+    s->holes[id].bytes = bytes;
+    enter(s, id);
+    return true;
+}
+
+static bool take_from_top(struct space *s, uint64_t bytes, uint64_t *ret_offset)
+{
+    uint64_t top = s->top, last = SPACE_GRANULE - 1;
+    *ret_offset = bytes < SPACE_GRANULE ? top : (top + last) & ~last;
+    s->top = *ret_offset + bytes;
+    return add(s, top, *ret_offset - top);
+}
+
+bool space_take(struct space *space, uint64_t bytes, uint64_t *ret_offset)
+{
+    bool half = bytes < SPACE_GRANULE;
+    uint32_t id = half ? space->halves : 0;
+    if (!id)
+        id = space_lists_find(space, half ? SPACE_GRANULE : bytes);
+    if (!hole_map_reserve(&space->ends, 4))
+        return false;
+    if (!id)
+        return take_from_top(space, bytes, ret_offset);
+    struct space_hole hole = space->holes[id];
+    uint64_t last = SPACE_GRANULE - 1, end = hole.offset + hole.bytes;
+    *ret_offset = half ? hole.offset : (hole.offset + last) & ~last;
     leave(space, id);
-    hole->offset += bytes;
-    hole->bytes -= bytes;
-    if (hole->bytes)
-        enter(space, id);
-    else
-        discard(space, id);
-    return offset;
+    discard(space, id);
+    return add(space, hole.offset, *ret_offset - hole.offset) &&
+           add(space, *ret_offset + bytes, end - *ret_offset - bytes);
 }
 
 bool space_give(struct space *space, uint64_t offset, uint64_t bytes)
@@ -127,11 +146,5 @@ bool space_give(struct space *space, uint64_t offset, uint64_t bytes)
         space->top = offset;
         return true;
     }
-    uint32_t id = new_hole(space);
-    if (!id)
-        return false;
-    space->holes[id].offset = offset;
-    space->holes[id].bytes = bytes;
-    enter(space, id);
-    return true;
+    return add(space, offset, bytes);
 }

@@ -13,7 +13,8 @@
 #define STEPS_LOG2 6u
 #define LISTS      (EXACT + ((61u - EXACT_LOG2) << STEPS_LOG2))
 #define WORDS      ((LISTS + 63) / 64)
-#define LOOKS      8 /* holes of a list that are looked at for the shortest */
+#define HALVES     UINT32_MAX /* the list of holes without room: of either fit */
+#define LOOKS      8          /* holes of a list that are looked at for the shortest */
 
 _Static_assert(1u << EXACT_LOG2 == EXACT && LISTS < LEAVES, "one table of lists serves both");
 
@@ -40,15 +41,21 @@ void space_lists_end(struct space *s)
     grow_free(s->filled, WORDS * sizeof *s->filled);
 }
 
+static uint32_t *head_of(struct space *s, uint32_t list)
+{
+    return list == HALVES ? &s->halves : &s->lists[list];
+}
+
 static void link_hole(struct space *s, uint32_t list, uint32_t id)
 {
     struct space_hole *hole = &s->holes[id];
+    uint32_t *head = head_of(s, list);
     hole->list = list;
     hole->previous = 0;
-    hole->next = s->lists[list];
+    hole->next = *head;
     if (hole->next)
         s->holes[hole->next].previous = id;
-    s->lists[list] = id;
+    *head = id;
 }
 
 static void unlink_hole(struct space *s, uint32_t id)
@@ -59,7 +66,7 @@ static void unlink_hole(struct space *s, uint32_t id)
     if (hole->previous)
         s->holes[hole->previous].next = hole->next;
     else
-        s->lists[hole->list] = hole->next;
+        *head_of(s, hole->list) = hole->next;
 }
 
 /* ---- first fit ---------------------------------------------------------------------------------
@@ -84,21 +91,21 @@ static uint64_t longest_of(const struct space *s, uint32_t list)
 {
     uint64_t most = 0;
     for (uint32_t id = s->lists[list]; id; id = s->holes[id].next)
-        if (s->holes[id].bytes > most)
-            most = s->holes[id].bytes;
+        if (space_hole_room(&s->holes[id]) > most)
+            most = space_hole_room(&s->holes[id]);
     return most;
 }
 
 static void add_by_place(struct space *s, uint32_t id)
 {
     uint32_t list = (uint32_t)(s->holes[id].offset >> s->shift);
+    uint64_t room = space_hole_room(&s->holes[id]);
     link_hole(s, list, id);
-    if (s->holes[id].bytes > s->longest[LEAVES + list])
-        set_longest(s, list, s->holes[id].bytes);
+    if (room > s->longest[LEAVES + list])
+        set_longest(s, list, room);
 }
 
-/* Stretches so long that the offset lies in one; all holes, which are those with a length, are put
- * in anew. */
+/* Stretches so long that the offset lies in one; all holes with room are put in anew. */
 static void lengthen_stretches(struct space *s, uint64_t offset)
 {
     while (offset >> s->shift >= LEAVES)
@@ -108,7 +115,7 @@ static void lengthen_stretches(struct space *s, uint64_t offset)
     for (uint32_t i = 0; i < 2 * LEAVES; i++)
         s->longest[i] = 0;
     for (uint32_t id = 1; id <= s->hole_count; id++)
-        if (s->holes[id].bytes)
+        if (space_hole_room(&s->holes[id]))
             add_by_place(s, id);
 }
 
@@ -121,7 +128,8 @@ static uint32_t find_first(const struct space *s, uint64_t bytes)
     while (node < LEAVES)
         node = s->longest[2 * node] >= bytes ? 2 * node : 2 * node + 1;
     for (uint32_t id = s->lists[node - LEAVES]; id; id = s->holes[id].next)
-        if (s->holes[id].bytes >= bytes && (!found || s->holes[id].offset < s->holes[found].offset))
+        if (space_hole_room(&s->holes[id]) >= bytes &&
+            (!found || s->holes[id].offset < s->holes[found].offset))
             found = id;
     return found;
 }
@@ -155,9 +163,14 @@ static uint32_t filled_from(const struct space *s, uint32_t list)
 static uint32_t shortest(const struct space *s, uint32_t list, uint64_t bytes)
 {
     uint32_t found = 0, looks = 0;
-    for (uint32_t id = s->lists[list]; id && looks < LOOKS; id = s->holes[id].next, looks++)
-        if (s->holes[id].bytes >= bytes && (!found || s->holes[id].bytes < s->holes[found].bytes))
+    uint64_t least = UINT64_MAX;
+    for (uint32_t id = s->lists[list]; id && looks < LOOKS; id = s->holes[id].next, looks++) {
+        uint64_t room = space_hole_room(&s->holes[id]);
+        if (room >= bytes && room < least) {
+            least = room;
             found = id;
+        }
+    }
     return found;
 }
 
@@ -174,25 +187,29 @@ static uint32_t find_best(const struct space *s, uint64_t bytes)
 
 void space_lists_add(struct space *s, uint32_t id)
 {
-    if (s->fit == SPACE_FIRST_FIT) {
-        if (s->holes[id].offset >> s->shift >= LEAVES)
-            lengthen_stretches(s, s->holes[id].offset); /* this one is put in, too */
-        else
-            add_by_place(s, id);
-        return;
+    uint64_t room = space_hole_room(&s->holes[id]);
+    if (!room) {
+        link_hole(s, HALVES, id);
+    } else if (s->fit == SPACE_BEST_FIT) {
+        uint32_t list = list_of_length(room);
+        link_hole(s, list, id);
+        s->filled[list / 64] |= UINT64_C(1) << list % 64;
+    } else if (s->holes[id].offset >> s->shift >= LEAVES) {
+        lengthen_stretches(s, s->holes[id].offset); /* this one is put in, too */
+    } else {
+        add_by_place(s, id);
     }
-    uint32_t list = list_of_length(s->holes[id].bytes);
-    link_hole(s, list, id);
-    s->filled[list / 64] |= UINT64_C(1) << list % 64;
 }
 
 void space_lists_remove(struct space *s, uint32_t id)
 {
     uint32_t list = s->holes[id].list;
     unlink_hole(s, id);
+    if (list == HALVES)
+        return;
     if (s->fit == SPACE_BEST_FIT && !s->lists[list])
         s->filled[list / 64] &= ~(UINT64_C(1) << list % 64);
-    if (s->fit == SPACE_FIRST_FIT && s->holes[id].bytes == s->longest[LEAVES + list])
+    if (s->fit == SPACE_FIRST_FIT && space_hole_room(&s->holes[id]) == s->longest[LEAVES + list])
         set_longest(s, list, longest_of(s, list));
 }
 

@@ -40,7 +40,7 @@ struct statistics {
     uint64_t blocks_at_peak;  /* live when the live bytes peaked */
     uint64_t peak_time_ns;
     uint64_t peak_live_bytes, peak_event;
-    /* R with every block in whole granules of 16 bytes (packing.h), now and at most. */
+    /* R with every block in granules of its own (packing_granules()), now and at most. */
     uint64_t granule_bytes, peak_granule_bytes;
     double live_bytes_sum; /* of R after each event: over `events` it is the mean */
     uint64_t temporary, cross_lane_frees, ended;

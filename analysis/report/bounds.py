@@ -11,7 +11,7 @@ from .units import as_bytes, as_percent
 
 @dataclass(frozen=True)
 class Bounds:
-    """Bytes. No heap is lower than the first; none whose blocks have whole granules of 16 bytes than the second."""
+    """Bytes. No heap is lower than the first; none that aligns every block to 16 bytes, those of up to 8 to 8, than the second."""
 
     lower: float
     aligned: float
@@ -40,7 +40,7 @@ def words(bounds: Bounds) -> str:
     """'No allocator can hold its blocks in less than 626 KiB, ...; a placement exists that uses 755 KiB (20.6 % more).'"""
     told = f"No allocator can hold the blocks in less than {as_bytes(bounds.lower)}"
     if bounds.aligned > bounds.lower:
-        told += f", none that aligns each to 16 bytes in less than {as_bytes(bounds.aligned)}"
+        told += f", none that keeps them aligned in less than {as_bytes(bounds.aligned)}"
     if bounds.packing is None:
         return told + "."
     return f"{told}; a placement exists that uses {as_bytes(bounds.packing)} ({more(bounds.packing, bounds.lower)})."

@@ -157,7 +157,7 @@ def facts(tape: Tape) -> list[tuple[str, str]]:
         ("Peak live", "peak_live_bytes", units.as_bytes),
         ("Live at the end", "live_at_end_bytes", units.as_bytes),
         ("Lower bound", "lower_bound_bytes", units.as_bytes),
-        ("Lower bound, blocks at 16 bytes", "aligned_lower_bound_bytes", units.as_bytes),
+        ("Lower bound, aligned", "aligned_lower_bound_bytes", units.as_bytes),
         ("A placement exists at", "packing_bytes", units.as_bytes),
         ("Recorded for", "duration_seconds", units.as_seconds),
         ("Tape on disk", "file_bytes", units.as_bytes),

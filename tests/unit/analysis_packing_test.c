@@ -1,5 +1,5 @@
 /* The packing of `heaptape analyze --packing`: by hand on small tapes; the space that it places
- * them in against a map of granules. */
+ * them in against a map. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,11 +45,35 @@ static void test_alignment_and_realloc(void)
     step(TAPE_MALLOC, 3, 48, 0);
     CHECK_EQ_U64(p.space.top, 128);
     step(TAPE_REALLOC, 3, 17, 0); /* 32 at the same place */
-    step(TAPE_MALLOC, 4, 0, 0);   /* 16 behind it */
+    step(TAPE_MALLOC, 4, 9, 0);   /* 16 behind it */
     CHECK_EQ_U64(p.space.top, 128);
     step(TAPE_REALLOC, 1, 100, 0); /* 112 at the end */
     CHECK_EQ_U64(p.space.top, 240);
     CHECK_EQ_U64(p.peak, 240);
+    packing_end(&p);
+}
+
+/* Blocks of up to 8 bytes share a granule, and fill what is left of one. */
+static void test_halves(void)
+{
+    CHECK(packing_init(&p, SPACE_FIRST_FIT));
+    step(TAPE_MALLOC, 1, 8, 0);
+    CHECK_EQ_U64(p.space.top, 8);
+    step(TAPE_MALLOC, 2, 16, 0); /* 16 to 32 */
+    CHECK_EQ_U64(p.space.top, 32);
+    step(TAPE_MALLOC, 3, 0, 0); /* 8 to 16 */
+    step(TAPE_MALLOC, 4, 1, 0); /* 32 to 40 */
+    CHECK_EQ_U64(p.space.top, 40);
+    step(TAPE_ALIGNED, 5, 8, 4); /* a granule of its own: 48 to 64 */
+    CHECK_EQ_U64(p.space.top, 64);
+    step(TAPE_FREE, 1, 0, 0);
+    step(TAPE_FREE, 2, 0, 0); /* 0 to 8 and 16 to 32 are free */
+    step(TAPE_FREE, 3, 0, 0); /* 0 to 32 is */
+    step(TAPE_MALLOC, 6, 32, 0);
+    CHECK_EQ_U64(p.space.top, 64);
+    CHECK_EQ_U64(p.peak, 64);
+    step(TAPE_MALLOC, 7, 8, 0); /* 40 to 48 */
+    CHECK_EQ_U64(p.space.top, 64);
     packing_end(&p);
 }
 
@@ -66,49 +90,68 @@ static void test_damage(void)
     packing_end(&p);
 }
 
-/* --- against a map of granules --- */
+/* --- against a map of halves of granules --- */
 
-#define GRANULES  20000u
+#define HALVES    40000u
 #define STRETCHES 300u
 
-static unsigned char used[GRANULES];
+static unsigned char used[HALVES];
 static struct {
     unsigned from, length;
 } stretches[STRETCHES];
 
 static unsigned map_end(void)
 {
-    unsigned top = GRANULES;
+    unsigned top = HALVES;
     while (top > 0 && !used[top - 1])
         top--;
     return top;
 }
 
-/* The free granules in a row from `at` on, below the end. */
-static unsigned room_at(unsigned at, unsigned end)
+static unsigned even(unsigned at)
 {
-    unsigned room = 0;
-    while (at + room < end && !used[at + room])
-        room++;
-    return room;
+    return (at + 1) & ~1u;
 }
 
-/* Whether `count` granules may be taken at `at`: the start of a hole that is the first, or of the
- * shortest length, of those that have room; the end where there is none. */
+/* Free halves in a row: all of them, and those between multiples of a granule. */
+struct run {
+    unsigned from, length, room;
+};
+
+static struct run run_at(unsigned at, unsigned end)
+{
+    struct run run = {.from = at};
+    while (at + run.length < end && !used[at + run.length])
+        run.length++;
+    unsigned last = (at + run.length) & ~1u;
+    run.room = last > even(at) ? last - even(at) : 0;
+    return run;
+}
+
+/* Whether `count` halves may be taken at `at`: of a hole that is the first, or has the least room,
+ * of those that have enough; of one without room for what is a half; the end where there is none.
+ */
 static bool is_right(enum space_fit fit, unsigned at, unsigned count)
 {
-    unsigned end = map_end(), first = end, shortest = GRANULES, own = room_at(at, end);
+    unsigned end = map_end(), first = end, least = HALVES, odd = 0, start = at;
     for (unsigned i = 0; i < end;) {
-        unsigned room = room_at(i, end);
-        if (room >= count) {
+        struct run run = run_at(i, end);
+        if (run.length && run.room >= even(count)) {
             first = first == end ? i : first;
-            shortest = room < shortest ? room : shortest;
+            least = run.room < least ? run.room : least;
         }
-        i += room > 0 ? room : 1;
+        odd += run.length && !run.room;
+        i += run.length ? run.length : 1;
     }
-    if (first == end || fit == SPACE_FIRST_FIT)
-        return at == first;
-    return own == shortest && (at == 0 || used[at - 1]);
+    while (start > 0 && start < end && !used[start - 1])
+        start--;
+    struct run own = run_at(start, end);
+    unsigned wanted = count == 1 ? start : even(start);
+    if (count == 1 && odd)
+        return at == wanted && own.length && !own.room;
+    if (first == end)
+        return at == (count == 1 ? end : even(end));
+    return at == wanted && (fit == SPACE_FIRST_FIT ? start == first : own.room == least);
 }
 
 static void against_a_map(enum space_fit fit)
@@ -124,18 +167,21 @@ static void against_a_map(enum space_fit fit)
         unsigned from = stretches[which].from, length = stretches[which].length;
         if (length > 0) {
             memset(used + from, 0, length);
-            CHECK(space_give(&space, (uint64_t)from * SPACE_GRANULE, length * SPACE_GRANULE));
+            CHECK(space_give(&space, (uint64_t)from * SPACE_HALF, length * SPACE_HALF));
             stretches[which].length = 0;
         } else {
-            length = 1 + (unsigned)(random >> 50) % 40;
-            from = (unsigned)(space_take(&space, length * SPACE_GRANULE) / SPACE_GRANULE);
+            uint64_t offset = 0;
+            length = 2 * ((unsigned)(random >> 50) % 20);
+            length = length ? length : 1;
+            CHECK(space_take(&space, length * SPACE_HALF, &offset));
+            from = (unsigned)(offset / SPACE_HALF);
             if (!CHECK(is_right(fit, from, length)))
                 break;
             memset(used + from, 1, length);
             stretches[which].from = from;
             stretches[which].length = length;
         }
-        if (!CHECK_EQ_U64(space.top, (uint64_t)map_end() * SPACE_GRANULE))
+        if (!CHECK_EQ_U64(space.top, (uint64_t)map_end() * SPACE_HALF))
             break;
     }
     space_end(&space);
@@ -174,7 +220,9 @@ static void test_a_large_space(void)
             }
             taken[at].bytes = (1 + (random >> 40) % 4096) << (random >> 60) % 16;
             taken[at].bytes *= SPACE_GRANULE;
-            taken[at].offset = space_take(&space, taken[at].bytes);
+            if (random >> 20 & 1)
+                taken[at].bytes = SPACE_HALF;
+            CHECK(space_take(&space, taken[at].bytes, &taken[at].offset));
             live += taken[at].bytes;
             for (unsigned other = 0; i % 16 == 0 && other < COUNT; other++)
                 CHECK(other == at || !taken[other].bytes ||
@@ -229,6 +277,7 @@ int main(void)
 {
     RUN(test_holes_are_joined_and_used);
     RUN(test_alignment_and_realloc);
+    RUN(test_halves);
     RUN(test_damage);
     RUN(test_first_fit_against_a_map);
     RUN(test_best_fit_against_a_map);
