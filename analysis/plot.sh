@@ -76,6 +76,12 @@ while [ $# -gt 0 ]; do
     --terminal=*) terminal=${1#*=} ;;
     --help | -h) usage; exit ;;
     --version) printf 'heaptape %s\n' "$(version)" | show; exit ;;
+    --)
+        shift
+        [ $# -le 1 ] && [ -z "$results" ] || die $EXIT_USAGE "one results folder at a time; see heaptape plot --help"
+        results=${1:-}
+        break
+        ;;
     -?*) die $EXIT_USAGE "unknown option $1; see heaptape plot --help" ;;
     *)
         [ -z "$results" ] || die $EXIT_USAGE "one results folder at a time; see heaptape plot --help"
@@ -96,7 +102,7 @@ page_occupancy) chart=pages ;;
 free_runs) chart=free ;;
 esac
 case $chart$output in # moves: another program's work
-heapmap*.gif | heapmap*.png) exec "$root/libexec/heaptape/heaptape-animate" "$results" --tape="$tape" --output="$output" ;;
+heapmap*.gif | heapmap*.png) exec "$root/libexec/heaptape/heaptape-animate" --tape="$tape" --output="$output" -- "$results" ;;
 esac
 case $chart in
 growth | fragmentation | time | latency | pareto | waste) script=$chart ;;
@@ -177,7 +183,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/heaptape-plot.XXXXXX") || die $EXIT_ENVIRONMEN
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-"$python" -B "$scripts/job.py" "$results" "$chart" "$tape" "$work" || exit
+# Python tells of an interrupt at length; we see it, too, and end when it is done, which is soon.
+(trap '' INT && exec "$python" -B "$scripts/job.py" "$results" "$chart" "$tape" "$work") || exit
 panels=$(cat "$work/panels")
 
 if [ "$terminal" = auto ] || [ -z "$terminal$output" ]; then
@@ -242,11 +249,10 @@ load 'chart.gp'
 set output
 END
 (cd "$work" && gnuplot run.gp) >"$work/stdout" 2>"$work/stderr" || {
-    grep -v '^$' "$work/stderr" | tail -n 2 | tr '\n' ' ' >&2
-    die $EXIT_ENVIRONMENT "gnuplot failed (above)"
+    die $EXIT_ENVIRONMENT "gnuplot failed: $(grep -v '^ *^*$' "$work/stderr" | tail -n 2 | tr -s '\n ' ' ')"
 }
 if [ -n "$output" ]; then
-    cp "$work/chart.out" "$output" 2>/dev/null || die $EXIT_ENVIRONMENT "cannot write $output: choose another file with -o"
+    cp -- "$work/chart.out" "$output" 2>/dev/null || die $EXIT_ENVIRONMENT "cannot write $output: choose another file with -o"
 elif [ "$terminal" = kitty ]; then
     as_kitty "$work/chart.out" >"$work/stdout"
     show <"$work/stdout"

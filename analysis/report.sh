@@ -14,6 +14,7 @@ old='' new='' value=''
 for argument; do
     case $value$argument in
     -o | --output | --format) value=of ;;
+    --) value=names ;;
     -*) ;;
     of*) value='' ;;
     *) if [ -z "$old" ]; then old=$argument; else new=$argument; fi ;;

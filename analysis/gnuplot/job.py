@@ -8,14 +8,13 @@ Names from results are made plain words first, so that nothing in them can be re
 import csv
 import pathlib
 import re
-import shutil
 import sys
 
 here = pathlib.Path(__file__).absolute().parent
 sys.path[0:1] = [str(here), str(here.parent)]
 
 import from_tables  # noqa: E402
-from report.fields import Fields, ResultsError, read_folder  # noqa: E402
+from report.fields import Fields, ResultsError, figure, file_of, read_folder  # noqa: E402
 from report.palette import OTHERS, colours  # noqa: E402
 
 METRICS = {"relative": "relative_time", "memory": "relative_peak_resident"}  # of the charts of ratios
@@ -49,10 +48,13 @@ def rows_of(top: Fields, tape: str) -> list[Fields]:
 
 def copied(folder: pathlib.Path, name: str, target: pathlib.Path) -> bool:
     """Copies a file of the results; False where there is none inside the folder."""
-    source = folder / (name or "none")
-    if folder.resolve() not in source.resolve().parents or not source.is_file():
+    source = file_of(folder, name)
+    if source is None:
         return False
-    shutil.copyfile(source, target)
+    try:
+        target.write_bytes(source.read_bytes())
+    except OSError as error:
+        raise ResultsError(f"cannot read {source}: {error.strerror}: run heaptape bench again") from None
     return True
 
 
@@ -165,18 +167,18 @@ def summary_job(chart: str, rows: list[Fields], colour: dict[str, str], out: pat
 
 def split(folder: pathlib.Path, row: Fields) -> list[float | str] | None:
     """The parts of METRICS.md's waste split, at the first point within 1 % of the highest resident; None without a curve."""
-    source = folder / (row.text("series_csv") or "none")
-    if row.text("status") != "ok" or folder.resolve() not in source.resolve().parents or not source.is_file():
+    source = file_of(folder, row.text("series_csv"))
+    if row.text("status") != "ok" or source is None:
         return None
     try:
         with source.open(newline="") as table:
             points = list(csv.DictReader(table))
-        most = max(float(p["resident_bytes"]) for p in points)
-        point = next(p for p in points if float(p["resident_bytes"]) >= NEARLY * most)
-        asked, usable, resident = (float(point[f"{k}_bytes"]) for k in ("requested", "usable", "resident"))
-    except (ValueError, KeyError, TypeError, csv.Error):
+        most = max(figure(p["resident_bytes"]) for p in points)
+        point = next(p for p in points if figure(p["resident_bytes"]) >= NEARLY * most)
+        asked, usable, resident = (figure(point[f"{k}_bytes"]) for k in ("requested", "usable", "resident"))
+        held = figure(point["held_bytes"]) if row.truth("held_known") and point.get("held_bytes") else None
+    except (OSError, ValueError, KeyError, TypeError, StopIteration, csv.Error):
         return None
-    held = float(point["held_bytes"]) if row.truth("held_known") and point.get("held_bytes") else None
     return [
         min(asked, resident),
         min(max(usable - asked, 0.0), max(resident - asked, 0.0)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import pathlib
 import sys
@@ -46,6 +47,17 @@ class Parser(argparse.ArgumentParser):
         self.command, self.text = command, text
         self.add_argument("--version", action="version", version=f"heaptape {version()}")
 
+    def parse_args(self, arguments: list[str]) -> argparse.Namespace:
+        """A value may begin with a dash, as with getopt: "-o -x" is "-o" and its value."""
+        joined, words = [], iter(arguments)
+        for word in words:
+            action = self._option_string_actions.get(word)
+            value = next(words, None) if action is not None and action.nargs is None else None
+            joined.append(word if value is None else f"{max(action.option_strings, key=len)}={value}")
+            if word == "--":
+                break
+        return super().parse_args([*joined, *words])
+
     def format_help(self) -> str:
         return self.text
 
@@ -60,6 +72,7 @@ def run(command: str, main: Callable[[list[str]], int]) -> NoReturn:
     """main() on the arguments, with an end in one line for what any part of it may meet."""
     if sys.stderr is None:  # it was closed before the start
         sys.stderr = open(os.devnull, "w")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where its cache lies is not our reader's business
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

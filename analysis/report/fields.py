@@ -131,16 +131,38 @@ class Fields:
         )
 
 
+def inside(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """A file of the results by its name in the folder. ValueError where the name leads elsewhere, or cannot be one."""
+    path = folder / name
+    try:
+        found = folder.resolve() in path.resolve().parents
+    except (OSError, ValueError, RuntimeError):
+        found = False
+    if not found:
+        raise ValueError(f"{name} lies outside the results folder")
+    return path
+
+
+def file_of(folder: pathlib.Path, name: str) -> pathlib.Path | None:
+    """The same, None where there is no such file in the folder."""
+    try:
+        path = inside(folder, name)
+        return path if name and path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
 def read_folder(folder: pathlib.Path) -> Fields:
     """The results.json of a folder that heaptape bench left."""
     make = "make one with heaptape bench TAPE -o FOLDER"
-    if not folder.exists():
-        raise ResultsError(f"no such folder: {folder}: {make}")
-    if not folder.is_dir():
-        raise ResultsError(
-            f"not a folder: {folder}: name the folder that heaptape bench wrote, not a file in it"
-        )
     path = folder / "results.json"
-    if not path.exists():
-        raise ResultsError(f"no results.json in {folder}: {make}")
+    try:
+        if not folder.exists():
+            raise ResultsError(f"no such folder: {folder}: {make}")
+        if not folder.is_dir():
+            raise ResultsError(f"not a folder: {folder}: name the folder that heaptape bench wrote, not a file in it")
+        if not path.exists():
+            raise ResultsError(f"no results.json in {folder}: {make}")
+    except (OSError, ValueError) as error:  # of a folder above that may not be entered; a name that cannot be one
+        raise ResultsError(f"cannot read {folder}: {getattr(error, 'strerror', None) or error}: {make}") from None
     return Fields(read_json(path), "results.json")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from .fields import Fields, figure
+from .fields import Fields, figure, inside
 
 CALLS = ("malloc", "calloc", "realloc", "aligned", "free")
 SHARES = ("p50", "p90", "p99", "p99_9", "p99_99")
@@ -59,9 +59,7 @@ class Latency:
 
 def read_curves(folder: pathlib.Path, name: str) -> dict[str, Curve]:
     """Curves by kind of call. ValueError says what is wrong."""
-    path = folder / name
-    if folder.resolve() not in path.resolve().parents:
-        raise ValueError(f"{name} lies outside the results folder")
+    path = inside(folder, name)
     points: dict[str, list[tuple[float, float]]] = {}
     try:
         with path.open(newline="", encoding="utf-8") as source:
@@ -81,9 +79,7 @@ def read_curves(folder: pathlib.Path, name: str) -> dict[str, Curve]:
 
 def read_over_time(folder: pathlib.Path, name: str) -> OverTime | None:
     """ValueError says what is wrong; None where there are too few stretches to draw."""
-    path = folder / name
-    if folder.resolve() not in path.resolve().parents:
-        raise ValueError(f"{name} lies outside the results folder")
+    path = inside(folder, name)
     try:
         with path.open(newline="", encoding="utf-8") as source:
             rows = [[figure(row[c]) for c in OVER_TIME_COLUMNS] for row in csv.DictReader(source)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy
 
-from .fields import Fields, Interval, ResultsError, figure, read_folder
+from .fields import Fields, Interval, ResultsError, figure, file_of, inside, read_folder
 from .latency import Latency, read_latencies
 from .live import Live, read_live
 from .memory_figures import Fragmentation, OverTime, Reallocs, to_fragmentation, to_over_time, to_reallocs
@@ -203,9 +203,7 @@ def read_table(
     folder: pathlib.Path, name: str, columns: tuple[str, ...], minimum: int
 ) -> list[numpy.ndarray]:
     """The columns of a CSV file inside the folder; an empty cell is nan. ValueError says what is wrong."""
-    path = folder / name
-    if folder.resolve() not in path.resolve().parents:
-        raise ValueError(f"{name} lies outside the results folder")
+    path = inside(folder, name)
     try:
         with path.open(newline="", encoding="utf-8") as source:
             rows = csv.reader(source)
@@ -276,8 +274,7 @@ def read_lifetimes(folder: pathlib.Path, name: str, gaps: list[str]) -> Lifetime
 def snapshots_of(fields: Fields, folder: pathlib.Path) -> str:
     """A name inside the folder, or ""."""
     name = fields.text("snapshots")
-    inside = bool(name) and folder.resolve() in (folder / name).resolve().parents
-    return name if inside and (folder / name).is_file() else ""
+    return name if file_of(folder, name) else ""
 
 
 def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) -> Row:

@@ -388,9 +388,9 @@ int main(int argc, char **argv)
     keep_command(&results, argc, argv);
     parse(argc, argv, &options, &results);
     describe(&results);
+    choose_allocators(&results, &options.allocators);
     tapes_load(&results, argv + optind, (unsigned)(argc - optind));
     interrupt_begin();
-    choose_allocators(&results, &options.allocators);
     results_open_folder(options.schedule.folder);
     results_write_sizes(&results, options.schedule.folder);
     lifetimes_write(&results, options.schedule.folder);

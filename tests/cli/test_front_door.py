@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import shutil
 import signal
 import stat
 import subprocess
@@ -132,6 +134,57 @@ def test_files_are_whole_whatever_is_closed(results, tmp_path, command, closed):
     else:
         rows = json.loads((tmp_path / "results" / "results.json").read_text())["summary"]
         assert [row["status"] for row in rows] == ["ok", "ok"]
+
+
+# ---- names, permissions ------------------------------------------------------------------------
+
+
+def test_names_that_begin_with_a_dash(heaptape, results, tmp_path):
+    (tmp_path / "-r").symlink_to(results)
+    (tmp_path / "-t.tape").symlink_to(results.parent / "small.tape")
+    for command in (("report", "-o", "-out", "--format=data", "--", "-r"), ("report", "--format=data", "-o", "-two", "--", "-r", "-r"),
+                    ("plot", "-o", "-p.svg", "--", "-r"), ("animate", "-o", "-a.gif", "--frames=2", "--", "-r"), ("diff", "--", "-r", "-r"),
+                    ("analyze", "--series", "-s.csv", "--", "-t.tape"), ("compare", "-o", "-c", "-n", "2", "-a", "libc", "--", "sh", "-c", ":")):
+        result = heaptape(*command, cwd=tmp_path)
+        assert result.returncode == 0, (command, result.stderr)
+    for made in ("-out/data/summary.csv", "-two/data/changes.csv", "-p.svg", "-a.gif", "-s.csv", "-c/report.html"):
+        assert (tmp_path / made).stat().st_size, made
+
+
+@pytest.mark.parametrize("kept", ["results.json", "series/small.libc.csv", "."])
+def test_files_that_may_not_be_read(results, tmp_path, kept):
+    """As another user, for root may read everything."""
+    if os.geteuid():
+        pytest.skip("not root")
+    folder, command = tmp_path / "results", str(ROOT / "heaptape")
+    shutil.copytree(results, folder)
+    (folder / kept).chmod(0)
+    os.chown(tmp_path, 65534, 65534)
+    for above in tmp_path.parents:
+        if above.stat().st_uid == 0 and not above.stat().st_mode & 0o005 and above != pathlib.Path("/"):
+            above.chmod(0o755)
+    for words in (["plot", folder], ["report", folder, "-o", tmp_path / "out", "--format=html"], ["animate", folder, "-o", tmp_path / "a.gif"]):
+        result = subprocess.run([command, *map(str, words)], env=dict(os.environ, B=str(BUILD)), capture_output=True, text=True,
+                                timeout=120, stdin=subprocess.DEVNULL, user=65534, group=65534, extra_groups=[])
+        if kept.startswith("series") and words[0] != "plot":
+            assert result.returncode == 0 and result.stderr == "", result.stderr  # the page says so
+        else:
+            refused(result, 3, str(folder), "Permission denied")
+
+
+@pytest.mark.parametrize("name", ["\x00", "x" * 5000, "..", "/etc/passwd", "../../x", 7, []])
+def test_names_in_results_that_lead_elsewhere(heaptape, results, tmp_path, name):
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    path = folder / "results.json"
+    value = json.loads(path.read_text())
+    for row in value["summary"]:
+        row["series_csv"] = row["snapshots"] = name
+    path.write_text(json.dumps(value))
+    for words in (["plot", folder], ["report", folder, "--format=html"], ["animate", folder, "-o", tmp_path / "a.gif"]):
+        result = heaptape(*words)
+        assert result.returncode in (0, 3) and "Traceback" not in result.stderr, result.stderr
+        assert result.returncode == 0 or result.stderr.splitlines()[-1].startswith(f"heaptape {words[0]}: ")
 
 
 # ---- options -----------------------------------------------------------------------------------
