@@ -253,6 +253,7 @@ static void emit_waste(struct emit *emit, const struct class_sizes *sizes,
         emit_share(emit, "lost_at_peak_share", (double)waste.lost_at_peak,
                    (double)s->peak_live_bytes);
         emit_u64(emit, "lost_at_peak_large_bytes", waste.large_lost_at_peak);
+        emit_u64(emit, "headers_at_peak_bytes", waste.headers_at_peak);
         emit_share(emit, "lost_in_calls_share", waste.lost_in_calls, waste.requested_in_calls);
         emit_end(emit);
     }

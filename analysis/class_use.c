@@ -78,6 +78,7 @@ struct class_waste class_waste(const struct class_sizes *sizes, const struct cla
         last = usable;
         waste.lost_at_peak += lost * entry->live_at_peak;
         waste.large_lost_at_peak += usable > CLASS_USE_LARGE ? lost * entry->live_at_peak : 0;
+        waste.headers_at_peak += rule->header * entry->live_at_peak;
         waste.lost_in_calls += (double)lost * (double)entry->allocations;
         waste.requested_in_calls += (double)entry->size * (double)entry->allocations;
     }

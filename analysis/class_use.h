@@ -25,6 +25,7 @@ struct class_use {
 struct class_waste {
     uint64_t classes; /* that the tape uses */
     uint64_t lost_at_peak, large_lost_at_peak;
+    uint64_t headers_at_peak; /* bytes of headers, not in lost_at_peak */
     double lost_in_calls, requested_in_calls;
 };
 

@@ -162,10 +162,10 @@ static uint64_t usable_tbbmalloc(uint64_t size)
 }
 
 const struct class_rule class_rules[CLASS_RULES] = {
-    {"libc", "glibc 2.36", usable_libc},
-    {"htmalloc", "0.1.0", usable_htmalloc},
-    {"jemalloc", "5.3.0", usable_jemalloc},
-    {"mimalloc", "2.0.9", usable_mimalloc},
-    {"tcmalloc", "gperftools 2.10", usable_tcmalloc},
-    {"tbbmalloc", "2.8", usable_tbbmalloc},
+    {"libc", "glibc 2.36", 8, usable_libc},
+    {"htmalloc", "0.1.0", 0, usable_htmalloc},
+    {"jemalloc", "5.3.0", 0, usable_jemalloc},
+    {"mimalloc", "2.0.9", 0, usable_mimalloc},
+    {"tcmalloc", "gperftools 2.10", 0, usable_tcmalloc},
+    {"tbbmalloc", "2.8", 0, usable_tbbmalloc},
 };

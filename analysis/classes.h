@@ -12,6 +12,7 @@
 
 struct class_rule {
     const char *allocator, *version;
+    unsigned header;                   /* bytes before each block */
     uint64_t (*usable)(uint64_t size); /* never less than `size`, and never falling */
 };
 

@@ -5,7 +5,7 @@
 
 #include "analysis/print_text.h"
 
-#define MATRIX 8 /* lanes of the matrix */
+#define MATRIX 6 /* lanes of the matrix: as many as a line has room for */
 
 /* The lane that has the most by `weight`, among those not taken yet; SIZE_MAX: none has any. */
 static size_t heaviest(const struct lane_table *lanes, const bool *taken,

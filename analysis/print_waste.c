@@ -34,10 +34,10 @@ static void print_line(const struct class_rule *rule, const struct class_sizes *
     struct class_waste waste = class_waste(sizes, rule);
     size_t count = class_use(sizes, rule, uses);
     class_use_rank(uses, count);
-    fprintf(out, "  %-10s %8s %10s %8s %10s %8s", rule->allocator, print_count(waste.classes),
+    fprintf(out, "  %-10s %8s %10s %8s %10s %10s %8s", rule->allocator, print_count(waste.classes),
             print_bytes(waste.lost_at_peak),
             print_share((double)waste.lost_at_peak, (double)s->peak_live_bytes),
-            print_bytes(waste.large_lost_at_peak),
+            print_bytes(waste.large_lost_at_peak), print_bytes(waste.headers_at_peak),
             print_share(waste.lost_in_calls, waste.requested_in_calls));
     if (count && uses[0].lost_at_peak)
         fprintf(out, "  blocks of %s for %s and more: %s", print_count(uses[0].usable),
@@ -55,11 +55,12 @@ bool print_waste(const struct analyze_output *output, const struct statistics *s
     if (uses && (output->parts & ANALYZE_WASTE)) {
         fprintf(out,
                 "\nLost inside blocks, by each allocator's size classes\n  %-10s %8s %10s %8s "
-                "%10s %8s  %s\n",
-                "", "classes", "at peak", "of live", "in large", "of calls", "most at the peak");
+                "%10s %10s %8s  %s\n",
+                "", "classes", "at peak", "of live", "in large", "headers", "of calls",
+                "most at the peak");
         for (unsigned i = 0; i < CLASS_RULES; i++)
             print_line(&class_rules[i], &sizes, uses, s, out);
-        fputs("  Usable less requested bytes, headers not counted. In large: blocks above 64 KiB, "
+        fputs("  Usable less requested bytes; headers come on top. In large: blocks above 64 KiB, "
               "whose lost bytes\n  mostly are never touched. tbbmalloc says nothing of what it "
               "rounds up above 8128 bytes.\n",
               out);

@@ -48,6 +48,8 @@ def test_classes_add_up_to_the_waste(sqlite):
         assert sum(row["lost_at_peak_bytes"] for row in rows) == waste["lost_at_peak_bytes"]
         assert sum(row["requested_at_peak_bytes"] for row in rows) == sqlite["peak_live_bytes"]
         assert sum(row["allocations"] for row in rows) == sqlite["allocations"] + sqlite["reallocs"]
+        header = 8 if waste["allocator"] == "libc" else 0
+        assert waste["headers_at_peak_bytes"] == header * sum(row["blocks_at_peak"] for row in rows)
         large = sum(row["lost_at_peak_bytes"] for row in rows if row["usable_bytes"] > 65536)
         assert large == waste["lost_at_peak_large_bytes"]
 
