@@ -108,6 +108,22 @@ def test_the_one_who_pins_huge_pages_is_named_first(heaptape, planted):
     assert "2 MiB pages under 25 %" in table
 
 
+def test_huge_pages_are_told(heaptape, planted, monkeypatch):
+    """jemalloc asks for them with thp:always."""
+    with open("/sys/kernel/mm/transparent_hugepage/enabled") as enabled:
+        if "[never]" in enabled.read():
+            pytest.skip("no transparent huge pages here")
+    assert blame(heaptape, planted["huge"], "--at=peak", "--by=size", "--page=2M")["huge_pages_bytes"] == 0
+    monkeypatch.setenv("MALLOC_CONF", "thp:always")
+    found = blame(heaptape, planted["huge"], "--at=peak", "--by=size", "--page=2M", "-a", "jemalloc")
+    if not found["huge_pages_bytes"]:
+        pytest.skip("the kernel had none to give")
+    assert found["huge_pages_bytes"] % HUGE == 0 and found["huge_pages_bytes"] <= found["resident_pages_bytes"]
+    assert found["sparse_huge_bytes"] <= min(found["sparse_bytes"], found["huge_pages_bytes"])
+    table = heaptape("blame", planted["huge"], "--at=peak", "--by=size", "--page=2M", "-a", "jemalloc").stdout
+    assert "in huge pages" in table
+
+
 # ---- counted once more --------------------------------------------------------------------------------------
 
 
