@@ -1,15 +1,10 @@
 #include "analysis/analyze_print.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
-
+#include "analysis/print_chart.h"
 #include "analysis/print_lanes.h"
 #include "analysis/print_text.h"
 #include "analysis/print_waste.h"
 
-#define COLUMNS   72 /* of the drawing of live bytes */
-#define ROWS      8
 #define BAR_WIDTH 20
 
 /* ---- what it is --------------------------------------------------------------------------------
@@ -29,42 +24,6 @@ static void print_head(const struct analyze_output *output, const struct statist
     fputc('\n', out);
 }
 
-/* The highest R of each column of points, from the first on. */
-static void columns_of(const struct live_series *series, uint64_t *highest)
-{
-    memset(highest, 0, COLUMNS * sizeof *highest);
-    for (uint64_t i = 0; i < series->count; i++) {
-        uint64_t from = i * COLUMNS / series->count, end = (i + 1) * COLUMNS / series->count;
-        for (uint64_t at = from; at < COLUMNS && (at < end || at == from); at++)
-            if (series->points[i].most_live_bytes > highest[at])
-                highest[at] = series->points[i].most_live_bytes;
-    }
-}
-
-static void draw_live(const struct statistics *s, FILE *out)
-{
-    uint64_t highest[COLUMNS];
-    if (!s->series.count || !s->peak_live_bytes)
-        return;
-    columns_of(&s->series, highest);
-    fputc('\n', out);
-    for (unsigned row = ROWS; row > 0; row--) {
-        char line[COLUMNS + 1];
-        unsigned length = 0;
-        for (unsigned i = 0; i < COLUMNS; i++) {
-            double height = (double)highest[i] / (double)s->peak_live_bytes * ROWS;
-            line[i] = height > row - 0.5 ? '#' : height > row - 1 ? '.' : ' ';
-            length = line[i] != ' ' ? i + 1 : length;
-        }
-        fprintf(out, "  %10s |%.*s\n", row == ROWS ? print_bytes(s->peak_live_bytes) : "",
-                (int)length, line);
-    }
-    fprintf(out, "  %10s +", "0");
-    for (unsigned i = 0; i < COLUMNS; i++)
-        fputc('-', out);
-    fprintf(out, "\n  %11s 0 %*s events\n", "", COLUMNS - 9, print_count(s->events));
-}
-
 static void print_live(const struct statistics *s, FILE *out)
 {
     double mean = s->events ? s->live_bytes_sum / (double)s->events : 0;
@@ -75,26 +34,27 @@ static void print_live(const struct statistics *s, FILE *out)
     fprintf(out, "  %-26s %10s  over all events\n", "mean", print_bytes((uint64_t)mean));
     fprintf(out, "  %-26s %10s  in %s never freed\n", "at the end",
             print_bytes(s->track.live_bytes), print_blocks(s->track.live_objects));
-    draw_live(s, out);
+    print_chart_live(s, out);
 }
 
 static void print_bounds(const struct analyze_output *output, const struct statistics *s, FILE *out)
 {
     uint64_t lower = s->peak_live_bytes, aligned = s->peak_granule_bytes;
-    fprintf(out, "\nHow low a heap could be\n  %-26s %10s  no allocator can do with less\n",
-            "peak of live bytes", print_bytes(lower));
-    fprintf(out, "  %-26s %10s  none can that gives each whole 16 bytes (8 for up to 8)\n",
-            "rounded for alignment", print_bytes(aligned));
+    fprintf(out,
+            "\nHow low a heap could be, in bytes\n  %-26s %16s  no allocator can do with less\n",
+            "peak of live bytes", print_count(lower));
+    fprintf(out, "  %-26s %16s  none can that gives each whole 16 bytes (8 for up to 8)\n",
+            "rounded for alignment", print_count(aligned));
     if (!output->packed) {
-        fprintf(out, "  %-26s %10s  --packing finds one\n", "a placement of all blocks", "?");
+        fprintf(out, "  %-26s %16s  --packing finds one\n", "a placement of all blocks", "?");
         return;
     }
     uint64_t bytes = analyze_packing_bytes(output);
     double over = lower ? 100.0 * ((double)bytes / (double)lower - 1) : 0;
     double over_aligned = aligned ? 100.0 * ((double)bytes / (double)aligned - 1) : 0;
     fprintf(out,
-            "  %-26s %10s  exists: %.1f %% above the first, %.1f %% above the second (%s fit)\n",
-            "a placement of all blocks", print_bytes(bytes), over, over_aligned,
+            "  %-26s %16s  exists: %.1f %% above the first, %.1f %% above the second (%s fit)\n",
+            "a placement of all blocks", print_count(bytes), over, over_aligned,
             bytes < output->first_fit_bytes ? "best" : "first");
 }
 
@@ -120,6 +80,7 @@ static void print_calls(const struct statistics *s, FILE *out)
             print_count(s->by_kind[TAPE_REALLOC]), print_count(r->grew), print_count(r->shrank),
             print_count(r->same), print_bytes(r->copied_bytes_max));
     fprintf(out, "  %-14s %14s\n", "failed", print_count(s->by_kind[TAPE_FAILED]));
+    print_chart_rate(s, out);
 }
 
 /* ---- sizes -------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ $(ANALYZE_LIB): $(ANALYZE_OBJECTS)
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(LIBEXEC)/heaptape-analyze: $(patsubst %,$(OBJ)/analysis/%.o,analyze_main analyze_emit analyze_print print_lanes print_text print_waste) $(ANALYZE_LIB) $(TAPE_LIB)
+$(LIBEXEC)/heaptape-analyze: $(patsubst %,$(OBJ)/analysis/%.o,analyze_main analyze_emit analyze_print print_chart print_lanes print_text print_waste) $(ANALYZE_LIB) $(TAPE_LIB)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK    $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread $^ -o $@ $(TAPE_LDLIBS)

@@ -148,12 +148,16 @@ def test_table_has_the_same_figures(heaptape, tape):
         "8 events in 0.007 s on 2 lanes",
         "at the peak 450 B in 2 blocks, after event 4 (62.5 %), at 0.004 s",
         "at the end 400 B in 1 block never freed",
-        "rounded for alignment 464 B",
-        "a placement of all blocks 576 B exists: 28.0 % above the first, 24.1 % above the second (first fit)",
+        "rounded for alignment 464 none can that gives each whole 16 bytes (8 for up to 8)",
+        "a placement of all blocks 576 exists: 28.0 % above the first, 24.1 % above the second (first fit)",
         "allocations 3 550 B in all, 183 B each on average; 428 and 76.7 KiB a second",
         "frees 3 50.0 % by another lane than asked for them",
         "temporary 1 33.3 % of allocations: freed by their lane before it asked for more",
         "reallocs 1 1 grew, 0 shrank, 0 neither; at most 200 B to copy",
+        # Eight events are drawn nine columns wide each: 100, 150, 50, 250, 450, 400, 400, 400 bytes.
+        "450 B | #########...........................",
+        # 100 bytes at once, then 50 in a millisecond, in columns of 97 us.
+        "1.0 MiB/s |#",
         # Sizes, top sizes, lifetimes.
         "64 B 1 25.0 % ##### 1 50 B 11.1 %",
         "50 1 25.0 % 400 1 400 B 88.9 %",
