@@ -9,11 +9,12 @@ from typing import Iterator
 
 from .results import Row, Tape
 
-# Ending of the file, words, and how many groups are told. Where few bytes lie on a page of 2 MiB all of a small heap may be one.
+MOST, LEAST = {"4k": 3, "2M": 2}, {"4k": 0.005, "2M": 0.02}  # groups of a moment; their share of the resident bytes, by length of pages
+# Ending of the file, words, length of pages.
 MOMENTS = (
-    ("peak", "highest resident", 3), ("end", "end", 3), ("peak-2M", "highest resident, 2 MiB pages", 2), ("end-2M", "end, 2 MiB pages", 2),
+    ("peak", "highest resident", "4k"), ("end", "end", "4k"),
+    ("peak-2M", "highest resident, 2 MiB pages", "2M"), ("end-2M", "end, 2 MiB pages", "2M"),
 )  # fmt: skip
-LEAST = 0.005  # of the resident bytes, that a group must have a share of
 CALLERS = 120  # characters of them
 
 
@@ -48,20 +49,20 @@ def of_group(row: Row, when: str, group: dict) -> Blamed:
     )
 
 
-def of_file(path: pathlib.Path, row: Row, when: str, most: int) -> list[Blamed]:
+def of_file(path: pathlib.Path, row: Row, when: str, pages: str) -> list[Blamed]:
     """The most blamed, by call site where the tape has them, else by size."""
     found = json.loads(path.read_text(encoding="utf-8"))
     groups = [g for g in found["groups"] if g["by"] == "site"] or [g for g in found["groups"] if g["by"] == "size"]
-    least = LEAST * figure(found["resident_pages_bytes"])
-    return [b for b in (of_group(row, when, g) for g in groups[:most]) if b.share >= least]
+    least = LEAST[pages] * figure(found["resident_pages_bytes"])
+    return [b for b in (of_group(row, when, g) for g in groups[: MOST[pages]]) if b.share >= least]
 
 
 def of_tape(folder: pathlib.Path, tape: Tape) -> Iterator[Blamed]:
     """A file that is not there, or makes no sense, costs its rows and nothing else."""
     for row in tape.rows:
-        for at, when, most in MOMENTS if row.ok and row.snapshots else ():
+        for at, when, pages in MOMENTS if row.ok and row.snapshots else ():
             try:
-                yield from of_file((folder / row.snapshots).with_suffix(f".{at}.json"), row, when, most)
+                yield from of_file((folder / row.snapshots).with_suffix(f".{at}.json"), row, when, pages)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
 
@@ -81,11 +82,11 @@ def pages_of(folder: pathlib.Path, row: Row) -> Pages | None:
     """None where no snapshot told it."""
     if not row.ok or not row.snapshots:
         return None
-    at, when, most = MOMENTS[0]
+    at, when, pages = MOMENTS[0]
     path = (folder / row.snapshots).with_suffix(f".{at}.json")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         figures = [figure(found[k]) for k in ("requested_bytes", "resident_pages_bytes", "empty_bytes", "sparse_bytes")]
-        return Pages(*figures, next(iter(of_file(path, row, when, most)), None))
+        return Pages(*figures, next(iter(of_file(path, row, when, pages)), None))
     except (OSError, ValueError, KeyError, TypeError):
         return None
