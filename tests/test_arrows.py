@@ -16,7 +16,7 @@ ALLOWED = {
     "recorder/attach": ["traces/", "recorder/ring.h", "recorder/collector/", "recorder/preload/attach.h"],
     "allocator": [],
     "replayer/engine": ["traces/"],
-    "replayer/counter": ["recorder/preload/syscalls.h"],
+    "replayer/counter": ["recorder/preload/syscalls.h", "recorder/preload/operators.h"],
     "replayer/driver": ["traces/", "replayer/engine/result.h", "replayer/engine/latency_result.h", "replayer/counter/counts.h"],
     "analysis": ["traces/"],
 }

@@ -7,34 +7,18 @@
  */
 #include "fast.h"
 #include "front.h"
+#include "operators.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
 typedef void *(*new_function)(size_t);
 typedef void *(*new_aligned_function)(size_t, size_t);
-
-EXPORT void *_Znwm(size_t size);
-EXPORT void *_Znam(size_t size);
-EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t align);
-EXPORT void *_ZnamSt11align_val_t(size_t size, size_t align);
-EXPORT void _ZdlPv(void *address);
-EXPORT void _ZdaPv(void *address);
-EXPORT void _ZdlPvm(void *address, size_t size);
-EXPORT void _ZdaPvm(void *address, size_t size);
-EXPORT void _ZdlPvSt11align_val_t(void *address, size_t align);
-EXPORT void _ZdaPvSt11align_val_t(void *address, size_t align);
-EXPORT void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align);
-EXPORT void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align);
 
 #ifdef HT_HARD
 #define NEW_FAST(size) ht_malloc(size)
 #define NEW_SLOW(size) ht_malloc(size)
 /* Only of our own blocks is the size known: not where the program has replaced one of the two. */
-extern __typeof__(_Znwm) own_new __attribute__((alias("_Znwm"), visibility("hidden")));
-extern __typeof__(_ZdlPv) own_delete __attribute__((alias("_ZdlPv"), visibility("hidden")));
 #define SIZED(plain, checked)                                                                      \
     do {                                                                                           \
         if (_Znwm == own_new && _ZdlPv == own_delete)                                              \

@@ -4,10 +4,10 @@
 
 #ifdef HT_VALGRIND
 
+#include "operators.h"
+
 #include <dlfcn.h>
 #include <stdlib.h>
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* libstdc++'s own operator new cannot throw under Valgrind; what it would do, we do. */
 static void *new_or_throw(size_t size, size_t align, enum memcheck_kind kind)
@@ -27,22 +27,6 @@ static void *new_or_throw(size_t size, size_t align, enum memcheck_kind kind)
     }
     return address;
 }
-
-EXPORT void *_Znwm(size_t size);
-EXPORT void *_Znam(size_t size);
-EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t align);
-EXPORT void *_ZnamSt11align_val_t(size_t size, size_t align);
-EXPORT void _ZdlPv(void *address);
-EXPORT void _ZdaPv(void *address);
-EXPORT void _ZdlPvm(void *address, size_t size);
-EXPORT void _ZdaPvm(void *address, size_t size);
-EXPORT void _ZdlPvSt11align_val_t(void *address, size_t align);
-EXPORT void _ZdaPvSt11align_val_t(void *address, size_t align);
-EXPORT void _ZdlPvmSt11align_val_t(void *address, size_t size, size_t align);
-EXPORT void _ZdaPvmSt11align_val_t(void *address, size_t size, size_t align);
-
-extern __typeof__(_Znwm) own_new __attribute__((alias("_Znwm"), visibility("hidden")));
-extern __typeof__(_ZdlPv) own_delete __attribute__((alias("_ZdlPv"), visibility("hidden")));
 
 /* Whether the program has replaced one of the two that the others are defined by. */
 static bool is_replaced(void)

@@ -13,6 +13,10 @@
 #include "textbook.h"
 #include "words.h"
 
+/* A copy of stderr for what is told at exit: ls and its kin close theirs before they end. */
+#define KEPT_LEAST 100 /* out of the way of programs that count on low numbers */
+static int kept_stderr = -1;
+
 /* The path with %p replaced. Returns a file descriptor, stderr where none was asked for. */
 static int open_picture(void)
 {
@@ -72,6 +76,8 @@ static __attribute__((constructor)) void setup(int count, char **words, char **e
         options_read(environment);
     lock_setup();
     lock_wished = draw;
+    if (options.leaks || options.picture)
+        kept_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, KEPT_LEAST);
     if (options.picture && options.picture_signal) {
         struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
         sigaction(options.picture_signal, &action, NULL);
@@ -80,6 +86,8 @@ static __attribute__((constructor)) void setup(int count, char **words, char **e
 
 static __attribute__((destructor)) void finish(void)
 {
+    if (kept_stderr >= 0 && fcntl(STDERR_FILENO, F_GETFD) < 0)
+        dup2(kept_stderr, STDERR_FILENO);
     if (options.leaks)
         textbook_leaks();
     if (options.picture && !options.picture_signal)

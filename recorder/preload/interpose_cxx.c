@@ -17,6 +17,7 @@
 #include "recorder/preload/bootstrap.h"
 #include "recorder/preload/lane.h"
 #include "recorder/preload/next.h"
+#include "recorder/preload/operators.h"
 #include "recorder/preload/process.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -191,21 +192,4 @@ HOOK void any_delete_hook(struct operator_next *op, void *block, uintptr_t secon
         any_delete_hook(&next##symbol, block, second, third);                                      \
     }
 
-/* clang-format off */
-NEW(_Znwm, _ZnwmRKSt9nothrow_t)
-NEW(_Znam, _ZnamRKSt9nothrow_t)
-NEW_ALIGNED(_ZnwmSt11align_val_t, _ZnwmSt11align_val_tRKSt9nothrow_t)
-NEW_ALIGNED(_ZnamSt11align_val_t, _ZnamSt11align_val_tRKSt9nothrow_t)
-DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE(_ZdlPvm)
-DELETE(_ZdaPvm)
-DELETE(_ZdlPvRKSt9nothrow_t)
-DELETE(_ZdaPvRKSt9nothrow_t)
-DELETE(_ZdlPvSt11align_val_t)
-DELETE(_ZdaPvSt11align_val_t)
-DELETE(_ZdlPvmSt11align_val_t)
-DELETE(_ZdaPvmSt11align_val_t)
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t)
-/* clang-format on */
+OPERATOR_LIST(NEW, NEW_ALIGNED, DELETE)

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "recorder/preload/operators.h"
 
 #define EXPORT      __attribute__((visibility("default")))
 #define HOOK        static inline __attribute__((always_inline))
@@ -319,24 +320,7 @@ HOOK void delete_hook(any_delete *operator, void * block, uintptr_t second, uint
         delete_hook(FOUND(any_delete, symbol), block, second, third);                              \
     }
 
-/* clang-format off */
-NEW(_Znwm, _ZnwmRKSt9nothrow_t)
-NEW(_Znam, _ZnamRKSt9nothrow_t)
-NEW_ALIGNED(_ZnwmSt11align_val_t, _ZnwmSt11align_val_tRKSt9nothrow_t)
-NEW_ALIGNED(_ZnamSt11align_val_t, _ZnamSt11align_val_tRKSt9nothrow_t)
-DELETE(_ZdlPv)
-DELETE(_ZdaPv)
-DELETE(_ZdlPvm)
-DELETE(_ZdaPvm)
-DELETE(_ZdlPvRKSt9nothrow_t)
-DELETE(_ZdaPvRKSt9nothrow_t)
-DELETE(_ZdlPvSt11align_val_t)
-DELETE(_ZdaPvSt11align_val_t)
-DELETE(_ZdlPvmSt11align_val_t)
-DELETE(_ZdaPvmSt11align_val_t)
-DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t)
-DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t)
-/* clang-format on */
+OPERATOR_LIST(NEW, NEW_ALIGNED, DELETE)
 
 /* ---- memory that is the program's own, where the heap is sampled ---- */
 

@@ -24,6 +24,12 @@ def run_on(build, library, *command, **switches):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
 
 
+@pytest.mark.parametrize("switch, word", [({"leaks": "1"}, "not freed at exit"), ({"picture": "text"}, "blocks used")])
+def test_programs_that_close_stderr_before_their_end(build, switch, word):
+    """As ls, cat and all of coreutils do."""
+    assert word in run_on(build, "libbuddy.so", "ls", "/", **switch).stderr
+
+
 # ---- by name ---------------------------------------------------------------------------------------------------
 
 
