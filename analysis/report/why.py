@@ -23,7 +23,8 @@ NAME = 70  # characters of a call site
 SHARE_TOLD = 0.1  # of the whole difference; smaller parts are not told
 PART_TOLD = 0.002  # of all; smaller parts of libc's own are not told
 GAP_TOLD = 0.1  # of the peak: a wider gap than at the peak, or more kept at the end, is told from there on
-LIVE_ENOUGH, TORN_DOWN = 0.10, 0.02  # of the peak: with less live a gap says little; with so little left the program tidied up
+LIVE_ENOUGH, TORN_DOWN = 0.10, 0.02  # of the peak: with less live a gap says little; with so little left the program tidied up,
+RESTING = 0.05  # unless it goes on like that for so much of the run: it rests after its peak, as a service does
 STRETCHES, FALLS = 200, 0.0025  # of the run; of the peak of R in each, while all is freed
 SAME_MOMENT = 0.8
 PAGES_TOLD = 0.03  # of the resident pages: less without a block or nearly empty is not told
@@ -86,6 +87,13 @@ def tidying(series: Series) -> float:
     return float(places[at])
 
 
+def resting(series: Series) -> float:
+    """The share of the run at its end with nearly nothing live."""
+    busy = numpy.flatnonzero(series.requested > TORN_DOWN * series.requested.max())
+    after = min(int(busy[-1]) + 1, len(series.operation) - 1) if len(busy) else 0
+    return 1.0 - float(series.operation[after] / series.operation[-1])
+
+
 def when_words(row: Row) -> str:
     """When more lies idle than at the highest, and what is kept to the end: '' where neither tells anything."""
     series, told = row.series, []
@@ -103,8 +111,10 @@ def when_words(row: Row) -> str:
             f"{as_bytes(float(series.requested[gap]))} asked for"
         )
     kept, live = float(series.resident[-1]), float(series.requested[-1])
-    if TORN_DOWN * most < live < 0.5 * most and kept - live >= GAP_TOLD * highest:
-        told.append(f"at the end {as_bytes(kept)} are resident for {as_bytes(live)}")
+    rest = resting(series)
+    if (live > TORN_DOWN * most or rest >= RESTING) and live < 0.5 * most and kept - live >= GAP_TOLD * highest:
+        words = f"next to nothing is live for the last {as_percent(rest)} of the run, and " if rest >= RESTING else ""
+        told.append(f"{words}at the end {as_bytes(kept)} are resident for {as_bytes(live)} asked for")
     return "; ".join(told)
 
 

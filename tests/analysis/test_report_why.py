@@ -84,11 +84,15 @@ def run_with(row, requested, resident):
 def test_when_the_waste_happened(tape):
     """By hand: 60 KiB are idle at 3 of 5 steps, 10 at the highest; at the end 100 KiB stay for 30."""
     words = plain(why.when_words(run_with(tape.rows[0], [0, 50, 100, 60, 40, 30], [0, 60, 110, 120, 100, 100])))
-    assert words == "at the end 100 KiB are resident for 30.0 KiB", "60 KiB idle at the highest, as much as ever but for 10 KiB"
+    assert words == "at the end 100 KiB are resident for 30.0 KiB asked for", "60 KiB idle at the highest, as much as ever but for 10 KiB"
     words = plain(why.when_words(run_with(tape.rows[0], [0, 100, 120, 40, 90, 90], [0, 110, 130, 120, 100, 100])))
     assert words == "most lies idle 60 % through the run: 120 KiB resident for 40.0 KiB asked for"
     tidied = run_with(tape.rows[0], [0, 100, 99, 60, 20, 0], [0, 110, 110, 110, 110, 110])
     assert why.when_words(tidied) == "", "a program that freed all at its end"
+    rests = run_with(tape.rows[0], [0, 100, 1, 1, 1, 1], [0, 110, 100, 90, 80, 80])
+    assert plain(why.when_words(rests)) == (
+        "next to nothing is live for the last 60 % of the run, and at the end 80.0 KiB are resident for 1.00 KiB asked for"
+    ), "a service after its peak has not tidied up"
     spike = plain(why.when_words(run_with(tape.rows[0], [0, 100, 30, 40, 20, 0], [0, 110, 110, 110, 110, 110])))
     assert spike == "most lies idle 40 % through the run: 110 KiB resident for 30.0 KiB asked for"
 
