@@ -3,8 +3,8 @@ DRIVER_LIB := $(OBJ)/libdriver.a
 DRIVER_OBJECTS := $(patsubst %,$(OBJ)/replayer/driver/%.o,\
 	allocator_file allocator_spec allocators bench_table beside blame_files bounds build_id changes changes_print counted debugger \
 	engine_run fragmentation interrupt json_file load packages \
-	latency latency_files lifetimes live live_print machine metric noise options output own_stats prediction preload probe \
-	process progress results run_memory saved schedule score series significance snapshots statistics stats_print summary tapes \
+	latency latency_files live live_print machine metric noise options output own_stats prediction preload probe \
+	process progress results run_memory saved schedule score series significance snapshots statistics stats_print summary tape_tables tapes \
 	verify violations)
 DRIVER_COMMANDS := allocators bench diff doctor live replay run score stats
 

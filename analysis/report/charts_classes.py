@@ -16,12 +16,12 @@ from .hover import NOBODY, own, owned
 from .palette import MUTED, letters
 from .panels import Panels
 from .results import Row, Tape
-from .size_classes import Classes
+from .size_classes import Classes, by_rules
 from .units import as_bytes, as_count, as_percent, byte_unit
 
 READING = (
     "Above, which share of the calls asks for which size. Below, a row for each allocator: each stroke is a size that its blocks "
-    "really have. Whatever is asked for between two strokes gets a block of the stroke to its right, and the rest is lost: where "
+    "have. Whatever is asked for between two strokes gets a block of the stroke to its right, and the rest is lost: where "
     "many calls lie just right of a stroke, that allocator wastes much. Seen are the classes that this tape uses."
 )
 READING_WASTE = (
@@ -89,11 +89,18 @@ def draw_classes(context: Context, canvas: Canvas, axes: Axes, found: Found) -> 
     axes.grid(False, axis="y")
 
 
-def classes_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
+def source(seen: int, found: Found) -> str:
+    """Where the classes come from: the first so many from snapshots."""
+    ruled = ", ".join(shorten(row.allocator) for row, _ in found[seen:])
+    words = ["Sizes of blocks that were live at the snapshots"] if seen else []
+    return "; ".join(words + ([f"Size classes of {ruled} as known of their usual versions"] if ruled else []))
+
+
+def classes_chart(context: Context, tape: Tape, found: Found, seen: int) -> Chart | None:
     if tape.sizes is None or tape.sizes.allocations.sum() <= 0:
         return None
     height = ROW_HEIGHT * len(found)
-    footer = context.footer("Sizes of blocks that were live at the snapshots; share lost inside blocks when most is asked for")
+    footer = context.footer(f"{source(seen, found)}; share lost inside blocks when most is asked for")
     title = f"Sizes and size classes: {shorten(tape.label, 44)}"
     canvas = Canvas(WIDTH, height + 1.7, title, "Above: sizes asked for. Below: sizes of the blocks that allocators give.", footer)
     left = max(0.62, 0.25 + max(canvas.text_width(shorten(r.allocator), weight="bold") for r, _ in found))
@@ -158,12 +165,12 @@ def draw_waste(context: Context, canvas: Canvas, axes: Axes, pair: tuple[Row, Cl
         )  # fmt: skip
 
 
-def waste_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
+def waste_chart(context: Context, tape: Tape, found: Found, seen: int) -> Chart | None:
     edges = edges_to(end_of(found))
     most = max(float(by_size(c, edges)[0].max()) for _, c in found)
     if most <= 0:
         return None
-    footer = context.footer("Live blocks at the snapshot at which most is asked for; usable less requested bytes")
+    footer = context.footer(f"{source(seen, found)}; live blocks when most is asked for, usable less requested bytes")
     title = f"Lost inside blocks, by size: {shorten(tape.label, 44)}"
     sheet = Panels(len(found), PLOT, AROUND, title, "Lower is better; one scale.", footer)
     for i, pair in enumerate(found):
@@ -172,8 +179,15 @@ def waste_chart(context: Context, tape: Tape, found: Found) -> Chart | None:
     return Chart("class_waste", "Lost inside blocks, by size", READING_WASTE, said + ".", sheet.canvas)
 
 
+def found_in(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> tuple[Found, Found]:
+    seen = [(row, story.classes) for row, story in stories if story.classes is not None]
+    names, rules = {row.allocator for row, _ in seen}, by_rules(context.results.folder, tape)
+    return seen, [(row, rules[row.allocator]) for row in tape.rows if row.ok and row.allocator not in names and row.allocator in rules]
+
+
 def draw(context: Context, tape: Tape, stories: list[tuple[Row, Story]]) -> list[Chart]:
-    """Both charts; none where no block was seen."""
-    found = [(row, story.classes) for row, story in stories if story.classes is not None]
-    charts = [classes_chart(context, tape, found), waste_chart(context, tape, found)] if found else []
+    """Both charts, of what was seen and, for those without snapshots, of what is known by rule; none where neither is."""
+    seen, ruled = found_in(context, tape, stories)
+    found = seen + ruled
+    charts = [classes_chart(context, tape, found, len(seen)), waste_chart(context, tape, found, len(seen))] if found else []
     return [chart for chart in charts if chart is not None]

@@ -11,10 +11,10 @@ from .results import Tape
 
 
 def draw(context: Context, tape: Tape) -> list[Chart]:
-    """Empty without snapshots."""
+    """Without snapshots what is known of size classes alone."""
     stories = heap_story.of_tape(context.results.folder, tape)
     if not stories:
-        return []
+        return charts_classes.draw(context, tape, [])
     heap_map = dataclasses.replace(charts_heapmap.draw(context, tape, stories), heaps=heap_view.of_stories(context, stories))
     others = [module.draw(context, tape, stories) for module in (charts_parts, charts_occupancy, charts_free)]
     return [heap_map, *others, *charts_classes.draw(context, tape, stories)]
@@ -22,4 +22,7 @@ def draw(context: Context, tape: Tape) -> list[Chart]:
 
 def tables(context: Context, tape: Tape) -> list[Table]:
     """What the charts are drawn from."""
-    return data_heap.of_stories([(tape, row, story) for row, story in heap_story.of_tape(context.results.folder, tape)])
+    stories = heap_story.of_tape(context.results.folder, tape)
+    seen, ruled = charts_classes.found_in(context, tape, stories)
+    found = [(tape, row, classes, "snapshots") for row, classes in seen] + [(tape, row, classes, "rule") for row, classes in ruled]
+    return [data_heap.classes(found), *data_heap.of_stories([(tape, row, story) for row, story in stories])]

@@ -31,14 +31,14 @@ GROUP = {
 }
 RECTANGLES = 5000  # of a heap map, at most; more and its bands are drawn together two by two
 Stories = Iterable[tuple[Tape, Row, Story]]
-Found = Iterable[tuple[Tape, Row, Classes]]
+Found = Iterable[tuple[Tape, Row, Classes, str]]
 
 
 def classes(found: Found) -> Table:
-    columns = ("tape", "allocator", "usable_bytes", "least_requested_bytes", "blocks", "requested_bytes", "lost_bytes")
+    columns = ("tape", "allocator", "source", "usable_bytes", "least_requested_bytes", "blocks", "requested_bytes", "lost_bytes")
     rows = (
-        (tape.name, row.allocator, *values)
-        for tape, row, c in found
+        (tape.name, row.allocator, source, *values)
+        for tape, row, c, source in found
         for values in zip(c.usable.tolist(), c.least.tolist(), c.blocks.tolist(), c.requested.tolist(), c.wasted.tolist())
     )
     return made("size_classes", columns, rows)
@@ -162,8 +162,7 @@ def blame(context) -> Table:
 
 
 def of_stories(stories: list[tuple[Tape, Row, Story]]) -> list[Table]:
-    found = [(tape, row, story.classes) for tape, row, story in stories if story.classes is not None]
-    return [classes(found), *(make(stories) for make in (parts, occupancy, free_runs, unusable_index, heap_map))]
+    return [make(stories) for make in (parts, occupancy, free_runs, unusable_index, heap_map)]
 
 
 def joined(found: Iterable[Table]) -> list[Table]:

@@ -1,11 +1,15 @@
-"""The size classes of an allocator as its blocks show them, from the snapshots of a heap: what was usable of what was asked for."""
+"""The size classes of an allocator: as its blocks show them in the snapshots of a heap, or as heaptape analyze knows them by rule."""
 
 from __future__ import annotations
 
+import csv
+import pathlib
 from dataclasses import dataclass
 
 import numpy
 
+from .fields import Fields, inside
+from .results import Tape
 from .snapshots import Snapshot
 
 
@@ -14,7 +18,7 @@ class Classes:
     """An entry for each usable size that was seen, smallest first; the figures are of the live blocks at the highest R."""
 
     usable: numpy.ndarray  # bytes that a block of the class holds
-    least: numpy.ndarray  # the smallest size that was given such a block, at any snapshot
+    least: numpy.ndarray  # the smallest size that was given such a block, at any snapshot; by rule: in any call
     blocks: numpy.ndarray
     requested: numpy.ndarray  # bytes, of all blocks of the class
 
@@ -64,3 +68,20 @@ class Collector:
             return None
         _, asked, sizes = self.best
         return of_blocks(asked.astype(float), sizes, *merged(self.usable, self.least))
+
+
+BY_RULE = ("usable_bytes", "least_requested_bytes", "blocks_at_peak", "requested_at_peak_bytes")
+
+
+def by_rules(folder: pathlib.Path, tape: Tape) -> dict[str, Classes]:
+    """By allocator, what its known classes make of the tape's sizes. Empty where a bench left no such file, or it makes no sense."""
+    name = Fields(tape.facts, "tape").text("classes_csv")
+    found: dict[str, list[list[int]]] = {}
+    try:
+        if name:
+            with inside(folder, name).open(newline="", encoding="utf-8") as source:
+                for row in csv.DictReader(source):
+                    found.setdefault(row["allocator"], []).append([int(row[column]) for column in BY_RULE])
+        return {allocator: Classes(*numpy.array(sorted(rows), dtype=float).T) for allocator, rows in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+        return {}

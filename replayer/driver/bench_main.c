@@ -12,11 +12,11 @@
 #include "replayer/driver/changes.h"
 #include "replayer/driver/changes_print.h"
 #include "replayer/driver/interrupt.h"
-#include "replayer/driver/lifetimes.h"
 #include "replayer/driver/noise.h"
 #include "replayer/driver/options.h"
 #include "replayer/driver/results.h"
 #include "replayer/driver/schedule.h"
+#include "replayer/driver/tape_tables.h"
 #include "replayer/driver/tapes.h"
 #include "traces/cli.h"
 
@@ -393,7 +393,7 @@ int main(int argc, char **argv)
     interrupt_begin();
     results_open_folder(options.schedule.folder);
     results_write_sizes(&results, options.schedule.folder);
-    lifetimes_write(&results, options.schedule.folder);
+    tape_tables_write(&results, options.schedule.folder);
     bounds_find(&results, options.schedule.folder);
     warn_environment(&results);
     noise_sample(&noise, 10);

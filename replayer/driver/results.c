@@ -8,7 +8,6 @@
 #include <string.h>
 #include "replayer/driver/latency_files.h"
 #include "replayer/driver/build_id.h"
-#include "replayer/driver/lifetimes.h"
 #include "replayer/driver/output.h"
 #include "replayer/driver/series.h"
 #include "replayer/driver/significance.h"
@@ -211,11 +210,7 @@ static void emit_tape(struct emit *emit, const struct results_tape *tape)
     emit_u64(emit, "damaged_blocks", summary->damaged_blocks);
     emit_u64(emit, "file_bytes", tape->file_bytes);
     emit_string(emit, "sizes_csv", sizes);
-    lifetimes_name(tape->name, sizes, sizeof sizes);
-    if (tape->lifetimes_known)
-        emit_string(emit, "lifetimes_csv", sizes);
-    else
-        emit_null(emit, "lifetimes_csv");
+    tape_tables_emit(tape, emit);
     bounds_emit(&tape->bounds, emit);
     emit_string(emit, "recorded_allocator", tape->recorded_allocator);
     emit_u64(emit, "recorded_peak_resident_bytes", summary->peak_sampled_resident_bytes);

@@ -19,6 +19,7 @@
 #include "replayer/driver/machine.h"
 #include "replayer/driver/run_memory.h"
 #include "replayer/driver/statistics.h"
+#include "replayer/driver/tape_tables.h"
 #include "traces/emit.h"
 #include "traces/summary.h"
 
@@ -36,7 +37,7 @@ struct results_tape {
     char *program, *arguments, *recorded_allocator; /* "" where the tape does not tell */
     struct tape_summary summary;
     uint64_t file_bytes;
-    bool complete, lifetimes_known;
+    bool complete, tables_known[TAPE_TABLE_LIMIT];
     struct bounds bounds;
     unsigned time_rounds, memory_rounds; /* planned so far */
     uint64_t timeout_ns;

@@ -1,4 +1,4 @@
-"""How low a heap could have been: from heaptape analyze into a bench's results, its report and data."""
+"""How low a heap could have been, and what size classes lose: from heaptape analyze into a bench's results, its report and data."""
 
 import csv
 import html
@@ -65,3 +65,23 @@ def test_no_placement_of_long_tapes(heaptape, results, tmp_path):
     (tmp_path / "series").symlink_to(results / "series")
     page = reported(heaptape, tmp_path)
     assert "in less than 2.72 MiB." in page and "placement exists" not in page and "dashed line is how low" not in page
+
+
+def test_size_classes_without_snapshots(heaptape, results, tmp_path):
+    """The charts are there, by rule, with the figures of analyze; a torn file costs them and nothing else."""
+    page = reported(heaptape, results)
+    assert "Size classes of libc as known of their usual versions" in page
+    assert (results / "charts/jq.classes.svg").exists() and (results / "charts/jq.class_waste.svg").exists()
+    rows = list(csv.DictReader((results / "data/size_classes.csv").open()))
+    told = json.loads(heaptape("analyze", TAPE, "--part=waste", "--format=json").stdout)["class_waste"][0]
+    assert {(row["allocator"], row["source"]) for row in rows} == {("libc", "rule")}
+    assert len(rows) == told["classes"] and sum(int(row["lost_bytes"]) for row in rows) == told["lost_at_peak_bytes"]
+    for text in ("", "allocator,usable_bytes\nlibc,16\n", "allocator,usable_bytes,least_requested_bytes,blocks_at_peak,requested_at_peak_bytes\nlibc,x,1,1,1\n"):
+        folder = tmp_path / str(len(text))
+        (folder / "series").mkdir(parents=True)
+        (folder / "results.json").write_text((results / "results.json").read_text())
+        for other in (results / "series").iterdir():
+            (folder / "series" / other.name).symlink_to(other)
+        (folder / "series/jq.classes.csv").unlink()
+        (folder / "series/jq.classes.csv").write_text(text)
+        assert "Size classes of libc as known" not in reported(heaptape, folder)

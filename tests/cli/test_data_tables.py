@@ -22,7 +22,7 @@ from report.results import load  # noqa: E402
 
 PAGE = (ROOT / "analysis" / "DATA.md").read_text()
 TEXTS = {
-    "tape", "allocator", "status", "detail", "call", "system_call", "part", "moment", "by", "name", "program", "arguments",
+    "tape", "allocator", "status", "detail", "call", "system_call", "part", "moment", "source", "by", "name", "program", "arguments",
     "recorded_allocator", "relative_time_verdict", "relative_peak_resident_verdict", "metric", "unit", "verdict", "bench",
 }  # fmt: skip
 TRUTHS = {"complete"}
