@@ -237,13 +237,13 @@ static void blame_by(const struct options *options, struct blame_output *output,
     free(keys);
 }
 
-/* The sites of the snapshot's blocks; sites are left out where the tape has none. */
-static uint32_t *find_sites(const struct options *options, struct blame_output *output,
-                            struct site_names *names, struct tape_reader *reader)
+/* Reads the call sites; they are left out where the tape has none. */
+static void read_names(const struct options *options, struct blame_output *output,
+                       struct site_names *names, struct tape_reader *reader)
 {
     struct tape_error error;
     if (!output->wanted[BLAME_SITE])
-        return NULL;
+        return;
     if (site_names_read(names, reader, options->depth, &error) != TAPE_OK)
         cli_die_error(&error);
     if (!names->highest && options->first == BLAME_SITE)
@@ -252,7 +252,17 @@ static uint32_t *find_sites(const struct options *options, struct blame_output *
                 "--by=size",
                 output->tape);
     output->wanted[BLAME_SITE] = names->highest > 0;
-    if (!names->highest)
+    output->keys.names = names;
+}
+
+/* The sites of the snapshot's blocks; NULL where they are not wanted. Snapshots that were named are
+ * looked up in any case: whether they are of this tape shows by that. */
+static uint32_t *find_sites(const struct options *options, struct blame_output *output,
+                            struct site_names *names, struct tape_reader *reader)
+{
+    struct tape_error error;
+    read_names(options, output, names, reader);
+    if (!output->wanted[BLAME_SITE] && !options->heap)
         return NULL;
     uint32_t *sites = calloc((size_t)output->snapshot->head.blocks + 1, sizeof *sites);
     if (!sites)
@@ -260,7 +270,6 @@ static uint32_t *find_sites(const struct options *options, struct blame_output *
     tape_reader_rewind(reader);
     if (births_sites(reader, output->snapshot, sites, &error) != TAPE_OK)
         cli_die_error(&error);
-    output->keys.names = names;
     output->keys.sites = sites;
     return sites;
 }

@@ -84,6 +84,10 @@ struct block_output {
 /* Creates or truncates PATH and writes the file header. */
 enum tape_status block_output_open(struct block_output *output, const char *path,
                                    enum format_file_kind kind, struct tape_error *error);
+/* The same with its first block, the metadata; nothing stays open where one of the two fails. */
+enum tape_status block_output_begin(struct block_output *output, const char *path,
+                                    enum format_file_kind kind, const void *meta, size_t meta_bytes,
+                                    struct tape_error *error);
 /*
  * Appends a block: kind, encoding, lane, first_event, count and unpacked_bytes are the caller's,
  * the rest is filled here. Nothing is buffered: on return the bytes are the kernel's.

@@ -94,6 +94,20 @@ enum tape_status block_append_both(struct block_output *output, struct format_bl
     return write_all(output, parts, 1 + !!bytes + !!more_bytes, error);
 }
 
+enum tape_status block_output_begin(struct block_output *output, const char *path,
+                                    enum format_file_kind kind, const void *meta, size_t meta_bytes,
+                                    struct tape_error *error)
+{
+    struct format_block_header header = {.kind = FORMAT_META, .encoding = 1};
+    enum tape_status status = block_output_open(output, path, kind, error);
+    if (status != TAPE_OK)
+        return status;
+    status = block_append(output, header, meta, meta_bytes, error);
+    if (status != TAPE_OK)
+        block_output_close(output, NULL);
+    return status;
+}
+
 enum tape_status block_append(struct block_output *output, struct format_block_header header,
                               const void *payload, size_t bytes, struct tape_error *error)
 {

@@ -58,15 +58,9 @@ enum tape_status tape_writer_open(const char *path, const struct tape_meta *meta
         writer->block_events = FORMAT_BLOCK_EVENTS_MAX;
     writer->meta = (struct meta){writer->meta_text, 0, sizeof writer->meta_text};
     set_meta(&writer->meta, meta, meta_count);
-    enum tape_status status = block_output_open(&writer->output, path, FORMAT_TAPE, error);
-    if (status == TAPE_OK) {
-        size_t bytes = meta_format(&writer->meta, (char *)writer->text, FORMAT_META_MAX);
-        status = block_append(&writer->output,
-                              (struct format_block_header){.kind = FORMAT_META, .encoding = 1},
-                              writer->text, bytes, error);
-        if (status != TAPE_OK)
-            block_output_close(&writer->output, NULL);
-    }
+    size_t bytes = meta_format(&writer->meta, (char *)writer->text, FORMAT_META_MAX);
+    enum tape_status status =
+        block_output_begin(&writer->output, path, FORMAT_TAPE, writer->text, bytes, error);
     if (status != TAPE_OK) {
         encoder_free(encoder);
         free(writer);

@@ -209,5 +209,13 @@ def test_one_run_is_enough_without_hyperfine(heaptape, tmp_path):
     assert [len(e["peak_resident_bytes_runs"]) for e in json.loads(result.stdout)["entries"]] == [1]
 
 
+def test_snapshots_of_another_tape(heaptape, results, tmp_path):
+    """Also where the tape has no call sites to look up."""
+    other, heap = tmp_path / "other.tape", results / "snapshots" / "small.libc.heap"
+    assert heaptape("trace", "synth", "-o", other, "--events=3k", "--live=100", "--seed=2").returncode == 0
+    assert heaptape("blame", results.parent / "small.tape", f"--heap={heap}").returncode == 0
+    refused(heaptape("blame", other, f"--heap={heap}"), 3, "not of this tape")
+
+
 def test_results_that_are_not_there(heaptape, tmp_path):
     refused(heaptape("diff", tmp_path / "absent", tmp_path / "absent"), 4, "absent/results.json", "heaptape bench -o")
