@@ -191,7 +191,7 @@ def test_requested_bytes_do_not_depend_on_the_allocator(bench):
 def test_series_and_sizes(bench):
     folder, results, _ = bench
     named = {row["series_csv"] for row in results["summary"]} | {tape["sizes_csv"] for tape in results["tapes"]}
-    named |= {tape["lifetimes_csv"] for tape in results["tapes"]}
+    named |= {tape[key] for tape in results["tapes"] for key in ("lifetimes_csv", "classes_csv")}
     named |= {row[key] for row in results["latency"] for key in ("shares_csv", "over_time_csv")}
     assert named == {f"series/{path.name}" for path in (folder / "series").iterdir()}
     for row in results["summary"]:
