@@ -91,10 +91,16 @@ def to_change(fields: Fields) -> Change:
     )
 
 
+def apart(text: str) -> str:
+    """The JSON without what was said on standard error before and after it, which its warnings repeat."""
+    begin, end = f"\n{text}".find("\n{"), text.rfind("\n}")
+    return text[begin : end + 2] if 0 <= begin < end else text
+
+
 def read(text: str) -> Changes:
     """From what heaptape diff --format=json said. ResultsError in one sentence where that the two cannot be compared."""
     try:
-        top = Fields(json.loads(text), "heaptape diff")
+        top = Fields(json.loads(apart(text)), "heaptape diff")
     except ValueError:
         said = text.strip().splitlines() or ["heaptape diff said nothing: run it by hand"]
         raise ResultsError(said[-1].removeprefix("heaptape diff: ")) from None

@@ -51,16 +51,21 @@ def words_of(change: Change) -> tuple[str, ...]:
     )
 
 
+def several(changes: list[Change]) -> bool:
+    return len({c.tape for c in changes}) > 1
+
+
 def sheet(metric: str, drawn: list[Change], title: str) -> tuple[Canvas, Axes]:
     height = ROW_HEIGHT * len(drawn)
     subtitle = "Left is better than before; filled where the change is shown."
     canvas = Canvas(WIDTH, height + 0.65, title, subtitle, "Medians and 95 % intervals as heaptape diff tells them.")
-    left = 0.25 + max(canvas.text_width(shorten(name_of(c), NAME), TEXT - 0.6, "bold") for c in drawn)
+    left = 0.25 + max(canvas.text_width(shorten(name_of(c, several(drawn)), NAME), TEXT - 0.6, "bold") for c in drawn)
     return canvas, canvas.axes(left, 0.52, WIDTH - left - 1.05, height)
 
 
-def name_of(change: Change) -> str:
-    return f"{change.tape}  {change.allocator}"
+def name_of(change: Change, several: bool) -> str:
+    """With its tape, where there are several."""
+    return f"{change.tape}  {change.allocator}" if several else change.allocator
 
 
 def draw(context: Context, found: Changes, metric: str) -> Chart | None:
@@ -77,8 +82,8 @@ def draw(context: Context, found: Changes, metric: str) -> Chart | None:
         with owned(axes, context.owner(change.allocator)):
             draw_row(axes, i, change, context.colour[change.allocator], end)
         place = max(min(100 * change.change.median, end), -100.0)
-        canvas.hover.spot(axes, place, i, context.owner(change.allocator), name_of(change), *words_of(change))
-    bars.name_rows(axes, [(shorten(name_of(c), NAME), context.colour[c.allocator]) for c in drawn], NAME)
+        canvas.hover.spot(axes, place, i, context.owner(change.allocator), name_of(change, several(drawn)), *words_of(change))
+    bars.name_rows(axes, [(shorten(name_of(c, several(drawn)), NAME), context.colour[c.allocator]) for c in drawn], NAME)
     for label, change in zip(axes.get_yticklabels(), drawn):
         own(label, context.owner(change.allocator))
     for i in range(1, len(drawn)):
@@ -90,5 +95,5 @@ def draw(context: Context, found: Changes, metric: str) -> Chart | None:
     axes.tick_params(axis="y", labelsize=TEXT - 0.6)
     axes.set_xlabel(f"change of {METRICS[metric][0]}, %")
     shown = [c for c in drawn if c.shown]
-    said = "; ".join(f"{name_of(c)} {as_percent(c.change.median)} {c.verdict}" for c in shown) or "no change is shown"
+    said = "; ".join(f"{name_of(c, several(drawn))} {as_percent(c.change.median)} {c.verdict}" for c in shown) or "no change is shown"
     return Chart(f"change_{metric}", title, READING, said + ".", canvas)

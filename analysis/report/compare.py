@@ -15,7 +15,7 @@ from .figure import Figure, anchor_of, lighter, of_chart
 from .page import Cell, environment, pairs_of
 from .results import Results
 
-COLUMNS = ("Allocator", "Tape", "Metric", "Before", "Now", "Change", "Interval", "Outcome")
+COLUMNS = ("Allocator", "Metric", "Change", "Interval", "Outcome", "Before", "Now", "Tape")
 NAME = "compare.html"
 
 
@@ -44,13 +44,13 @@ def cells(change: Change) -> list[Cell]:
     median = change.change.median if change.change else None
     kind = {"worse": "worse", "better": "better"}.get(change.verdict, "")
     return [
-        Cell(change.tape, change.tape),
         Cell(changes.METRICS.get(change.metric, (change.metric,))[0], change.metric),
-        page.UNKNOWN if change.old is None else Cell(change.said(change.old), change.old),
-        page.UNKNOWN if change.new is None else Cell(change.said(change.new), change.new),
         page.UNKNOWN if median is None else Cell(units.as_change(1 + median), median, kind=kind),
         page.UNKNOWN if median is None else Cell(changes.span(change), change.change.high - change.change.low),
         Cell(change.outcome, change.verdict, kind=kind),
+        page.UNKNOWN if change.old is None else Cell(change.said(change.old), change.old),
+        page.UNKNOWN if change.new is None else Cell(change.said(change.new), change.new),
+        Cell(change.tape, change.tape),
     ]
 
 
