@@ -10,6 +10,7 @@ import io
 import logging
 import pathlib
 import textwrap
+import warnings
 from dataclasses import dataclass
 from typing import Sequence
 
@@ -73,6 +74,8 @@ def set_style() -> None:
     """Our style and nothing of the user's matplotlibrc."""
     matplotlib.rcParams.update(matplotlib.rcParamsDefault)
     matplotlib.rcParams.update({"backend": "Agg", **STYLE})
+    warnings.filterwarnings("ignore", category=UserWarning, module="matplotlib|report")  # a name may have letters that no font has
+    warnings.filterwarnings("ignore", message="Glyph .* missing")
 
 
 @dataclass(frozen=True)

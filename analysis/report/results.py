@@ -225,7 +225,13 @@ def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | No
     if not name:
         return None
     try:
-        return Series(*read_table(folder, name, SERIES_COLUMNS, 2))
+        found = Series(*read_table(folder, name, SERIES_COLUMNS, 2))
+        for column, values in zip(SERIES_COLUMNS, (found.operation, found.time_seconds, found.requested)):
+            if numpy.any(numpy.isnan(values)):
+                raise ValueError(f"{name}: {column} is not known everywhere")
+        if numpy.all(numpy.isnan(found.resident)):
+            raise ValueError(f"{name}: nothing is known of the resident memory")
+        return found
     except ValueError as error:
         gaps.append(f"No memory curve: {error}.")
         return None

@@ -382,3 +382,19 @@ def test_lifetimes_that_cannot_be_used(heaptape, tmp_path, text):
     report(heaptape, tmp_path, "--format=html")
     page = (tmp_path / "report.html").read_text()
     assert page.count("No lifetimes: series/x.csv") == 1 and "Lifetime by size" not in page and "Heap growth" in page
+
+
+def test_odd_letters_and_curves_of_nothing_say_so_quietly(heaptape, tmp_path):
+    """Not a word on standard error of letters that no font has, and a sentence where a curve holds no figures."""
+    results = make(tmp_path, points=10, allocators=("libc", "jemalloc", "null"))
+    text = json.dumps(results).replace('"jemalloc"', json.dumps("\t\u202e\u05d0\u0007x"))
+    (tmp_path / "results.json").write_text(text)
+    path = tmp_path / next(r["series_csv"] for r in results["summary"] if r["allocator"] == "libc")
+    lines = path.read_text().splitlines()
+    at = lines[0].split(",").index("resident_bytes")
+    emptied = [",".join("" if i == at else cell for i, cell in enumerate(line.split(","))) for line in lines[1:]]
+    path.write_text("\n".join([lines[0], *emptied]) + "\n")
+    made = heaptape("report", tmp_path, "--format=html,png")
+    assert made.returncode == 0 and made.stderr == "", made.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "No memory curve: " in page and "nothing is known of the resident memory" in page and ">nan" not in page
