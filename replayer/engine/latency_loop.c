@@ -117,12 +117,9 @@ static inline __attribute__((always_inline)) void loop(struct replay *replay,
     for (const struct plan_op *op = self->first;; op++) {
         self->position = op;
         switch (plan_op_code(*op)) {
-        case PLAN_WAIT: {
-            struct replay_thread *other = &replay->threads[plan_op_slot(*op)];
-            if (atomic_load_explicit(&other->published, memory_order_acquire) < op->size)
-                replay_wait(replay, self, other, op->size);
+        case PLAN_WAIT:
+            replay_await(replay, self, op);
             break;
-        }
         case PLAN_START:
             replay_start(&replay->threads[plan_op_slot(*op)], REPLAY_NOW);
             break;

@@ -104,6 +104,15 @@ void replay_wait_none(_Atomic uint32_t *remaining);
 /* Wakes who sleeps until the thread has published so much. */
 void replay_wake(struct replay_thread *self);
 
+/* A PLAN_WAIT: returns once the other lane is as far as it says. */
+static inline __attribute__((always_inline)) void
+replay_await(struct replay *replay, struct replay_thread *self, const struct plan_op *op)
+{
+    struct replay_thread *other = &replay->threads[plan_op_slot(*op)];
+    if (atomic_load_explicit(&other->published, memory_order_acquire) < op->size)
+        replay_wait(replay, self, other, op->size);
+}
+
 /* `op` is done: whoever waits for it may go on. */
 static inline void replay_publish(struct replay *replay, struct replay_thread *self,
                                   const struct plan_op *op)

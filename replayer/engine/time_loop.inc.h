@@ -162,9 +162,7 @@ extended : {
     NEXT(1);
 }
 wait : {
-    struct replay_thread *other = &replay->threads[plan_op_slot(*op)];
-    if (atomic_load_explicit(&other->published, memory_order_acquire) < op->size)
-        replay_wait(replay, self, other, op->size);
+    replay_await(replay, self, op);
     NEXT(1);
 }
 start:

@@ -419,7 +419,8 @@ static void test_clock_keeps_pauses(void)
         tape_clock_add(&clock, time);
     }
     CHECK_LE_U64(clock.count, TAPE_CLOCK_POINTS);
-    double before = AT - 1 + 19.0 * (AT / 50 + 1) + 1, after = before + 5000000;
+    const uint64_t slow = AT / 50 + 1; /* those of 20 ns */
+    double before = AT - 1 + 19.0 * (double)slow + 1, after = before + 5000000;
     CHECK_NEAR(tape_clock_at(&clock, AT - 1), before, 0);
     CHECK_NEAR(tape_clock_at(&clock, AT), after, 0);
     CHECK_NEAR(tape_clock_at(&clock, AT - 0.5), (before + after) / 2, 1e-6);
