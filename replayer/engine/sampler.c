@@ -327,12 +327,15 @@ void sampler_mark(const struct plan_op *op, unsigned flags)
     bool peak = flags & PLAN_SIDE_SAMPLE, asked = flags & PLAN_SIDE_ASKED;
     while (atomic_flag_test_and_set_explicit(&sampler.busy, memory_order_acquire))
         __builtin_ia32_pause();
-    if (flags & PLAN_SIDE_PAUSE && !peak && !asked)
-        take(false);
-    if (peak || asked || snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()))) {
+    /* Only at a chance are the other threads waiting: a pause alone is none. */
+    bool chance = flags & PLAN_SIDE_SNAPSHOT &&
+                  snapshot_may_be_due(operations_now(), running_ns(engine_now_ns()));
+    if (peak || asked || chance) {
         struct engine_sample sample = take(peak);
         sampler.snapshots_ns +=
             peak || asked ? snapshot_now(op, flags, &sample) : snapshot_chance(op, &sample);
+    } else if (flags & PLAN_SIDE_PAUSE) {
+        take(false);
     }
     atomic_flag_clear_explicit(&sampler.busy, memory_order_release);
 }

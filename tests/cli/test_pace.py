@@ -1,16 +1,22 @@
 """--pace: replay keeps the recorded moments, waits without being measured, and says how late it ran."""
 
 import collections
+import csv
 import ctypes.util
 import json
-import re
+import math
 import os
+import re
 import subprocess
+import sys
 
 import pytest
 
-from conftest import BUILD
+from conftest import BUILD, ROOT
 from test_engine import ENGINE, read_series, run_engine
+
+sys.path.insert(0, str(ROOT / "analysis"))
+from report import snapshots  # noqa: E402
 
 PACE_CASE = BUILD / "tests/pace_case"
 
@@ -164,6 +170,31 @@ def test_pauses_are_sampled(pauses):
         assert times[-1] == pytest.approx((values["timed_ns"] + values["pace_idle_ns"]) / 1e9, rel=0.2)
         slept_through.append(sum(after - before > 0.035 for before, after in zip(times, times[1:])))
     assert min(slept_through) <= 2  # of five pauses of 40 ms; a busy machine may be late for some
+
+
+def ends_of_pauses(tape):
+    """Calls before each stretch without an event, of a millisecond and a 256th of the tape at least."""
+    done = subprocess.run([BUILD / "libexec/heaptape/heaptape-trace", "dump", "--format=csv", tape],
+                          capture_output=True, text=True, check=True)
+    times = [int(row["time_ns"]) for row in csv.DictReader(done.stdout.splitlines())]
+    least = max(1e6, times[-1] / 256)
+    return [i for i in range(1, len(times)) if times[i] - times[i - 1] >= least], len(times)
+
+
+def test_as_fast_as_it_goes_there_is_a_point_at_each_pause(pauses):
+    """So that memory over recorded time is exact where the program waited."""
+    found, events = ends_of_pauses(pauses)
+    values, series = read_series(pauses)
+    assert len(found) >= 5 and values["operations"] == events  # all of its events are calls
+    assert set(found) <= {point[0] for point in series}
+
+
+def test_a_pause_is_no_chance_for_a_snapshot(heaptape, turns, tmp_path):
+    """Only at a chance do the other threads wait until the snapshot is taken. Chances are evenly spread."""
+    done = heaptape("replay", turns, f"--snapshots={tmp_path}/turns.heap")
+    assert done.returncode == 0, done.stderr
+    taken = [s.event for s in snapshots.read(tmp_path / "turns.heap") if s.kinds == snapshots.GRID]
+    assert len(taken) > 20 and math.gcd(*taken) >= 64, taken
 
 
 # ---- as it is told ------------------------------------------------------------------------------
