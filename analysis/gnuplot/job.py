@@ -6,6 +6,7 @@ Names from results are made plain words first, so that nothing in them can be re
 """
 
 import csv
+import math
 import pathlib
 import re
 import sys
@@ -173,11 +174,13 @@ def split(folder: pathlib.Path, row: Fields) -> list[float | str] | None:
     try:
         with source.open(newline="") as table:
             points = list(csv.DictReader(table))
-        most = max(figure(p["resident_bytes"]) for p in points)
+        most = max(size for p in points if not math.isnan(size := figure(p["resident_bytes"])))
         point = next(p for p in points if figure(p["resident_bytes"]) >= NEARLY * most)
         asked, usable, resident = (figure(point[f"{k}_bytes"]) for k in ("requested", "usable", "resident"))
         held = figure(point["held_bytes"]) if row.truth("held_known") and point.get("held_bytes") else None
     except (OSError, ValueError, KeyError, TypeError, StopIteration, csv.Error):
+        return None
+    if math.isnan(usable) or not all(p["requested_bytes"] for p in points):
         return None
     return [
         min(asked, resident),

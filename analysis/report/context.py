@@ -40,6 +40,13 @@ class Context:
         pace = str(self.results.settings.get("pace") or "")
         return "" if pace == "asap" else pace
 
+    @property
+    def confidence(self) -> float | None:
+        """Of the intervals, 0 to 1; None where the results do not say it."""
+        found = self.results.settings.get("confidence")
+        known = isinstance(found, (int, float)) and not isinstance(found, bool) and 0 < found < 1
+        return float(found) if known else None
+
     def machine(self) -> str:
         """The machine in a few words."""
         machine = self.results.machine
@@ -59,8 +66,7 @@ class Context:
     def common(self) -> str:
         """What all footers end with."""
         settings = self.results.settings
-        confidence = settings.get("confidence")
-        percent = f"{100 * confidence:g} % interval" if isinstance(confidence, (int, float)) else "interval"
+        percent = f"{100 * self.confidence:g} % interval" if self.confidence else "interval"
         rounds = settings.get("rounds")
         method = settings.get("interval_method")
         parts = []

@@ -307,6 +307,7 @@ def render(context: Context, overview: list[Figure], of_tapes: list[list[Figure]
             command=shlex.join(results.command),
             machine=pairs_of(results.machine),
             settings=pairs_of(results.settings),
+            confidence=context.confidence,
             noise=noise(results),
             variable=palette.variable,
             palette=[c for c in palette.every_colour() if c not in palette.CHROME],

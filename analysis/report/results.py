@@ -229,8 +229,9 @@ def read_series(folder: pathlib.Path, name: str, gaps: list[str]) -> Series | No
         for column, values in zip(SERIES_COLUMNS, (found.operation, found.time_seconds, found.requested)):
             if numpy.any(numpy.isnan(values)):
                 raise ValueError(f"{name}: {column} is not known everywhere")
-        if numpy.all(numpy.isnan(found.resident)):
-            raise ValueError(f"{name}: nothing is known of the resident memory")
+        for word, values in (("usable", found.usable), ("resident", found.resident)):
+            if numpy.all(numpy.isnan(values)):
+                raise ValueError(f"{name}: nothing is known of the {word} memory")
         return found
     except ValueError as error:
         gaps.append(f"No memory curve: {error}.")
@@ -287,6 +288,8 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
     tape, allocator = fields.text("tape"), fields.text("allocator")
     status, is_floor = fields.text("status"), fields.truth("is_floor")
     ns = Fields(fields.object("ns_per_operation"), f"{fields.where}: ns_per_operation")
+    series = None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps)
+    no_held = series is not None and bool(numpy.all(numpy.isnan(series.held)))
     return Row(
         tape=tape,
         allocator=allocator,
@@ -306,10 +309,10 @@ def to_row(fields: Fields, folder: pathlib.Path, rounds: dict, gaps: list[str]) 
         peak_held=fields.number("peak_held_bytes"),
         peak_resident=fields.interval("peak_resident_bytes"),
         startup_resident=fields.number("startup_resident_bytes"),
-        held_known=fields.truth("held_known"),
+        held_known=fields.truth("held_known") and not no_held,
         relative_peak_resident=fields.interval("relative_peak_resident"),
         fragmentation=to_fragmentation(fields),
-        series=None if is_floor or status != "ok" else read_series(folder, fields.text("series_csv"), gaps),
+        series=series,
         ns_rounds=tuple(rounds.get((tape, allocator), ())),
         calls=to_calls(fields),
         calls_over_time=None if is_floor else read_count(folder, fields.text("series_csv"), "system_calls"),

@@ -36,13 +36,15 @@ def peak_point(series: Series) -> int:
 
 
 def split(row: Row) -> Split | None:
-    """None where there is no curve. Where fewer bytes are resident than asked for, the rest of the parts is nothing."""
+    """None where there is no curve, or R and U are not known there. Where fewer bytes are resident than asked for, the rest of the parts is nothing."""
     series = row.series
     if series is None or numpy.all(numpy.isnan(series.resident)):
         return None
     at = peak_point(series)
     requested, usable = float(series.requested[at]), float(series.usable[at])
     resident, held = float(series.resident[at]), float(series.held[at])
+    if numpy.isnan(requested) or numpy.isnan(usable):
+        return None
     known = row.held_known and not numpy.isnan(held)
     between, startup = max(resident - max(usable, requested), 0.0), row.startup_resident or 0.0
     return Split(

@@ -1,7 +1,11 @@
 """Where the memory goes and what is said of it, against numbers worked out by hand."""
 
+import csv
 import dataclasses
 import json
+import pathlib
+import subprocess
+import sys
 
 import numpy
 import pytest
@@ -13,6 +17,7 @@ from report.results import Series, load
 from report.waste import split
 
 KIB = 1024
+JOB = pathlib.Path(__file__).parents[2] / "analysis/gnuplot/job.py"
 
 
 def plain(text: str) -> str:
@@ -37,6 +42,39 @@ def test_the_split_adds_up(tape):
     found = split(row_with(tape.rows[0], 100 * KIB, 110 * KIB, 200 * KIB, 160 * KIB, 20 * KIB))
     assert (found.requested, found.rounding, found.between) == (100 * KIB, 10 * KIB, 50 * KIB)
     assert found.startup == 20 * KIB and found.unreturned == 40 * KIB and found.resident == 180 * KIB
+
+
+@pytest.mark.parametrize("column, cells", [
+    (None, None), ("usable_bytes", ["", 5, 6]), ("resident_bytes", ["", None, None]), ("held_bytes", ["", "", ""]),
+    ("requested_bytes", ["", None]),
+])
+def test_gnuplot_draws_the_same_split(tmp_path, column, cells):
+    """The chart in the terminal has its own reading of the series, without numpy: the same parts, whatever cells are empty."""
+    make(tmp_path, allocators=("libc", "tbbmalloc", "null"), points=60)
+    for path in tmp_path.rglob("*.csv") if column else ():
+        with path.open(newline="") as source:
+            header, *rows = csv.reader(source)
+        if column in header and "operation" in header:
+            at = header.index(column)
+            for i, row in enumerate(rows):
+                cell = cells[i % len(cells)]
+                row[at] = row[at] if cell is None else cell
+            with path.open("w", newline="") as target:
+                csv.writer(target).writerows([header, *rows])
+    results = load(tmp_path)
+    name = results.tapes[0].name
+    (tmp_path / "job").mkdir()
+    done = subprocess.run([sys.executable, JOB, tmp_path, "waste", name, tmp_path / "job"], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr, done.stderr
+    table = tmp_path / "job/waste.csv"
+    drawn = {r["allocator"]: r for r in csv.DictReader(table.open())} if table.exists() else {}
+    for row in results.tapes[0].rows:
+        found = split(row) if row.ok else None
+        assert (found is not None) == (row.allocator in drawn), row.allocator
+        for part in ("requested", "rounding", "between", "startup", "unreturned") if found else ():
+            cell, value = drawn[row.allocator][part], getattr(found, part)
+            assert value == (float(cell) if cell else None), (row.allocator, part)
+    assert drawn or column in ("usable_bytes", "requested_bytes"), "not known where P is highest"
 
 
 def test_metadata_is_part_of_what_is_free_or_was_there(tape):
@@ -65,6 +103,11 @@ def test_a_difference_is_told_by_its_parts(tape):
     assert plain(why.memory_words(own, base)) == (
         "224 KiB at its highest, 90.0 KiB more than libc: 90.0 KiB in free and cached blocks and its own tables, "
         "10.0 KiB in sizes rounded up, but 10.0 KiB less there before the first call"
+    )
+    lean = split(row_with(tape.rows[0], 100 * KIB, 109 * KIB, 150 * KIB, 111 * KIB, 4 * KIB))
+    assert plain(why.memory_words(lean, base)) == (
+        "115 KiB at its highest, 19.0 KiB less than libc: 17.0 KiB in free and cached blocks and its own tables, "
+        "10.0 KiB there before the first call, but 8.00 KiB more in sizes rounded up"
     )
     assert plain(why.memory_words(base, base)) == (
         "134 KiB at its highest: 100 KiB asked for, 1.00 KiB in sizes rounded up, 19.0 KiB in free and cached blocks and its own "

@@ -1,6 +1,7 @@
 """heaptape report, end to end, on synthetic results (tests/analysis/make_results.py)."""
 
 import html.parser
+import csv
 import json
 import pathlib
 import re
@@ -245,6 +246,31 @@ def test_all_failed(heaptape, tmp_path):
     )
     report(heaptape, tmp_path)
     assert "No allocator got through" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("settings", [{}, {"confidence": "x"}, {"confidence": 7}])
+def test_settings_that_do_not_tell(heaptape, tmp_path, settings):
+    """Of another version, or edited: what is not known is not said."""
+    results = make(tmp_path, points=20)
+    results["settings"] = settings
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    report(heaptape, tmp_path, "--format=html")
+    text = (tmp_path / "report.html").read_text()
+    assert "In brackets: intervals; none" in text and "95&nbsp;%" not in text
+
+
+@pytest.mark.parametrize("column", ["requested_bytes", "usable_bytes", "held_bytes", "resident_bytes"])
+def test_a_column_without_figures(heaptape, tmp_path, column):
+    """A series in which all of R, U or P is empty is no curve, and the page says so; H alone may be unknown."""
+    make(tmp_path, allocators=("libc", "mimalloc", "null"), points=20)
+    for path in (tmp_path / "series").glob("*.csv"):
+        header, *rows = csv.reader(path.read_text().splitlines())
+        if column in header and "operation" in header:
+            rows = [["" if name == column else cell for name, cell in zip(header, row)] for row in rows]
+            path.write_text("\n".join(",".join(row) for row in [header, *rows]) + "\n")
+    report(heaptape, tmp_path, "--format=html")
+    told = "No memory curve" in (tmp_path / "report.html").read_text()
+    assert told == (column != "held_bytes")
 
 
 def test_an_interrupted_bench_says_so(heaptape, tmp_path):
