@@ -237,7 +237,7 @@ def test_the_page_leads_to_the_tables(heaptape, tmp_path):
 HOSTILE = {
     "=1+1": "'=1+1", "+x": "'+x", "-1": "'-1", "@SUM(1)": "'@SUM(1)", "2024-01-05": "'2024-01-05", "007": "'007", "1e5": "'1e5",
     "NA": "'NA", "None": "'None", "null": "'null", "TRUE": "'TRUE", "a,\"b\nc": "a,\"b\nc", "naïve ☃": "naïve ☃", "7zip": "7zip",
-    "\x07bell\r": "\ufffdbell\ufffd", "\ud800half": "\ufffdhalf", "17 to 32 B": "17 to 32 B", "/bin/sh": "/bin/sh",
+    "\x07bell\r": "\ufffdbell\ufffd", "\ud800half": "\ufffdhalf", "nan": "'nan", "Inf": "'Inf", "17 to 32 B": "17 to 32 B", "/bin/sh": "/bin/sh",
 }  # fmt: skip
 
 
