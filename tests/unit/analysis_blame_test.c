@@ -184,6 +184,29 @@ static void test_a_block_of_no_bytes(void)
     blame_list_free(&list);
 }
 
+/* What a size class rounded up fills no page: one small block on a page of its own is sparse, and
+ * all of it is usable to nobody else. A page that is swapped in part is no huge one. */
+static void test_requested_bytes_count_not_usable_ones(void)
+{
+    struct heap_block roomy[] = {{.address = P(3), .requested = 1000, .usable = 4096}};
+    struct heap_range swapped[] = {{P(3), P(4), HEAP_RUN_SWAPPED}};
+    struct heap_snapshot one = heap;
+    one.blocks = roomy;
+    one.runs = swapped;
+    one.head.blocks = one.head.runs = 1;
+    uint64_t key[] = {5};
+    struct blame_list list;
+    struct blame_pages pages = pages_of(&one, 4096, 0.25);
+    CHECK_EQ_U64(pages.sparse_bytes, 4096);
+    CHECK_EQ_U64(pages.live_bytes, 1000);
+    CHECK_EQ_U64(pages.huge_bytes, 0);
+    CHECK_EQ_U64(pages_of(&one, 4096, 0.24).sparse_bytes, 0);
+    CHECK(blame_groups(&one, RULE(4096, 0.25), key, &list));
+    CHECK_EQ_U64(blame_gone_bytes(&list.groups[0]), 4096);
+    CHECK_EQ_U64(blame_moved_bytes(&list.groups[0]), 0); /* 4096 usable bytes elsewhere */
+    blame_list_free(&list);
+}
+
 /* Sizes of a bin: 16 bytes wide to 1 KiB, then 8 a doubling; ages by powers of two. */
 static void test_keys(void)
 {
@@ -217,6 +240,7 @@ int main(void)
     RUN(test_groups);
     RUN(test_free_runs);
     RUN(test_a_block_of_no_bytes);
+    RUN(test_requested_bytes_count_not_usable_ones);
     RUN(test_keys);
     return CHECK_MAIN_END();
 }

@@ -370,6 +370,19 @@ static void test_quads(void)
     CHECK_EQ_U64(plan_op_code(ops[12]), PLAN_END);
 }
 
+/* What came along is what both sizes have; nothing did where the block stayed. */
+static void test_reallocs_are_told_apart(void)
+{
+    static struct replay_thread thread;
+    static char blocks[2];
+    replay_count_realloc(&thread, (uintptr_t)&blocks[0], &blocks[1], 10, 30);
+    replay_count_realloc(&thread, (uintptr_t)&blocks[0], &blocks[1], 500, 7);
+    replay_count_realloc(&thread, (uintptr_t)&blocks[1], &blocks[1], 10, 3000);
+    CHECK_EQ_U64(thread.realloc_moved, 2);
+    CHECK_EQ_U64(thread.realloc_in_place, 1);
+    CHECK_EQ_U64(thread.realloc_moved_bytes, 10 + 7);
+}
+
 int main(void)
 {
     static struct engine_result result;
@@ -384,5 +397,6 @@ int main(void)
     RUN(test_producer);
     RUN(test_lanes_in_turn);
     RUN(test_strict);
+    RUN(test_reallocs_are_told_apart);
     return CHECK_MAIN_END();
 }
