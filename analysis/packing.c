@@ -4,10 +4,13 @@
 
 #include "analysis/grow.h"
 
-#define BYTES_MAX                                                                                  \
-    (UINT64_C(1) << 56) /* of a block with its alignment; larger ones are no tape's                \
-                         */
-#define TOP_MAX (UINT64_C(1) << 60)
+/* Of a block, and of its alignment: larger ones are no tape's. */
+#define BYTES_MAX      (UINT64_C(1) << 56)
+#define ALIGN_LOG2_MAX 55u
+#define TOP_MAX        (SPACE_TOP_MAX / 2)
+
+_Static_assert(TOP_MAX + BYTES_MAX + (UINT64_C(1) << ALIGN_LOG2_MAX) < SPACE_TOP_MAX,
+               "what is taken at the top ends where the space has lists for it");
 
 struct packing_block {
     uint64_t offset, bytes; /* bytes 0: not live */
@@ -67,7 +70,7 @@ static bool settle(struct packing *p, struct packing_block *block, uint64_t size
 {
     if (!leave(p, block))
         return false;
-    if (size > BYTES_MAX || align_log2 > 55 || p->space.top > TOP_MAX)
+    if (size > BYTES_MAX || align_log2 > ALIGN_LOG2_MAX || p->space.top > TOP_MAX)
         return true;
     block->bytes = packing_granules(size);
     if (align_log2 >= 4 && block->bytes < PACKING_GRANULE)
