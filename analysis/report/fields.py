@@ -41,6 +41,21 @@ def figure(text: str) -> float:
     return value
 
 
+def finite(text: str) -> float:
+    """A number of JSON; ValueError for one that is none (NaN, Infinity) or too large to be one (1e999)."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def whole(text: str) -> int:
+    value = int(text)
+    if abs(value) > FIGURE_LIMIT:
+        raise ValueError(text)
+    return value
+
+
 def read_json(path: pathlib.Path) -> dict:
     """The object in PATH, its schema_version checked."""
     again = "run heaptape bench again with -o"
@@ -50,7 +65,7 @@ def read_json(path: pathlib.Path) -> dict:
         reason = getattr(error, "strerror", None) or "not text"
         raise ResultsError(f"cannot read {path.name}: {path}: {reason}") from None
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_int=whole, parse_float=finite, parse_constant=finite)
     except (ValueError, RecursionError) as error:
         where = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else "somewhere"
         raise ResultsError(f"{path.name} is torn or not JSON ({where}): {path}: {again}") from None

@@ -128,6 +128,24 @@ def test_snapshots_are_blamed_or_refused(results, tmp_path):
     assert statuses.count(0) > 20 and statuses.count(3) > 20
 
 
+@pytest.mark.parametrize("where, value, status", [(("settings",), None, 0), (("settings", "confidence"), None, 0), (("settings", "confidence"), "x", 0),
+                                                  (("machine",), None, 0), (("tapes", 0, "peak_live_bytes"), float("nan"), 3),
+                                                  (("tapes", 0, "lanes"), 10**400, 3)])
+def test_a_page_of_results_that_lack_something(heaptape, results, tmp_path, where, value, status):
+    """A value of None stands for a key that is not there."""
+    folder = tmp_path / "results"
+    shutil.copytree(results, folder)
+    whole = above = json.loads((folder / "results.json").read_text())
+    for key in where[:-1]:
+        above = above[key]
+    above[where[-1]] = value
+    if value is None:
+        del above[where[-1]]
+    (folder / "results.json").write_text(json.dumps(whole))
+    result = heaptape("report", folder, "--format=html", "-q")
+    assert result.returncode == status and result.stderr.count("\n") == bool(status), result.stderr
+
+
 def test_a_table_with_figures_that_cannot_be_drawn(heaptape, results, tmp_path):
     """Infinities, figures beyond all memory, and rows without an operation were drawn, or ended in a traceback."""
     for cell, column in (("-inf", 4), ("", 0)):
