@@ -11,13 +11,13 @@ import numpy
 
 from .data_tables import Table, made
 from .fields import Fields, ResultsError
-from .heap_pages import REQUESTS, unusable
+from .heap_pages import CLASSES, REQUESTS, unusable
 from .heap_story import HeapMap, Story
 from .results import Row, Tape
 from .size_classes import Classes
 
 # Bounds of heap_pages.by_occupancy(), as shares of a page: those without a block have none.
-OCCUPANCIES = ((None, None), (0.0, 0.10), (0.10, 0.25), (0.25, 0.50), (0.50, 0.75), (0.75, 1.0))
+OCCUPANCIES = ((None, None), *zip((0.0, *CLASSES), (*CLASSES, 1.0)))
 PARTS = ("live", "full_free", "sparse_free", "empty")
 # Columns of the table of blame, and what they are of a group in heaptape blame's own JSON.
 GROUP = {

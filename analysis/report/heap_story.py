@@ -16,7 +16,7 @@ from .size_classes import Classes, Collector
 
 BANDS = 480  # of addresses, at most
 SPARSE = 0.25  # a page less full than this is nearly empty
-HIGHER = 1.01  # resident memory that hardly grows, as where nothing is given back, is at its highest when it got there
+NEARLY = 0.99  # of the highest: resident memory that hardly grows, as where nothing is given back, is at its highest when it got there
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,18 @@ def band_edges(union: numpy.ndarray, each: int) -> tuple[numpy.ndarray, int]:
     return union[at, 0] + wanted - so_far[at], each * snapshots.PAGE
 
 
-def union_of(path: pathlib.Path) -> numpy.ndarray:
-    """All stretches that were resident at some snapshot."""
-    union = numpy.zeros((0, 2), dtype=numpy.int64)
+def outline_of(path: pathlib.Path) -> tuple[numpy.ndarray, int]:
+    """All stretches that were resident at some snapshot; and which snapshot is the peak: the first at which P is within 1 % of its
+    highest, as heaptape blame has it."""
+    union, resident = numpy.zeros((0, 2), dtype=numpy.int64), []
     for one in snapshots.read(path, blocks=False):
         union = heap_pages.merged(numpy.concatenate((union, heap_pages.stretches(one))))
-    return union
+        resident.append(one.resident_bytes)
+    return union, next((i for i, size in enumerate(resident) if size >= NEARLY * max(resident)), 0)
+
+
+def union_of(path: pathlib.Path) -> numpy.ndarray:
+    return outline_of(path)[0]
 
 
 def parts_of(pages: heap_pages.Pages) -> tuple[int, int, int, int]:
@@ -121,14 +127,13 @@ def column_of(edges: numpy.ndarray, resident: numpy.ndarray, pages: heap_pages.P
 def read(path: pathlib.Path, each: int = 0) -> Story | None:
     """None where nothing was ever resident; `each`: pages of a band of the map, 0 for at most BANDS of them. ValueError or
     OSError where the file cannot be read."""
-    union = union_of(path)
+    union, highest = outline_of(path)
     if not len(union):
         return None
     edges, band = band_edges(union, each or pages_of_band(union))
     operation, parts, columns = [], [], []
     peak = end = None
     classes = Collector()
-    most = -1
     for one in snapshots.read(path, births=False):
         resident = heap_pages.stretches(one)
         pages = heap_pages.small_pages(one, resident)
@@ -136,10 +141,9 @@ def read(path: pathlib.Path, each: int = 0) -> Story | None:
         classes.add(one)
         parts.append(parts_of(pages))
         columns.append(column_of(edges, resident, pages))
-        now = sum(parts[-1])
         end = (one, resident, pages)
-        if now > most * HIGHER:
-            peak, most = end, now
+        if len(operation) == highest + 1:
+            peak = end
     operations = numpy.array(operation, dtype=float)
     heap_map = HeapMap(
         operations, edges, band, int((union[:, 1] - union[:, 0]).sum()),

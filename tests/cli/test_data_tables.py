@@ -169,6 +169,28 @@ def test_the_heap_map_is_exactly_what_is_drawn(results, tables):
     assert exact
 
 
+def test_occupancy_is_what_blame_counts(results, tables):
+    """Two programs look at the same pages, the report's in Python and blame in C: bounds of the table against its own words."""
+    header, rows = tables["page_occupancy"]
+    table = [dict(zip(header, row)) for row in rows]
+    told = list((results / "snapshots").glob("*.*.peak*.json")) + list((results / "snapshots").glob("*.*.end*.json"))
+    assert len(told) >= 8
+    for path in told:
+        blame = json.loads(path.read_text())
+        moment = path.name.split(".")[-2].split("-")[0]
+        own = [r for r in table if r["allocator"] == path.name.split(".")[-3] and path.name.startswith(f"{r['tape']}.")
+               and r["moment"] == moment and int(r["page_bytes"]) == blame["page_bytes"]]  # fmt: skip
+        assert {int(r["operation"]) for r in own} == {blame["operation"]}
+
+        def below(limit):
+            return sum(int(r["resident_bytes"]) for r in own if float(r["occupancy_high"] or 0) <= limit)
+
+        assert below(0) == blame["empty_bytes"] and below(1) == blame["resident_pages_bytes"]
+        assert below(0.10) / below(1) == pytest.approx(blame["under_10_percent_share"], abs=1e-6)
+        assert below(0.25) / below(1) == pytest.approx(blame["under_25_percent_share"], abs=1e-6)
+        assert all(float(a["occupancy_high"] or 0) == float(b["occupancy_low"]) for a, b in zip(own, own[1:]))
+
+
 def test_a_restless_heap_map_stays_small(monkeypatch):
     """Too many rectangles: bands are put together, and no byte is lost."""
     chance = numpy.random.default_rng(1)
