@@ -1,5 +1,6 @@
 """Formulas and words of the report, against numbers worked out by hand."""
 
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -16,11 +17,13 @@ from report import (
     curves,
     inline,
     labels,
+    memory_cells,
     palette,
     units,
     verdict,
 )
 from report.fields import Interval
+from report.memory_figures import Fragmentation, OverTime, Reallocs
 from report.overview import Overall, geometric_mean, interval_of_mean, overall
 from report.results import Sizes, load
 
@@ -174,6 +177,33 @@ def test_fragmentation_is_held_over_requested_less_one(tmp_path):
     assert list(operation) == [0, 1, 2, 3]
     assert math.isnan(value[0]) and math.isnan(value[1]), "R of 0 and of 9 are under a tenth of 100"
     assert list(value[2:]) == pytest.approx([0.5, 5.0])
+
+
+def test_the_cells_of_memory_stand_below_their_headings(tmp_path):
+    """Each of the two long tables, with a figure of its own in each column."""
+    make(tmp_path, allocators=("libc",), points=10)
+    row = load(tmp_path).tapes[0].rows[0]
+    row = dataclasses.replace(
+        row, startup_resident=1024.0, metadata=2048.0, peak_usable=3072.0, peak_held=4096.0, held_known=True, rounds_ok=3, rounds=4,
+        fragmentation=Fragmentation(mean_over_time=0.1, at_peak_requested=0.2, at_peak_held=0.3, max_held_over_max_requested=0.4,
+                                    area_ratio=1.5, at_end=0.6, peak_utilization=0.7, blow_up=1.8, resident_blow_up=1.9),
+        over_time=OverTime(requested=5120.0, held=6144.0, resident=7168.0, resident_byte_seconds=8192.0, resident_by_time=9216.0),
+        reallocs=Reallocs(in_place=11.0, moved=12.0, moved_bytes=10240.0),
+    )  # fmt: skip
+
+    def said(columns, cells):
+        assert len(columns) == 1 + len(cells)
+        return {c: cell.text.replace(units.SPACE, " ") for c, cell in zip(columns[1:], cells)}
+
+    assert said(memory_cells.MORE_COLUMNS, memory_cells.more_cells(row)) == {
+        "Resident at start": "1.00 KiB", "Own tables, told": "2.00 KiB", "Peak usable U": "3.00 KiB", "Peak held H": "4.00 KiB",
+        "Mean of H/R − 1": "10 %", "H/R − 1 at peak R": "20 %", "H/R − 1 at peak H": "30 %", "max H / max R − 1": "40 %",
+        "H/R − 1 at the end": "60 %", "Area ratio ΣH/ΣR": "1.50", "Utilization max R / max H": "70 %", "Rounds": "3 of 4",
+    }  # fmt: skip
+    assert said(memory_cells.OVER_TIME_COLUMNS, memory_cells.over_time_cells(row)) == {
+        "Mean held": "6.00 KiB", "Mean resident": "7.00 KiB", "Mean resident by time": "9.00 KiB", "Resident × time": "8.00 KiB·s",
+        "Blow-up of held": "1.80", "Blow-up of resident": "1.90", "Reallocs in place": "11", "Reallocs moved": "12", "Moved along": "10.0 KiB",
+    }  # fmt: skip
 
 
 def test_pareto_front():
