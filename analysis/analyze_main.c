@@ -35,7 +35,7 @@ static const char usage[] =
     "                            or all; again for more (default: json all; table all but\n"
     "                            classes; csv summary, and one part only)\n"
     "  --top=N                   sizes, lanes and classes in each list (default: 10)\n"
-    "  --packing, --no-packing   how low a heap could have been: places every block, at 2 to 5\n"
+    "  --packing, --no-packing   how low a heap could have been: places every block, at 1 to 5\n"
     "                            million events a second (default: for tapes of up to 4 million "
     "events)\n"
     "  --series=FILE             write live bytes and blocks over the tape as CSV\n"

@@ -19,7 +19,7 @@ struct bounds {
 
 /*
  * Finds those of every tape; of one that heaptape analyze cannot tell of they stay unknown. Blocks
- * are placed in tapes of up to BOUNDS_PACKING_EVENTS events, some ten seconds. Needs
+ * are placed in tapes of up to BOUNDS_PACKING_EVENTS events, in ten to thirty seconds. Needs
  * interrupt_begin() before; writes a file into `folder` and removes it.
  */
 #define BOUNDS_PACKING_EVENTS UINT64_C(20000000)
