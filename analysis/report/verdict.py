@@ -190,7 +190,8 @@ def overall_phrase(entry: Overall, which: str, words: tuple[str, str, str], noun
     shown, ends = getattr(entry, f"{which}_shown"), getattr(entry, f"{which}_interval")
     if mean is None:
         return None
-    across = f"tape by tape {figures(min(ratios))} to {figures(max(ratios))} times libc's"
+    low, high = figures(min(ratios)), figures(max(ratios))
+    across = f"tape by tape {low} to {high} times libc's" if low != high else f"{low} times libc's on each tape"
     if ends:
         across = "; ".join(w for w in (span(Interval(mean, *ends), not shown), across) if w)
     if not shown:

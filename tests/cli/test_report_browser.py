@@ -22,8 +22,9 @@ NAMES = "[...document.querySelector('table.summary').tBodies[0].rows].map(r => r
 def pages(heaptape, tmp_path_factory):
     """A folder of pages by kind of results."""
     top = tmp_path_factory.mktemp("pages")
-    for kind in ("many", "hostile", "failures"):
-        make(top / kind, **{**KINDS[kind], "points": 60})
+    kinds = {**KINDS, "long": {"allocators": ("libc", "x" * 200, "null")}}
+    for kind in ("many", "hostile", "failures", "long"):
+        make(top / kind, **{**kinds[kind], "points": 60})
         result = heaptape("report", top / kind, "--format=html")
         assert result.returncode == 0, result.stderr
     return top
@@ -138,7 +139,7 @@ def test_values_as_a_table(page):
 
 @pytest.mark.parametrize("width", [360, 820, 1920])
 def test_nothing_overflows(browser, pages, width):
-    for kind in ("many", "hostile", "failures"):
+    for kind in ("many", "hostile", "failures", "long"):
         browser.size(width, 900)
         browser.errors.clear()
         browser.open(pages / kind / "report.html")
