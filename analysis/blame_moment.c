@@ -20,7 +20,7 @@ static bool is_time(const char *at)
     return length && strchr("smh", at[length - 1]);
 }
 
-/* "50%": the last event of that share. False: it ends with no percent sign. */
+/* "50%": the event after so many of all. False: it ends with no percent sign. */
 static bool share_event(const char *at, uint64_t events, uint64_t *ret_event)
 {
     char bare[32];
