@@ -462,6 +462,19 @@ def test_convert_names_the_line(trace, tmp_path, text, line):
     assert [p.name for p in tmp_path.iterdir()] == ["bad.txt"]
 
 
+def test_convert_of_what_is_no_text(trace, tmp_path):
+    """Nor does it take memory for a line that never ends."""
+    source = tmp_path / "bytes"
+    for data, line in ((b"a 0 10\n" + b"\0" * 100_000, 2), (b"a 0 10\nf " + b"0" * 100_000, 2), (b"\0", 1)):
+        source.write_bytes(data)
+        result = trace("convert", "-o", tmp_path / "x.tape", source)
+        one_line_error(result, 3)
+        assert f"line {line}:" in result.stderr
+    one_line_error(trace("convert", "-o", tmp_path / "x.tape", "/dev/zero", timeout=10), 3)
+    source.write_text("a 0 10\nf 0")  # no newline at the end is fine
+    assert trace("convert", "-o", tmp_path / "x.tape", source).returncode == 0
+
+
 def test_convert_of_nothing(trace, tmp_path):
     source = tmp_path / "empty.rep"
     source.write_text("3\n4\n")

@@ -129,16 +129,21 @@ static enum tape_status wrong_line(const char *path, uint64_t number, const char
                           number, what);
 }
 
+#define LINE_BYTES 16384 /* two paths of the longest and numbers */
+
 static enum tape_status read_lines(struct convert *convert, FILE *in, const char *path,
                                    struct tape_error *error)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t length;
+    char line[LINE_BYTES];
     uint64_t number = 0;
     enum tape_status status = TAPE_OK;
-    while (status == TAPE_OK && (length = getline(&line, &capacity, in)) >= 0) {
+    while (status == TAPE_OK && fgets(line, sizeof line, in)) {
+        size_t length = strlen(line);
         number++;
+        if (!length || (line[length - 1] != '\n' && !feof(in))) {
+            status = wrong_line(path, number, "not text, or longer than a line can be", error);
+            break;
+        }
         while (length && isspace((unsigned char)line[length - 1]))
             line[--length] = 0;
         const char *text = line;
@@ -155,7 +160,6 @@ static enum tape_status read_lines(struct convert *convert, FILE *in, const char
         if (convert->failed)
             status = (*error = convert->error).status;
     }
-    free(line);
     if (status == TAPE_OK && ferror(in))
         status = tape_error_set(error, TAPE_SYSTEM, UINT64_MAX, "%s: cannot read: %s", path,
                                 strerror(errno));
