@@ -257,11 +257,6 @@ const char *cli_libexec_path(const char *name, char *buffer, size_t bytes)
     return path_below("libexec", name, buffer, bytes);
 }
 
-const char *cli_share_path(const char *name, char *buffer, size_t bytes)
-{
-    return path_below("share", name, buffer, bytes);
-}
-
 const char *cli_format_bytes(uint64_t bytes, char buffer[16])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -60,11 +60,10 @@ double cli_speed(const char *option, const char *text);
  * not there.
  */
 const char *cli_root(void);
-/* ROOT/lib/heaptape/NAME (or libexec, share) into buffer; cut short never: dies where it does not
+/* ROOT/lib/heaptape/NAME (or libexec) into buffer; cut short never: dies where it does not
  * fit. */
 const char *cli_lib_path(const char *name, char *buffer, size_t bytes);
 const char *cli_libexec_path(const char *name, char *buffer, size_t bytes);
-const char *cli_share_path(const char *name, char *buffer, size_t bytes);
 
 /* Whether two names are one file: what is read must not be written over. False where one is not
  * there. */

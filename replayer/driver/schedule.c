@@ -100,6 +100,18 @@ static void keep_failure(struct results *results, struct results_run *row,
                  results->tapes[row->tape].name, with->name, run_status_word(row->status));
 }
 
+/* What a run that went wrong means for the allocator's others on the tape; a serial run nothing. */
+static void count_failure(const struct results_run *row, unsigned *failures)
+{
+    if (row->status == RUN_OK || row->mode == RUN_MODE_SERIAL)
+        return;
+    if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY ||
+        row->mode == RUN_MODE_VERIFY)
+        *failures = SCHEDULE_FAILURES_MAX;
+    else
+        ++*failures;
+}
+
 /* One run; false where it was interrupted, and then leaves no row. */
 static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator,
                     enum run_mode mode, unsigned round, unsigned order_in_round)
@@ -146,11 +158,7 @@ static bool run_one(struct schedule *schedule, unsigned tape, unsigned allocator
         latency_keep(results, tape, allocator, schedule->run.latency);
         latency_of_all(schedule->run.latency, row->latency_ns);
     }
-    if (row->status == RUN_TIMEOUT || row->status == RUN_OUT_OF_MEMORY ||
-        (mode == RUN_MODE_VERIFY && row->status != RUN_OK))
-        *failures = SCHEDULE_FAILURES_MAX;
-    else if (row->status != RUN_OK)
-        ++*failures;
+    count_failure(row, failures);
     progress_done(&schedule->progress);
     return true;
 }

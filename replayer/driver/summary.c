@@ -91,7 +91,8 @@ static void judge(const struct results *results, unsigned tape, unsigned allocat
     bool any[RUN_MODE_LIMIT] = {false};
     for (size_t i = 0; i < results->run_count; i++) {
         const struct results_run *run = &results->runs[i];
-        if (run->tape != tape || run->allocator != allocator)
+        /* A serial run that fails is told as a warning: without it only the blow-up is unknown. */
+        if (run->tape != tape || run->allocator != allocator || run->mode == RUN_MODE_SERIAL)
             continue;
         any[run->mode] = true;
         summary->rounds += run->mode == RUN_MODE_TIME;

@@ -245,6 +245,13 @@ static void test_blow_up(void)
     CHECK_NEAR(fast->blow_up, 2.5, 1e-12);
     CHECK_NEAR(fast->peak_resident_bytes.median, 1001, 0); /* the serial run is not among them */
     CHECK_EQ_U64(fast->rounds, 3);
+    for (size_t i = 0; i < results.run_count; i++)
+        if (results.runs[i].mode == RUN_MODE_SERIAL)
+            results.runs[i].status = RUN_CRASHED;
+    results_summarize(&results);
+    CHECK_EQ_INT(fast->status, RUN_OK); /* a serial run that fails costs the blow-up alone */
+    CHECK(isnan(fast->blow_up) && isnan(fast->resident_blow_up));
+    CHECK_NEAR(fast->peak_resident_bytes.median, 1001, 0);
 }
 
 static void test_tape_names(void)
