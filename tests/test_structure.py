@@ -49,3 +49,10 @@ def test_files_are_short():
     long = [f"{name}: {lines} lines, at most {most}" for name, most in limits
             if (lines := (ROOT / name).read_text().count("\n")) > most]
     assert not long, long
+
+
+def test_test_files_have_names_of_their_own():
+    """pytest collects no two files of one name; a whole run would end before its first test."""
+    names = [name.rsplit("/", 1)[-1] for name in listed("tests/*.py") if not name.endswith("conftest.py")]
+    assert len(names) > 80
+    assert not {name for name in names if names.count(name) > 1}
