@@ -112,9 +112,6 @@ static inline void ht_stats(struct ht_stats *ret_stats)
     ht_stats_fill(ret_stats, sizeof *ret_stats);
 }
 
-/* `metadata` of them: what heaptape's replay asks any allocator that has this function. */
-HT_API size_t heaptape_metadata(void);
-
 /* By size class, smallest first. Live and free blocks are those that have been carved. */
 struct ht_class_stats {
     size_t block_bytes;

@@ -227,13 +227,6 @@ void stats_take(struct stats *stats, struct ht_thread_stats *threads, size_t roo
     memcheck_outside();
 }
 
-size_t heaptape_metadata(void)
-{
-    struct ht_stats stats;
-    ht_stats(&stats);
-    return stats.metadata;
-}
-
 void ht_stats_fill(struct ht_stats *ret_stats, size_t bytes)
 {
     struct stats stats;
