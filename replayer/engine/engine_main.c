@@ -14,10 +14,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "replayer/engine/metadata.h"
 #include "replayer/engine/crash.h"
 #include "replayer/engine/engine.h"
 #include "replayer/engine/latency.h"
+#include "replayer/engine/metadata.h"
 #include "replayer/engine/pace.h"
 #include "replayer/engine/pages.h"
 #include "replayer/engine/plan.h"
@@ -430,8 +430,8 @@ int main(int argc, char **argv)
     engine_result->lanes = plan.several ? plan.lanes.count : 1;
     if (memory && !options.plan_only)
         sampler_close();
-    engine_result->metadata_bytes = memory && !options.plan_only ? metadata_told() : ENGINE_UNKNOWN;
     engine_result->wall_ns = engine_now_ns() - began;
+    engine_result->metadata_bytes = memory && !options.plan_only ? metadata_told() : ENGINE_UNKNOWN;
     atomic_store(&engine_result->phase, ENGINE_DONE);
     plan_file_close(file, &plan);
     if (options.print)
